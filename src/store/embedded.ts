@@ -1,0 +1,172 @@
+import { chmodSync, existsSync, fsyncSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { open, readdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { PGlite } from '@electric-sql/pglite'
+import type { PoolConfig } from 'pg'
+import { lockDirectory } from './directory-lock.js'
+import { StoreUnavailable } from './unavailable.js'
+import { createWalSync, type SegmentDisk } from './wal-sync.js'
+
+/** PostgreSQL inside this process (PGlite), spoken to through an ordinary pool of `pg`. */
+export interface EmbeddedDatabase {
+  /** For the one pool on this database: it has a single session, never to be closed and opened again. */
+  poolConfig: PoolConfig
+  /** Resolves when all that was committed before is on the disk. */
+  syncLog(): Promise<void>
+  /** The whole database as a tar file, to begin another one from. */
+  dump(): Promise<Blob>
+  close(): Promise<void>
+}
+
+export interface FolderOptions {
+  folder: string
+  /** Replaced only by tests that observe when the log is synced. */
+  disk?: SegmentDisk
+}
+
+type Session = Pick<PoolConfig, 'host' | 'user' | 'database'> & { connection: { parse(query: object): void } }
+
+/** A database that is gone with the process. */
+export async function openInMemory(loadDataDir?: Blob): Promise<EmbeddedDatabase> {
+  const { PGlite } = await import('@electric-sql/pglite')
+  const lite = await PGlite.create({
+    dataDir: 'memory://',
+    startParams: [...PGlite.defaultStartParams, ...utc],
+    ...(loadDataDir === undefined ? {} : { loadDataDir }),
+  })
+  return {
+    poolConfig: await createPoolConfig(lite),
+    syncLog: async () => {},
+    dump: () => lite.dumpDataDir('none'),
+    close: () => lite.close(),
+  }
+}
+
+/**
+ * A database in a folder, made when there is none; nobody else may open it meanwhile.
+ * @throws DirectoryInUse
+ */
+export async function openFolder({ folder, disk }: FolderOptions): Promise<EmbeddedDatabase> {
+  mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
+  const unlock = await lockDirectory(folder)
+  try {
+    if (!existsSync(join(folder, 'PG_VERSION'))) await createFolder(folder)
+    chmodSync(folder, 0o700)
+    const { lite, syncLog } = await openDurable(folder, disk)
+    return {
+      poolConfig: await createPoolConfig(lite),
+      syncLog,
+      dump: () => lite.dumpDataDir('none'),
+      close: async () => {
+        await lite.close().finally(unlock)
+      },
+    }
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+// What the adapter of Prisma sends has no zone: the session's zone decides which instant is stored.
+const utc = ['-c', 'TimeZone=UTC']
+
+/** Made beside its place and moved there whole, so that a process killed meanwhile leaves nothing half made. */
+async function createFolder(folder: string): Promise<void> {
+  const { PGlite } = await import('@electric-sql/pglite')
+  const draft = `${folder}.new`
+  rmSync(draft, { recursive: true, force: true })
+  mkdirSync(draft, { mode: 0o700 })
+  const lite = await PGlite.create(draft)
+  await lite.close()
+  await syncTree(draft)
+  renameSync(draft, folder)
+  await syncPath(dirname(folder))
+}
+
+/**
+ * Opens the folder so that PostgreSQL's own rules of durability hold. PGlite tells PostgreSQL not to sync (`-F`), and
+ * its file system ignores fsync; here the one is taken back and the other is made real. All is synced at once, as
+ * PostgreSQL asks, but the segments of the log: each commit asks for one, and they are synced together, without
+ * blocking the process, before a commit is acknowledged.
+ */
+async function openDurable(
+  folder: string,
+  disk: SegmentDisk | undefined,
+): Promise<{ lite: PGlite; syncLog(): Promise<void> }> {
+  const { PGlite } = await import('@electric-sql/pglite')
+  const { NodeFS } = await import('@electric-sql/pglite/nodefs')
+  const log = createWalSync(disk)
+  const files = new NodeFS(folder)
+  let fsyncs = 0
+  const onFsync = (path: string, file: number) => {
+    fsyncs += 1
+    if (isLogSegment(path)) return log.defer(path)
+    log.flushNow()
+    fsyncSync(file)
+  }
+  const init = files.init.bind(files)
+  files.init = async (lite, options) => {
+    const { emscriptenOpts } = await init(lite, options)
+    const hook = (module: object) => hookFsync(module as NodeFsModule, onFsync)
+    return { emscriptenOpts: { ...emscriptenOpts, preRun: [...(emscriptenOpts.preRun ?? []), hook] } }
+  }
+  // `fsync` is the one of PostgreSQL's methods that PGlite's file system hears of.
+  const startParams = PGlite.defaultStartParams.filter((parameter) => parameter !== '-F')
+  const lite = await PGlite.create({
+    fs: files,
+    startParams: [...startParams, '-c', 'fsync=on', '-c', 'wal_sync_method=fsync', ...utc],
+  })
+  // Every start writes its control file. Silence means that this PGlite is built in another way.
+  if (fsyncs === 0)
+    throw new Error('The embedded database does not sync its files; refusing to store anything in it')
+  return { lite, syncLog: () => log.flush() }
+}
+
+/** What PGlite's types leave out of Emscripten's file system on the folder (NODEFS). */
+interface NodeFsModule {
+  NODEFS: {
+    stream_ops: { fsync?: (stream: { node: unknown; nfd: number }) => number }
+    realPath(node: unknown): string
+    tryFSOperation(operation: () => void): void
+  }
+}
+
+function hookFsync({ NODEFS }: NodeFsModule, onFsync: (path: string, file: number) => void): void {
+  NODEFS.stream_ops.fsync = (stream) => {
+    NODEFS.tryFSOperation(() => onFsync(NODEFS.realPath(stream.node), stream.nfd))
+    return 0
+  }
+}
+
+function isLogSegment(path: string): boolean {
+  return basename(dirname(path)) === 'pg_wal' && /^[0-9A-F]{24}$/.test(basename(path))
+}
+
+async function createPoolConfig(lite: PGlite): Promise<PoolConfig> {
+  const { createPgConfig } = await import('@electric-sql/pglite/node-postgres')
+  // What the database itself refuses comes as a message; a rejection means that it is closed or has crashed.
+  const exchange = lite.execProtocolStream.bind(lite)
+  lite.execProtocolStream = async (message, options) => {
+    try {
+      return await exchange(message, options)
+    } catch (error) {
+      throw new StoreUnavailable(error)
+    }
+  }
+  const session: Session = createPgConfig(lite)
+  // Prisma's adapter gives the parsers of a query's result in `types`, which PGlite takes for a list of type ids.
+  const parse = session.connection.parse.bind(session.connection)
+  session.connection.parse = (query) => parse({ ...query, types: undefined })
+  return { ...session, max: 1, min: 1, idleTimeoutMillis: 0 }
+}
+
+async function syncTree(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }))
+    if (entry.isFile() || entry.isDirectory()) await syncPath(join(entry.parentPath, entry.name))
+  await syncPath(folder)
+}
+
+async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  await file.sync().finally(() => file.close())
+}

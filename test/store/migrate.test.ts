@@ -1,0 +1,144 @@
+import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Database, openDatabase } from '../../src/store/database.js'
+import { openInMemory } from '../../src/store/embedded.js'
+import { MigrationRefused } from '../../src/store/migrate.js'
+import { readDatabaseTemplate } from '../support/database.js'
+import { migrationsDir } from '../support/migrations-dir.js'
+
+const init = '20261121000000_init'
+let folder: string
+let opened: Database[]
+
+beforeEach(() => {
+  folder = join(mkdtempSync(join(tmpdir(), 'latchkey-migrations-')), 'migrations')
+  cpSync(migrationsDir, folder, { recursive: true })
+  opened = []
+})
+afterEach(async () => {
+  await Promise.all(opened.map((database) => database.close()))
+  rmSync(join(folder, '..'), { recursive: true })
+})
+
+async function open(loadDataDir?: Blob): Promise<Database> {
+  const database = await openDatabase({
+    url: undefined,
+    dataDir: ':memory:',
+    migrationsDir: folder,
+    loadDataDir,
+  })
+  opened.push(database)
+  return database
+}
+
+function addMigration(name: string, sql: string): void {
+  mkdirSync(join(folder, name), { recursive: true })
+  writeFileSync(join(folder, name, 'migration.sql'), sql)
+}
+
+/** The template, after something was done to it by hand. */
+async function alterTemplate(sql: string): Promise<Blob> {
+  const embedded = await openInMemory(readDatabaseTemplate())
+  const pool = new pg.Pool(embedded.poolConfig)
+  await pool.query(sql)
+  const dump = await embedded.dump()
+  await pool.end()
+  await embedded.close()
+  return dump
+}
+
+describe('opening a database', () => {
+  test('an empty database gets every migration', async () => {
+    const database = await open()
+
+    expect(database.appliedMigrations[0]).toBe(init)
+    expect(await database.prisma.owner.count()).toBe(0)
+  })
+
+  test('a database that has every migration gets none again', async () => {
+    const database = await open(readDatabaseTemplate())
+
+    expect(database.appliedMigrations).toEqual([])
+  })
+
+  test('a new migration is applied, and recorded as `prisma migrate` records it', async () => {
+    addMigration('29990101000000_note', 'CREATE TABLE note (id INT); INSERT INTO note VALUES (1), (2);')
+
+    const database = await open(readDatabaseTemplate())
+
+    expect(database.appliedMigrations).toEqual(['29990101000000_note'])
+    const rows = await database.query({
+      name: 'migration-row',
+      text: `SELECT length(checksum) AS checksum, finished_at >= started_at AS finished, rolled_back_at, logs,
+               applied_steps_count AS steps, (SELECT count(*)::int FROM note) AS notes
+             FROM _prisma_migrations WHERE migration_name = $1`,
+      values: ['29990101000000_note'],
+    })
+    expect(rows).toEqual([
+      { checksum: 64, finished: true, rolled_back_at: null, logs: null, steps: 1, notes: 2 },
+    ])
+  })
+
+  test('a migration marked as rolled back is applied again', async () => {
+    const rolledBack = await alterTemplate(
+      `INSERT INTO _prisma_migrations (id, checksum, migration_name, rolled_back_at)
+       VALUES ('1', 'x', '29990101000000_note', now())`,
+    )
+    addMigration('29990101000000_note', 'CREATE TABLE note (id INT)')
+
+    const database = await open(rolledBack)
+
+    expect(database.appliedMigrations).toEqual(['29990101000000_note'])
+  })
+
+  test('a migration that was changed after it had been applied is refused by name', async () => {
+    appendFileSync(join(folder, init, 'migration.sql'), '-- one more line\n')
+
+    const opening = open(readDatabaseTemplate())
+
+    await expect(opening).rejects.toThrow(MigrationRefused)
+    await expect(opening).rejects.toThrow(`${init} was changed after it had been applied`)
+  })
+
+  test('a database that a newer version has migrated is refused, and the newer version asked for', async () => {
+    const newer = await alterTemplate(
+      `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at)
+       VALUES ('1', 'x', '29990101000000_later', now())`,
+    )
+
+    const opening = open(newer)
+
+    await expect(opening).rejects.toThrow(MigrationRefused)
+    await expect(opening).rejects.toThrow(/29990101000000_later.* does not know: a newer version has used it/)
+  })
+
+  test('a half-done migration is refused until a person has resolved it', async () => {
+    const halfDone = await alterTemplate('UPDATE _prisma_migrations SET finished_at = NULL')
+
+    const opening = open(halfDone)
+
+    await expect(opening).rejects.toThrow(MigrationRefused)
+    await expect(opening).rejects.toThrow(`${init} was begun and not finished`)
+  })
+
+  test('a migration that fails is undone whole and named, with the reason for the log', async () => {
+    addMigration('29990101000000_bad', 'CREATE TABLE half (id INT); SELECT no_such_column FROM half;')
+
+    const error = await open(readDatabaseTemplate()).catch((error: unknown) => error)
+
+    expect(error).toBeInstanceOf(MigrationRefused)
+    expect(error).toMatchObject({
+      message: expect.stringContaining('29990101000000_bad failed and was undone'),
+      cause: { code: '42703' },
+    })
+  })
+
+  test('a migration folder without its file is refused', async () => {
+    mkdirSync(join(folder, '29990101000000_empty'))
+
+    await expect(open(readDatabaseTemplate())).rejects.toThrow('migration.sql')
+  })
+})
