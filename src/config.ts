@@ -1,0 +1,254 @@
+import { isIP } from 'node:net'
+import { Ajv } from 'ajv'
+import Type, { type Static, type TProperties } from 'typebox'
+import { isIpRange, isLoopback } from './addresses.js'
+
+const off = 'off'
+const text = (description: string, fallback?: string) =>
+  Type.String({ description, ...(fallback === undefined ? {} : { default: fallback }) })
+const count = (description: string, fallback: number, minimum = 1) =>
+  Type.Integer({ description, default: fallback, minimum, maximum: 1_000_000_000 })
+const flag = (description: string, fallback: boolean) => Type.Boolean({ description, default: fallback })
+const list = (description: string) => Type.Array(Type.String(), { description })
+const rate = (description: string, fallback: string) =>
+  Type.String({ description, default: fallback, pattern: `^(${off}|[1-9][0-9]{0,8})$` })
+
+/**
+ * Every setting, by the name of its environment variable. Lists are separated by commas or spaces; an empty
+ * variable is one that is not set. README's table and `.env.example` are checked against this.
+ */
+export const settings = {
+  HOST: text('Address to listen on.', '127.0.0.1'),
+  PORT: Type.Integer({ description: 'Port to listen on.', default: 3000, minimum: 1, maximum: 65535 }),
+  PUBLIC_URL: Type.Optional(
+    text(
+      'Where people reach the service, with the path of a proxy if it adds one. Default: http://HOST:PORT.',
+    ),
+  ),
+  DATA_DIR: text('Folder of the embedded database and of the generated secrets.', './data'),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    description: 'How much is logged.',
+    default: 'info',
+  }),
+  TRUST_PROXY: Type.Optional(list('Addresses or CIDR ranges whose X-Forwarded-* headers are believed.')),
+  CORS_ORIGINS: Type.Optional(list('Origins of other sites whose scripts may call this service.')),
+  DATABASE_URL: Type.Optional(
+    Type.String({
+      description: 'PostgreSQL to keep the keys in. Default: the embedded database.',
+      pattern: '^postgres(ql)?://',
+    }),
+  ),
+  OIDC_ISSUER: Type.Optional(
+    text('Issuer URL of the Keycloak realm. Default: the embedded identity provider, for development only.'),
+  ),
+  OIDC_CLIENT_ID: text("This service's own confidential client.", 'latchkey'),
+  OIDC_CLIENT_SECRET: Type.Optional(text('Its secret; required with OIDC_ISSUER.')),
+  OIDC_AUDIENCES: Type.Optional(
+    list(
+      'Accepted in `aud` or `azp` of an OAuth2 token. Default: OIDC_CLIENT_ID and OIDC_SWAGGER_CLIENT_ID.',
+    ),
+  ),
+  OIDC_MANAGEMENT_CLIENTS: Type.Optional(
+    list('Clients whose tokens may manage keys. Default: OIDC_CLIENT_ID and OIDC_SWAGGER_CLIENT_ID.'),
+  ),
+  OIDC_SWAGGER_CLIENT_ID: text('Public client (PKCE) of Swagger UI.', 'latchkey-swagger'),
+  SESSION_SECRET: Type.Optional(
+    Type.String({
+      description: 'Signs the cookies. Generated into DATA_DIR when embedded, required with DATABASE_URL.',
+      minLength: 32,
+    }),
+  ),
+  SESSION_LIFETIME_HOURS: count('How long a login lasts in the browser.', 10),
+  ADMIN_ROLE: text(
+    'Realm role of administrators; the embedded identity provider gives it to alice.',
+    'latchkey-admin',
+  ),
+  KEY_PREFIX: Type.String({
+    description: 'What every key begins with.',
+    default: 'lk',
+    pattern: '^[a-z][a-z0-9]{0,9}$',
+  }),
+  KEY_LIFETIME_DAYS: count('How long a key lives unless its owner says otherwise.', 15),
+  KEY_MAX_LIFETIME_DAYS: count('The longest life an owner may ask for.', 366),
+  ALLOW_NEVER_EXPIRES: flag('Whether keys may live for ever.', true),
+  MAX_KEYS_PER_USER: count('Working keys that one person may hold.', 20),
+  VERDICT_MAX_STALE_SECONDS: count('How long keys in use go on when the database is down.', 60, 0),
+  LOGIN_RATE_PER_MINUTE: rate(
+    'Logins that one address may start or fail in a minute; `off` for load tests.',
+    '30',
+  ),
+  REFUSED_RATE_PER_MINUTE: rate(
+    'Refused credentials after which an address must wait with values not seen before; `off` for load tests.',
+    '60',
+  ),
+  IDENTITY_HEADER_PREFIX: Type.String({
+    description: 'Headers beginning so tell services who is calling; a client’s own are removed.',
+    default: 'Latchkey',
+    pattern: '^[A-Za-z][A-Za-z0-9-]{0,30}$',
+  }),
+  EXAMPLE_CATALOG: Type.Optional(
+    Type.Boolean({ description: 'Whether /catalog is there. Default: only without OIDC_ISSUER.' }),
+  ),
+} satisfies TProperties
+
+const environment = Type.Object(settings)
+type Environment = Static<typeof environment>
+
+/** Tells every fault of the environment at once, by the names of the variables and without their values. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  constructor(readonly faults: string[]) {
+    super(
+      `The service cannot start, its settings are wrong:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+    )
+  }
+}
+
+/** The process's environment, completed from `.env` in the working folder; the environment wins. */
+export function readEnvironment(): NodeJS.ProcessEnv {
+  try {
+    process.loadEnvFile()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  return process.env
+}
+
+/**
+ * Reads and checks the settings.
+ * @param env as `process.env`; unknown variables are left alone
+ * @throws ConfigError naming every fault
+ */
+export function loadConfig(env: NodeJS.ProcessEnv) {
+  const faults: string[] = []
+  const values = parseEnvironment(env, faults)
+  if (faults.length > 0) throw new ConfigError(faults)
+
+  const publicUrl = parseUrl(
+    'PUBLIC_URL',
+    values.PUBLIC_URL ?? `http://${urlHost(values.HOST)}:${values.PORT}`,
+    faults,
+  )
+  const issuerUrl = values.OIDC_ISSUER && parseUrl('OIDC_ISSUER', values.OIDC_ISSUER, faults)
+  checkEmbedded(values, publicUrl, env.NODE_ENV, faults)
+  checkProduction(values, faults)
+  checkLists(values, faults)
+  if (values.KEY_LIFETIME_DAYS > values.KEY_MAX_LIFETIME_DAYS) {
+    faults.push('KEY_LIFETIME_DAYS must not be more than KEY_MAX_LIFETIME_DAYS')
+  }
+  if (faults.length > 0 || publicUrl === undefined) throw new ConfigError(faults)
+
+  const ownClients = [values.OIDC_CLIENT_ID, values.OIDC_SWAGGER_CLIENT_ID]
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    /** Without a trailing slash. */
+    publicUrl: publicUrl.href.replace(/\/$/, ''),
+    dataDir: values.DATA_DIR,
+    logLevel: values.LOG_LEVEL,
+    trustProxy: values.TRUST_PROXY ?? [],
+    corsOrigins: values.CORS_ORIGINS ?? [],
+    databaseUrl: values.DATABASE_URL,
+    /** Undefined: the embedded identity provider. */
+    issuer: issuerUrl === undefined || issuerUrl === '' ? undefined : values.OIDC_ISSUER?.replace(/\/$/, ''),
+    clientId: values.OIDC_CLIENT_ID,
+    clientSecret: values.OIDC_CLIENT_SECRET,
+    swaggerClientId: values.OIDC_SWAGGER_CLIENT_ID,
+    audiences: values.OIDC_AUDIENCES ?? ownClients,
+    managementClients: values.OIDC_MANAGEMENT_CLIENTS ?? ownClients,
+    sessionSecret: values.SESSION_SECRET,
+    sessionLifetimeMs: values.SESSION_LIFETIME_HOURS * 3_600_000,
+    adminRole: values.ADMIN_ROLE,
+    keys: {
+      prefix: values.KEY_PREFIX,
+      lifetimeDays: values.KEY_LIFETIME_DAYS,
+      maxLifetimeDays: values.KEY_MAX_LIFETIME_DAYS,
+      allowNeverExpires: values.ALLOW_NEVER_EXPIRES,
+      maxPerUser: values.MAX_KEYS_PER_USER,
+    },
+    verdictMaxStaleMs: values.VERDICT_MAX_STALE_SECONDS * 1000,
+    /** Infinity: off. */
+    loginRatePerMinute: parseRate(values.LOGIN_RATE_PER_MINUTE),
+    refusedRatePerMinute: parseRate(values.REFUSED_RATE_PER_MINUTE),
+    identityHeaderPrefix: values.IDENTITY_HEADER_PREFIX,
+    exampleCatalog: values.EXAMPLE_CATALOG ?? values.OIDC_ISSUER === undefined,
+  }
+}
+
+export type Config = ReturnType<typeof loadConfig>
+
+const ajv = new Ajv({
+  allErrors: true,
+  coerceTypes: true,
+  useDefaults: true,
+  removeAdditional: false,
+  keywords: [],
+})
+const validateEnvironment = ajv.compile(environment)
+
+function parseEnvironment(env: NodeJS.ProcessEnv, faults: string[]): Environment {
+  const values: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries(settings)) {
+    const value = env[name]?.trim()
+    if (value === undefined || value === '') continue
+    values[name] = 'items' in schema ? value.split(/[\s,]+/).filter((item) => item !== '') : value
+  }
+  if (!validateEnvironment(values)) {
+    for (const { instancePath, message } of validateEnvironment.errors ?? []) {
+      faults.push(`${instancePath.split('/')[1] ?? ''} ${message ?? 'is invalid'}`)
+    }
+  }
+  // Checked just above; the caller throws when there are faults.
+  return values as Environment
+}
+
+function parseUrl(name: string, value: string, faults: string[]): URL | undefined {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === '')
+    return url
+  faults.push(`${name} must be an http or https URL without query, fragment or credentials`)
+  return undefined
+}
+
+/** The embedded identity provider has known passwords: nothing outside this machine may reach it. */
+function checkEmbedded(
+  values: Environment,
+  publicUrl: URL | undefined,
+  nodeEnv: string | undefined,
+  faults: string[],
+) {
+  if (values.OIDC_ISSUER !== undefined) return
+  const why = 'OIDC_ISSUER is required'
+  if (values.DATABASE_URL !== undefined) faults.push(`${why} with DATABASE_URL`)
+  if (!isLoopback(values.HOST)) faults.push(`${why} when HOST is not a loopback address`)
+  if (publicUrl !== undefined && !isLoopback(publicUrl.hostname)) {
+    faults.push(`${why} when PUBLIC_URL is not on a loopback address`)
+  }
+  if (nodeEnv === 'production') faults.push(`${why} when NODE_ENV is production`)
+}
+
+function checkProduction(values: Environment, faults: string[]) {
+  if (values.OIDC_ISSUER !== undefined && values.OIDC_CLIENT_SECRET === undefined) {
+    faults.push('OIDC_CLIENT_SECRET is required with OIDC_ISSUER')
+  }
+  if (values.DATABASE_URL !== undefined && values.SESSION_SECRET === undefined) {
+    faults.push('SESSION_SECRET is required with DATABASE_URL (all replicas share it)')
+  }
+  if (values.PUBLIC_URL === undefined && /^(0\.0\.0\.0|::)$/.test(values.HOST)) {
+    faults.push('PUBLIC_URL is required when HOST means every address')
+  }
+}
+
+function checkLists(values: Environment, faults: string[]) {
+  for (const range of values.TRUST_PROXY ?? []) {
+    if (!isIpRange(range)) faults.push('TRUST_PROXY must list addresses or CIDR ranges, not a number of hops')
+  }
+  for (const origin of values.CORS_ORIGINS ?? []) {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+      faults.push('CORS_ORIGINS must list origins like https://portal.example.org')
+    }
+  }
+}
+
+const urlHost = (host: string) => (isIP(host) === 6 ? `[${host}]` : host)
+const parseRate = (value: string) => (value === off ? Number.POSITIVE_INFINITY : Number(value))

@@ -1,0 +1,6 @@
+import { problemSchema } from './common.js'
+import { keySchemas } from './key.js'
+import { meSchema } from './principal.js'
+
+/** Every schema that has a name in the document. */
+export const namedSchemas = [problemSchema, meSchema, ...keySchemas]

@@ -1,0 +1,34 @@
+import { Ajv, type Options, type SchemaObject } from 'ajv'
+import addFormats from 'ajv-formats'
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
+import { isIpRange } from './addresses.js'
+import { namedSchemas } from './schemas/index.js'
+
+/**
+ * Bodies are taken as they are: a wrong type or an unknown member is refused. Everything in a URL is text, so
+ * there types are converted.
+ */
+export function setValidation(app: FastifyInstance): void {
+  const strict = createAjv({ coerceTypes: false })
+  const lenient = createAjv({ coerceTypes: 'array' })
+  for (const schema of namedSchemas) app.addSchema(schema)
+  const compile: FastifySchemaCompiler<SchemaObject> = ({ schema, httpPart }) =>
+    (httpPart === 'body' ? strict : lenient).compile(schema)
+  app.setValidatorCompiler(compile)
+}
+
+function createAjv(options: Options): Ajv {
+  const ajv = new Ajv({
+    ...options,
+    useDefaults: true,
+    removeAdditional: false,
+    allErrors: true,
+    strict: false,
+  })
+  // ajv-formats is CommonJS: its types say `default` where Node hands out the function itself.
+  const add = addFormats as unknown as (ajv: Ajv) => void
+  add(ajv)
+  ajv.addFormat('ip-range', isIpRange)
+  for (const schema of namedSchemas) ajv.addSchema(schema)
+  return ajv
+}
