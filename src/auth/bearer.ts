@@ -1,0 +1,130 @@
+import { hash } from 'node:crypto'
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
+import { LRUCache } from 'lru-cache'
+import { readFacts } from './claims.js'
+import type { Issuer } from './issuer.js'
+import type { Principal, RefusalRate, Verdict, Verify } from './types.js'
+
+export interface TokenVerifierOptions {
+  issuer: Issuer
+  /** One of these must be in `aud`, or be the `azp`. */
+  audiences: readonly string[]
+  refusals: RefusalRate
+  /** Verified tokens that are remembered. Default 10,000. */
+  maxCached?: number
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  clock?: () => number
+}
+
+/** Asymmetric only: `none` and HMAC with the public key are the classic forgeries. */
+const algorithms = ['RS256', 'PS256', 'ES256', 'EdDSA']
+const maxTokenLength = 16_384
+const cacheMs = 60_000
+const clockToleranceSeconds = 5
+
+interface CachedToken {
+  verdict: Verdict
+  /** Milliseconds since the epoch. */
+  from: number
+  until: number
+}
+
+/**
+ * Verifies OAuth2 access tokens locally, by the issuer's JWKS. A verified one is remembered until it expires,
+ * at most 60 s, by its hash.
+ * @see RFC 9068 §4, RFC 8725
+ */
+export function createTokenVerifier(options: TokenVerifierOptions): Verify {
+  const { issuer, audiences, refusals } = options
+  const clock = options.clock ?? Date.now
+  const cache = new LRUCache<string, CachedToken>({ max: options.maxCached ?? 10_000 })
+
+  return (token, address) => {
+    if (token.length > maxTokenLength) return refused
+    const id = hash('sha256', token, 'base64url')
+    const cached = cache.get(id)
+    const now = clock()
+    // A clock that was set back must not lengthen what is remembered.
+    if (cached !== undefined && now >= cached.from && now < cached.until) return cached.verdict
+    // Reading it costs no request: what cannot be ours never reaches the issuer.
+    if (!claimsToBeAccessToken(token, issuer.issuer)) return refused
+    const retryAfterSeconds = refusals.retryAfterSeconds(address)
+    if (retryAfterSeconds > 0) return { kind: 'throttled', retryAfterSeconds }
+    return verify(token, id, address)
+  }
+
+  async function verify(token: string, id: string, address: string): Promise<Verdict> {
+    try {
+      const { payload } = await jwtVerify(token, await issuer.keys(), {
+        algorithms,
+        issuer: issuer.issuer,
+        requiredClaims: ['sub', 'exp'],
+        clockTolerance: clockToleranceSeconds,
+        currentDate: new Date(clock()),
+      })
+      if (!isForUs(payload)) return refuse(address)
+      const verdict: Verdict = { kind: 'accepted', principal: asPrincipal(payload) }
+      const from = clock()
+      cache.set(id, { verdict, from, until: Math.min((payload.exp ?? 0) * 1000, from + cacheMs) })
+      return verdict
+    } catch (error) {
+      return isFaultOfToken(error) ? refuse(address) : { kind: 'unavailable', cause: error }
+    }
+  }
+
+  function refuse(address: string): Verdict {
+    refusals.countRefusal(address)
+    return refused
+  }
+
+  function isForUs({ aud = [], azp }: JWTPayload): boolean {
+    return audiences.some((audience) => azp === audience || [aud].flat().includes(audience))
+  }
+}
+
+const refused: Verdict = { kind: 'refused' }
+
+/** ID, refresh and logout tokens are signed with the same keys; only their type tells them apart. */
+function claimsToBeAccessToken(token: string, issuer: string): boolean {
+  try {
+    const { typ } = decodeProtectedHeader(token)
+    const claims = decodeJwt(token)
+    const isAccessToken = claims.typ === 'Bearer' || /^(application\/)?at\+jwt$/i.test(String(typ))
+    return isAccessToken && claims.iss === issuer && typeof claims.sub === 'string' && claims.sub !== ''
+  } catch {
+    return false
+  }
+}
+
+function asPrincipal(payload: JWTPayload): Principal {
+  const facts = readFacts({ ...payload, sub: String(payload.sub) })
+  return Object.freeze<Principal>({
+    subject: facts.subject,
+    login: facts.login,
+    name: facts.name,
+    email: facts.email,
+    kind: 'user',
+    via: 'oauth2',
+    roles: facts.rights,
+    scopes: facts.rights,
+    attributes: {},
+    config: {},
+    issuedAt: payload.iat ?? 0,
+    ...(typeof payload.azp === 'string' ? { clientId: payload.azp } : {}),
+  })
+}
+
+const faultsOfToken = [
+  errors.JWTExpired,
+  errors.JWTClaimValidationFailed,
+  errors.JWTInvalid,
+  errors.JWSInvalid,
+  errors.JWSSignatureVerificationFailed,
+  errors.JWKSNoMatchingKey,
+  errors.JWKSMultipleMatchingKeys,
+  errors.JOSEAlgNotAllowed,
+  errors.JOSENotSupported,
+]
+
+/** Anything else means that the issuer could not be asked: then nobody knows, and the answer is 503. */
+const isFaultOfToken = (error: unknown) => faultsOfToken.some((fault) => error instanceof fault)

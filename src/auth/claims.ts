@@ -1,0 +1,39 @@
+import type { JWTPayload } from 'jose'
+
+/** What a verified token tells about a person. */
+export interface Facts {
+  subject: string
+  login: string
+  name: string | null
+  email: string | null
+  rights: string[]
+}
+
+/**
+ * Reads Keycloak's claims of a token that was verified before. Members of a wrong type count as absent.
+ * @returns rights as one flat list: realm roles as `role`, client roles as `client:role`, groups as `group:/path`
+ */
+export function readFacts(claims: JWTPayload & { sub: string }): Facts {
+  return {
+    subject: claims.sub,
+    login: text(claims.preferred_username) ?? claims.sub,
+    name: text(claims.name),
+    email: text(claims.email),
+    rights: readRights(claims),
+  }
+}
+
+function readRights(claims: JWTPayload): string[] {
+  const realm = texts(members(claims.realm_access).roles)
+  const clients = Object.entries(members(claims.resource_access)).flatMap(([client, access]) =>
+    texts(members(access).roles).map((role) => `${client}:${role}`),
+  )
+  const groups = texts(claims.groups).map((path) => `group:${path}`)
+  return [...new Set([...realm, ...clients, ...groups])].sort()
+}
+
+const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null)
+const texts = (value: unknown) =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+const members = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? { ...value } : {}

@@ -1,0 +1,170 @@
+import type {} from '@fastify/swagger'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import fp from 'fastify-plugin'
+import { sendProblem } from '../errors.js'
+import { readCredential } from './credentials.js'
+import { decideAccess } from './decide.js'
+import { isSafeMethod, isSameOrigin } from './same-origin.js'
+import type { Access, AuthOptions, Principal, Verdict } from './types.js'
+
+export type { Access, AuthOptions, KeyBounds, Principal, RefusalRate, Verdict, Verify, Via } from './types.js'
+
+const expiryNoticeMs = 3 * 86_400_000
+
+/**
+ * The hook: every request of the scope that registers it is authenticated before its body is read, and
+ * `request.principal` tells who is calling.
+ *
+ * A route of the scope says in `config.access` who may call it; one that says nothing stops the start.
+ */
+const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
+  const keyMark = `${options.keyPrefix}_`
+  const clock = options.clock ?? Date.now
+  const { publicOrigin = '' } = options
+
+  // Null until the hook has run; typed as always there because no handler behind the hook sees it so.
+  app.decorateRequest('principal', null as unknown as Principal)
+
+  app.addHook('onRoute', (route) => {
+    const access = route.config?.access
+    if (access === undefined) {
+      throw new Error(
+        `The route ${String(route.method)} ${route.url} does not say in config.access who may call it`,
+      )
+    }
+    route.schema = { ...route.schema, security: describeSecurity(access, options) }
+  })
+
+  app.addHook('onRequest', (request, reply, done) => {
+    // A URL that matches no route passes here too, and is answered 404 without telling anything.
+    if (request.is404) return done()
+    const access = request.routeOptions.config.access
+    if (access === undefined) return done(new Error('A guarded route without config.access'))
+    const readsQuery = access.allowQueryKey === true
+    const credential = readCredential(request.raw, keyMark, readsQuery)
+    if (readsQuery) hideQueryKey(request)
+    switch (credential.kind) {
+      case 'malformed':
+        return sendProblem(reply, 'invalid_request', { detail: credential.detail })
+      case 'none':
+        return admitSession(request, reply, access, done)
+      case 'key':
+        if (credential.inQuery) reply.header('referrer-policy', 'no-referrer')
+        return admit(options.verifyKey(credential.value, request.ip), request, reply, access, done)
+      case 'token':
+        return admit(options.verifyToken(credential.token, request.ip), request, reply, access, done)
+      default:
+        return credential satisfies never
+    }
+  })
+
+  function admit(
+    verdict: Verdict | Promise<Verdict>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    access: Access,
+    done: HookHandlerDoneFunction,
+  ) {
+    // A promise only where the verdict is not in memory: the hot path stays synchronous.
+    if (verdict instanceof Promise) {
+      verdict.then((settled) => apply(settled, request, reply, access, done), done)
+    } else apply(verdict, request, reply, access, done)
+  }
+
+  function apply(
+    verdict: Verdict,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    access: Access,
+    done: HookHandlerDoneFunction,
+  ) {
+    if (verdict.kind !== 'accepted') return refuse(verdict, request, reply)
+    const { principal, key } = verdict
+    const address = request.ip
+    const refusal = decideAccess(principal, key, access, {
+      method: request.method,
+      headers: request.headers,
+      address,
+    })
+    if (refusal !== null) {
+      return sendProblem(reply, refusal, refusal === 'insufficient_scope' ? challengeScopes(access) : {})
+    }
+    const now = clock()
+    verdict.recordUse?.(now, address, request.headers['user-agent'])
+    if (key !== undefined && key.expiresAt - now < expiryNoticeMs) {
+      reply.header('x-api-key-expires-at', new Date(key.expiresAt).toISOString())
+    }
+    request.principal = principal
+    done()
+  }
+
+  function admitSession(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    access: Access,
+    done: HookHandlerDoneFunction,
+  ) {
+    const principal = options.readSession?.(request) ?? null
+    if (principal === null) return challenge(reply)
+    if (!isSafeMethod(request.method) && !isSameOrigin(request.headers, publicOrigin)) {
+      return sendProblem(reply, 'cross_site_request')
+    }
+    apply({ kind: 'accepted', principal }, request, reply, access, done)
+  }
+}
+
+/** The key is for this hook alone: neither the route nor what it calls sees it. */
+function hideQueryKey(request: FastifyRequest): void {
+  const query = request.query as Record<string, unknown>
+  delete query.api_key
+  delete query['api-key']
+}
+
+function refuse(
+  verdict: Exclude<Verdict, { kind: 'accepted' }>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  switch (verdict.kind) {
+    case 'refused':
+      return sendProblem(reply, 'invalid_credential')
+    case 'throttled':
+      return sendProblem(reply, 'rate_limited', {
+        headers: { 'retry-after': String(verdict.retryAfterSeconds) },
+      })
+    case 'unavailable':
+      request.log.error({ err: verdict.cause }, 'a credential could not be checked')
+      return sendProblem(reply, 'unavailable')
+    default:
+      return verdict satisfies never
+  }
+}
+
+/** One challenge per accepted scheme, and no `error`: the caller has not been wrong yet (RFC 6750 §3.1). */
+function challenge(reply: FastifyReply) {
+  return sendProblem(reply, 'not_authenticated', {
+    headers: { 'www-authenticate': ['Bearer realm="latchkey"', 'Apikey realm="latchkey"'] },
+  })
+}
+
+function challengeScopes({ scopes = [] }: Access) {
+  const scope = scopes.map(asScopeToken).join(' ')
+  return {
+    detail: `This operation asks for: ${scopes.join(', ')}.`,
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+  }
+}
+
+/** Percent-encodes what RFC 6749 §3.3 does not allow in a scope: role names may hold spaces and any script. */
+const asScopeToken = (right: string) => right.replace(/[^!#-[\]-~]/gu, encodeURIComponent)
+
+/** The same word that guards the route tells Swagger UI which locks open it. */
+function describeSecurity(access: Access, options: AuthOptions): { [scheme: string]: string[] }[] {
+  return [
+    { oauth2: ['openid'] },
+    ...(access.by === 'login' ? [] : [{ apiKey: [] }]),
+    ...(options.readSession === undefined ? [] : [{ session: [] }]),
+  ]
+}
+
+export default fp(auth, { name: 'latchkey-auth', fastify: '5.x' })

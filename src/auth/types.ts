@@ -1,0 +1,95 @@
+import type { FastifyRequest } from 'fastify'
+
+export type Via = 'oauth2' | 'api-key' | 'key-jwt' | 'session'
+
+/** Who a request was authenticated as, whichever credential it used. Shared between requests: never change one. */
+export interface Principal {
+  readonly subject: string
+  readonly login: string
+  readonly name: string | null
+  readonly email: string | null
+  readonly kind: 'user' | 'server'
+  readonly via: Via
+  /** Rights of the owner: realm roles as `role`, client roles as `client:role`, groups as `group:/path`. */
+  readonly roles: readonly string[]
+  /** The rights that this credential may use now. */
+  readonly scopes: readonly string[]
+  readonly attributes: Readonly<Record<string, unknown>>
+  /** Free JSON of the key, or of the owner. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** The key that was used, if one was. */
+  readonly keyId?: string
+  /** The OAuth2 client that the token was issued to (`azp`). */
+  readonly clientId?: string
+  /** When the OAuth2 token was issued, in seconds since the epoch. */
+  readonly issuedAt?: number
+}
+
+/** What a route says in `config.access`: who may call it. `{}` is any good credential. */
+export interface Access {
+  /** Rights that the credential must all have. */
+  readonly scopes?: readonly string[]
+  /** Default `anyone`. `login`: no API key (403 login_required). `login-or-key`: as anyone; the handler narrows keys. */
+  readonly by?: 'anyone' | 'login' | 'login-or-key'
+  /** Whether `?api_key=` is read on this route. Default no: a URL ends up in logs. */
+  readonly allowQueryKey?: boolean
+  /** `may-write`: read-only keys may use methods beyond GET, HEAD and OPTIONS here. */
+  readonly readOnlyKeys?: 'may-write'
+}
+
+/** What a key binds its use to, beside its owner's rights. */
+export interface KeyBounds {
+  readonly readOnly: boolean
+  /** Null: no restriction. */
+  readonly allowedReferers: readonly string[] | null
+  readonly allowsAddress: ((address: string) => boolean) | null
+  /** Milliseconds since the epoch; Infinity: never. */
+  readonly expiresAt: number
+}
+
+/** Notes that a credential was accepted, for the counters. */
+export type RecordUse = (at: number, address: string, userAgent: string | undefined) => void
+
+export type Verdict =
+  | {
+      readonly kind: 'accepted'
+      readonly principal: Principal
+      readonly key?: KeyBounds
+      readonly recordUse?: RecordUse
+    }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'throttled'; readonly retryAfterSeconds: number }
+  | { readonly kind: 'unavailable'; readonly cause: unknown }
+
+/** Answers at once from memory where it can: the promise is for the first time. */
+export type Verify = (credential: string, address: string) => Verdict | Promise<Verdict>
+
+/** Counts refusals by address, so that guessing gets slow. */
+export interface RefusalRate {
+  /** Seconds until values that are not cached are looked at again; 0 when they are looked at now. */
+  retryAfterSeconds(address: string): number
+  countRefusal(address: string): void
+}
+
+export interface AuthOptions {
+  /** What an API key's value begins with, before the underscore. */
+  keyPrefix: string
+  verifyKey: Verify
+  verifyToken: Verify
+  /** The principal of this service's own session; leave out where sessions are not accepted. */
+  readSession?: (request: FastifyRequest) => Principal | null
+  /** This service's origin: state changes through a session must come from there. */
+  publicOrigin?: string
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  clock?: () => number
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access
+  }
+  interface FastifyRequest {
+    /** Who is calling; only on routes behind the hook. */
+    principal: Principal
+  }
+}
