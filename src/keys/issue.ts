@@ -1,0 +1,99 @@
+import { Problem } from '../errors.js'
+import type { CreateKey } from '../schemas/key.js'
+import type { Prisma } from '../store/generated/client.js'
+import { insertKey, isNameTaken, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
+import { lockOwner, rememberOwner } from '../store/owners.js'
+import { recordChange, requireRoom } from './change.js'
+import { dayMs, type KeyContext, type KeyPolicy, type Origin } from './context.js'
+import { requireKeepable } from './json.js'
+import { inherit, missingRights } from './scopes.js'
+import { hashValue, newKeyId, newValue } from './value.js'
+
+/**
+ * Makes a key for the caller.
+ * @returns the key, and the value that is never to be had again
+ * @throws Problem name_taken, key_limit_reached, never_expires_not_allowed, insufficient_scope, validation_failed
+ */
+export async function issueKey(
+  context: KeyContext,
+  origin: Origin,
+  wanted: CreateKey,
+): Promise<{ key: KeyRow; value: string }> {
+  requireSense(wanted, context.policy)
+  const { db, policy, clock, random } = context
+  const id = newKeyId(random)
+  const value = newValue(policy.prefix, id, random)
+  const key = await db.write(async (tx) => {
+    const now = new Date(clock())
+    const owner = await requireOwner(tx, origin, now)
+    requireRights(wanted.scopes, owner.rights)
+    if (await isNameTaken(tx, owner.subject, wanted.name)) throw new Problem('name_taken')
+    await requireRoom(tx, context, { ownerSubject: owner.subject, now })
+    const row = asRow(wanted, { id, ownerSubject: owner.subject, now, policy })
+    await recordChange(tx, origin, {
+      key: row,
+      change: { action: 'key.created', details: { name: wanted.name, scopes: wanted.scopes } },
+      now,
+    })
+    return insertKey(tx, row, hashValue(value))
+  })
+  context.forget(id)
+  return { key, value }
+}
+
+/** A person may come with a token alone, without ever having logged in here. */
+async function requireOwner(tx: Tx, { principal }: Origin, now: Date) {
+  if (principal.via === 'oauth2') {
+    const { subject, login, name, email, roles, issuedAt } = principal
+    const knownAt = issuedAt === undefined ? now : new Date(issuedAt * 1000)
+    await rememberOwner(tx, { subject, login, name, email, rights: roles, knownAt })
+  }
+  const owner = await lockOwner(tx, principal.subject)
+  if (owner === null) throw new Problem('not_found')
+  return owner
+}
+
+/** What the schema cannot say: members that contradict each other or the operator's rules. */
+function requireSense(wanted: CreateKey, policy: KeyPolicy): void {
+  if (wanted.never_expires && !policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
+  const errors = []
+  if (wanted.never_expires && wanted.expires_in !== undefined) {
+    errors.push({ path: 'expires_in', message: 'contradicts never_expires' })
+  }
+  if (wanted.expires_in !== undefined && wanted.expires_in > policy.maxLifetimeDays * 86_400) {
+    errors.push({ path: 'expires_in', message: `must be at most ${policy.maxLifetimeDays} days` })
+  }
+  if (wanted.scopes.includes(inherit) && wanted.scopes.length > 1) {
+    errors.push({ path: 'scopes', message: 'must be ["inherit"] alone, or name rights without it' })
+  }
+  if (wanted.jwt) errors.push({ path: 'jwt', message: 'this service makes no keys that sign JWTs' })
+  if (errors.length > 0) throw new Problem('validation_failed', { errors })
+  requireKeepable('config', wanted.config)
+}
+
+function requireRights(scopes: readonly string[], rights: readonly string[]): void {
+  const missing = missingRights(scopes, rights)
+  if (missing.length === 0) return
+  throw new Problem('insufficient_scope', { detail: `You do not have these rights: ${missing.join(', ')}.` })
+}
+
+function asRow(
+  wanted: CreateKey,
+  { id, ownerSubject, now, policy }: { id: string; ownerSubject: string; now: Date; policy: KeyPolicy },
+): NewKey & { createdAt: Date } {
+  const lifetimeMs = wanted.expires_in === undefined ? policy.lifetimeDays * dayMs : wanted.expires_in * 1000
+  return {
+    id,
+    ownerSubject,
+    name: wanted.name,
+    note: wanted.note,
+    createdAt: now,
+    expiresAt: wanted.never_expires ? null : new Date(now.getTime() + lifetimeMs),
+    scopes: wanted.scopes,
+    readOnly: wanted.read_only,
+    allowedReferers: wanted.allowed_referers,
+    allowedIps: wanted.allowed_ips,
+    // Parsed from JSON and checked by requireKeepable.
+    config: wanted.config as Prisma.InputJsonObject,
+  }
+}

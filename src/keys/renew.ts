@@ -1,0 +1,52 @@
+import { Problem } from '../errors.js'
+import type { KeyRow } from '../store/keys.js'
+import { type Change, changeKey, requireRoom } from './change.js'
+import { dayMs, type KeyContext, type KeyPolicy, type Origin } from './context.js'
+
+/**
+ * Gives a key a new end, and makes a revoked or expired one work again.
+ * @throws Problem not_found, permanently_revoked, set_by_administrator, never_expires_not_allowed, key_limit_reached
+ */
+export function renewKey(
+  context: KeyContext,
+  origin: Origin,
+  id: string,
+  wanted: { expires_at?: string },
+): Promise<KeyRow> {
+  return changeKey(context, origin, id, async (key, now, tx) => {
+    const change = decideRenewal(key, wanted.expires_at, context.policy, now)
+    await requireRoom(tx, context, { ownerSubject: key.ownerSubject, now, exceptId: id })
+    return change
+  })
+}
+
+function decideRenewal(key: KeyRow, wantedEnd: string | undefined, policy: KeyPolicy, now: Date): Change {
+  if (key.permanentlyRevoked) throw new Problem('permanently_revoked')
+  if (key.revokedBy === 'administrator') throw new Problem('set_by_administrator')
+  const expiresAt =
+    wantedEnd === undefined ? defaultEnd(key, policy, now) : requireEnd(wantedEnd, policy, now)
+  return {
+    action: 'key.renewed',
+    changes: { expiresAt, revokedAt: null, revokedBy: null },
+    details: { expires_at: expiresAt?.toISOString() ?? null },
+  }
+}
+
+function defaultEnd(key: KeyRow, policy: KeyPolicy, now: Date): Date | null {
+  if (key.expiresAt !== null) return new Date(now.getTime() + policy.lifetimeDays * dayMs)
+  // The operator may have forbidden such keys since: then renewing needs an end.
+  if (!policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
+  return null
+}
+
+function requireEnd(wantedEnd: string, policy: KeyPolicy, now: Date): Date {
+  const end = new Date(wantedEnd)
+  const fault = (message: string) =>
+    new Problem('validation_failed', { errors: [{ path: 'expires_at', message }] })
+  if (Number.isNaN(end.getTime())) throw fault('is not a time of the calendar')
+  if (end <= now) throw fault('must be in the future')
+  if (end.getTime() > now.getTime() + policy.maxLifetimeDays * dayMs) {
+    throw fault(`must be at most ${policy.maxLifetimeDays} days from now`)
+  }
+  return end
+}

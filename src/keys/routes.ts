@@ -1,0 +1,276 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import type { Access, Principal } from '../auth/types.js'
+import { Problem } from '../errors.js'
+import { problemResponses, ref } from '../schemas/common.js'
+import * as schemas from '../schemas/key.js'
+import { type Me, meSchema } from '../schemas/principal.js'
+import { findKey } from '../store/keys.js'
+import type { KeyContext, Origin } from './context.js'
+import { deleteOwnKey } from './delete.js'
+import { asDocument } from './document.js'
+import { issueKey } from './issue.js'
+import { listOwnKeys } from './list.js'
+import { renewKey } from './renew.js'
+import { revokeKey } from './revoke.js'
+import { rotateKey } from './rotate.js'
+import { updateOwnKey } from './update.js'
+
+export interface KeyRoutesOptions {
+  context: KeyContext
+  /** Clients whose tokens may manage keys; else a service that a token was forwarded to could make itself one. */
+  managementClients: readonly string[]
+}
+
+const anyone: Access = {}
+const login: Access = { by: 'login' }
+/** A key may do this to itself; `requireManager` keeps it from the others. */
+const loginOrItself: Access = { by: 'login-or-key' }
+
+const tags = ['API-Key Manager']
+const params = schemas.keyParametersSchema
+
+export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app, options) => {
+  const { context } = options
+  const document = (key: Parameters<typeof asDocument>[0]) => asDocument(key, new Date(context.clock()))
+
+  // A POST without a body means one without members.
+  app.addHook('preValidation', (request, _reply, done) => {
+    if (request.method === 'POST') request.body ??= {}
+    done()
+  })
+
+  app.get(
+    '/me',
+    {
+      config: { access: anyone },
+      schema: {
+        operationId: 'showMyInformation',
+        summary: 'Show My Information',
+        description: 'Who the caller is, whichever credential was used.',
+        tags,
+        response: { 200: described(meSchema, 'The caller.'), ...problemResponses(400, 401, 403) },
+      },
+    },
+    async (request) => describePrincipal(request.principal),
+  )
+
+  app.post(
+    '/api-keys',
+    {
+      config: { access: login },
+      schema: {
+        operationId: 'createApiKey',
+        summary: 'Create Api Key',
+        description: 'Makes a key for the caller. **Note its `value` now: it is never shown again.**',
+        tags,
+        body: ref(schemas.createKeySchema),
+        response: {
+          201: {
+            ...described(schemas.keyWithValueSchema, 'The key with its value.'),
+            headers: { Location: { type: 'string', description: 'Where the key is.' } },
+          },
+          ...problemResponses(400, 401, 403, 409, 413, 415),
+        },
+      },
+    },
+    async (request, reply) => {
+      const origin = requireManager(request, options)
+      const { key, value } = await issueKey(context, origin, request.body)
+      reply.code(201).header('location', `api-keys/${key.id}`)
+      return { ...document(key), value }
+    },
+  )
+
+  app.get(
+    '/api-keys',
+    {
+      config: { access: login },
+      schema: {
+        operationId: 'listMyApiKeys',
+        summary: 'List My Api Keys',
+        description: "The caller's keys, newest first, each with its usage; never a value.",
+        tags,
+        querystring: schemas.listKeysSchema,
+        response: {
+          200: described(schemas.keyPageSchema, 'A page of keys.'),
+          ...problemResponses(400, 401, 403),
+        },
+      },
+    },
+    async (request) => {
+      const { principal } = requireManager(request, options)
+      const page = await listOwnKeys(context, principal.subject, request.query)
+      return { items: page.keys.map(document), next_cursor: page.nextCursor }
+    },
+  )
+
+  app.get(
+    '/api-keys/:id',
+    {
+      config: { access: loginOrItself },
+      schema: {
+        operationId: 'showApiKey',
+        summary: 'Show Api Key',
+        description: 'One key of the caller. A key may show itself.',
+        tags,
+        params,
+        response: { 200: described(schemas.keySchema, 'The key.'), ...problemResponses(400, 401, 403, 404) },
+      },
+    },
+    async (request) => {
+      const { principal } = requireManager(request, options, request.params.id)
+      const key = await findKey(context.db.prisma, request.params.id)
+      if (key === null || key.ownerSubject !== principal.subject) throw new Problem('not_found')
+      return document(key)
+    },
+  )
+
+  app.patch(
+    '/api-keys/:id',
+    {
+      config: { access: login },
+      schema: {
+        operationId: 'updateApiKey',
+        summary: 'Update Api Key',
+        description: 'Changes what is named and nothing else. `enabled: false` makes the key pause.',
+        tags,
+        params,
+        body: ref(schemas.updateKeySchema),
+        response: changedResponses,
+      },
+    },
+    async (request) => {
+      const origin = requireManager(request, options)
+      return document(await updateOwnKey(context, origin, request.params.id, request.body))
+    },
+  )
+
+  app.post(
+    '/api-keys/:id/revoke',
+    {
+      config: { access: { ...loginOrItself, readOnlyKeys: 'may-write' } },
+      schema: {
+        operationId: 'revokeApiKey',
+        summary: 'Revoke Api Key',
+        description:
+          'Ends a key at once; `permanent: true` (for a leaked key) means it can never be renewed. A key may revoke itself.',
+        tags,
+        params,
+        body: ref(schemas.revokeKeySchema),
+        response: changedResponses,
+      },
+    },
+    async (request) => {
+      const origin = requireManager(request, options, request.params.id)
+      return document(await revokeKey(context, origin, request.params.id, request.body))
+    },
+  )
+
+  app.post(
+    '/api-keys/:id/renew',
+    {
+      config: { access: login },
+      schema: {
+        operationId: 'renewApiKey',
+        summary: 'Renew Api Key',
+        description:
+          'Gives a key another 15 days, or until `expires_at`; a revoked or expired one works again. A never-expiring key stays so.',
+        tags,
+        params,
+        body: ref(schemas.renewKeySchema),
+        response: changedResponses,
+      },
+    },
+    async (request) => {
+      const origin = requireManager(request, options)
+      return document(await renewKey(context, origin, request.params.id, request.body))
+    },
+  )
+
+  app.post(
+    '/api-keys/:id/rotate',
+    {
+      config: { access: login },
+      schema: {
+        operationId: 'rotateApiKey',
+        summary: 'Rotate Api Key',
+        description:
+          'Gives a key a new value, **shown only now**; the old one works for `grace_seconds` more, at most 30 days.',
+        tags,
+        params,
+        body: ref(schemas.rotateKeySchema),
+        response: {
+          ...changedResponses,
+          200: described(schemas.keyWithValueSchema, 'The key with its new value.'),
+        },
+      },
+    },
+    async (request) => {
+      const origin = requireManager(request, options)
+      const { key, value } = await rotateKey(context, origin, request.params.id, request.body)
+      return { ...document(key), value }
+    },
+  )
+
+  app.delete(
+    '/api-keys/:id',
+    {
+      config: { access: login },
+      schema: {
+        operationId: 'deleteApiKey',
+        summary: 'Delete Api Key',
+        description: 'Removes a key for good; its name is free again.',
+        tags,
+        params,
+        response: {
+          204: Type.Null({ description: 'The key is gone.' }),
+          ...problemResponses(400, 401, 403, 404),
+        },
+      },
+    },
+    async (request, reply) => {
+      await deleteOwnKey(context, requireManager(request, options), request.params.id)
+      return reply.code(204).send(null)
+    },
+  )
+}
+
+const described = <T extends Parameters<typeof ref>[0]>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema: ref<T>(schema) } },
+})
+
+const changedResponses = {
+  200: described(schemas.keySchema, 'The key as it is now.'),
+  ...problemResponses(400, 401, 403, 404, 409, 413, 415),
+}
+
+/**
+ * Who may change keys here: a login of this service's own clients, or a key as far as it is about itself.
+ * @param itself the key that the operation is about, where a key may do this to itself
+ */
+function requireManager(request: FastifyRequest, options: KeyRoutesOptions, itself?: string): Origin {
+  const { principal } = request
+  if (principal.keyId !== undefined && principal.keyId !== itself) throw new Problem('login_required')
+  if (principal.via === 'oauth2' && !options.managementClients.includes(principal.clientId ?? '')) {
+    throw new Problem('client_not_allowed')
+  }
+  return { principal, address: request.ip, requestId: request.id }
+}
+
+function describePrincipal(principal: Principal): Me {
+  return {
+    subject: principal.subject,
+    login: principal.login,
+    name: principal.name,
+    email: principal.email,
+    kind: principal.kind,
+    via: principal.via,
+    roles: [...principal.roles],
+    scopes: [...principal.scopes],
+    attributes: principal.attributes,
+    ...(principal.keyId === undefined ? {} : { key_id: principal.keyId }),
+  }
+}

@@ -1,0 +1,11 @@
+/** The scope that means all rights of the owner, as they are at each use. */
+export const inherit = 'inherit'
+
+/** The rights that a key may use now: what it was given, as far as its owner still has it. */
+export function grantedScopes(scopes: readonly string[], rights: readonly string[]): readonly string[] {
+  return scopes.includes(inherit) ? rights : scopes.filter((scope) => rights.includes(scope))
+}
+
+/** Which of the wanted scopes an owner cannot give, since they do not have them. */
+export const missingRights = (scopes: readonly string[], rights: readonly string[]): string[] =>
+  scopes.filter((scope) => scope !== inherit && !rights.includes(scope))

@@ -1,0 +1,52 @@
+import { Problem } from '../errors.js'
+import type { UpdateKey } from '../schemas/key.js'
+import type { Prisma } from '../store/generated/client.js'
+import { isNameTaken, type KeyChanges, type KeyRow } from '../store/keys.js'
+import { changeKey, isWorking, requireRoom } from './change.js'
+import type { KeyContext, Origin } from './context.js'
+import { requireKeepable } from './json.js'
+
+/** Changes what the owner may change of a key. @throws Problem not_found, name_taken, set_by_administrator, key_limit_reached */
+export function updateOwnKey(
+  context: KeyContext,
+  origin: Origin,
+  id: string,
+  wanted: UpdateKey,
+): Promise<KeyRow> {
+  if (wanted.config !== undefined) requireKeepable('config', wanted.config)
+  return changeKey(context, origin, id, async (key, now, tx) => {
+    if (wanted.name !== undefined && wanted.name !== key.name) {
+      if (await isNameTaken(tx, key.ownerSubject, wanted.name)) throw new Problem('name_taken')
+    }
+    if (wanted.enabled === true && !key.enabled) {
+      if (key.disabledBy === 'administrator') throw new Problem('set_by_administrator')
+      if (isWorking(key, now))
+        await requireRoom(tx, context, { ownerSubject: key.ownerSubject, now, exceptId: id })
+    }
+    return {
+      action: actionOf(key, wanted),
+      changes: asChanges(key, wanted),
+      details: { changed: Object.keys(wanted).sort() },
+    }
+  })
+}
+
+function actionOf(key: KeyRow, { enabled }: UpdateKey): string {
+  if (enabled === undefined || enabled === key.enabled) return 'key.updated'
+  return enabled ? 'key.enabled' : 'key.disabled'
+}
+
+function asChanges(key: KeyRow, wanted: UpdateKey): KeyChanges {
+  const changes: KeyChanges = {}
+  if (wanted.name !== undefined) changes.name = wanted.name
+  if (wanted.note !== undefined) changes.note = wanted.note
+  if (wanted.allowed_referers !== undefined) changes.allowedReferers = wanted.allowed_referers
+  if (wanted.allowed_ips !== undefined) changes.allowedIps = wanted.allowed_ips
+  // Parsed from JSON and checked by requireKeepable.
+  if (wanted.config !== undefined) changes.config = wanted.config as Prisma.InputJsonObject
+  if (wanted.enabled !== undefined && wanted.enabled !== key.enabled) {
+    changes.enabled = wanted.enabled
+    changes.disabledBy = wanted.enabled ? null : 'owner'
+  }
+  return changes
+}
