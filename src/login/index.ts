@@ -1,0 +1,42 @@
+import cookie from '@fastify/cookie'
+import session from '@fastify/session'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Database } from '../store/database.js'
+import { cookieNames, cookieOptions } from './cookies.js'
+import { createSessionStore } from './sessions.js'
+
+export { loginRoutes } from './routes.js'
+
+export interface SessionsOptions {
+  db: Database
+  publicUrl: string
+  secret: string
+  lifetimeMs: number
+  /** Milliseconds since the epoch. */
+  clock: () => number
+}
+
+/** Gives the scope `request.session`, kept in the database. */
+async function sessions(app: FastifyInstance, options: SessionsOptions) {
+  const { publicUrl } = options
+  await app.register(cookie)
+  if (publicUrl.startsWith('https:')) {
+    // @fastify/session sets a secure cookie only when the request's protocol is https, which it is not behind a
+    // proxy that ends TLS.
+    app.addHook('onRequest', (request, _reply, done) => {
+      Object.defineProperty(request, 'protocol', { value: 'https' })
+      done()
+    })
+  }
+  await app.register(session, {
+    secret: options.secret,
+    cookieName: cookieNames(publicUrl).session,
+    cookie: { ...cookieOptions(publicUrl), maxAge: options.lifetimeMs },
+    store: createSessionStore(options.db, options.clock),
+    saveUninitialized: false,
+    rolling: false,
+  })
+}
+
+export default fp(sessions, { name: 'latchkey-sessions', fastify: '5.x' })

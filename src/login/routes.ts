@@ -1,0 +1,167 @@
+import formbody from '@fastify/formbody'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import * as oidc from 'openid-client'
+import Type from 'typebox'
+import type { Issuer } from '../auth/issuer.js'
+import { isSameOrigin } from '../auth/same-origin.js'
+import type { Verify } from '../auth/types.js'
+import { Problem, renderError } from '../errors.js'
+import type { AddressRate } from '../limits/address-rate.js'
+import type { Database } from '../store/database.js'
+import { completeLogin, type ReturnedLogin } from './complete.js'
+import { cookieNames, cookieOptions } from './cookies.js'
+import { sendErrorPage, wantsPage } from './page.js'
+import { createPendingLogins, type PendingLogin, pendingLoginSeconds } from './pending.js'
+import { readReturnTo } from './return-to.js'
+
+export interface LoginOptions {
+  db: Database
+  issuer: Issuer
+  verifyToken: Verify
+  publicUrl: string
+  sessionSecret: string
+  sessionLifetimeMs: number
+  /** Counts logins by address, so that nobody floods the identity provider through this service. */
+  attempts: AddressRate
+  /** Milliseconds since the epoch. */
+  clock: () => number
+}
+
+const scope = 'openid profile email'
+
+/** Login by authorization code with PKCE at the identity provider, and logout here and there. */
+export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, options) => {
+  const { issuer, publicUrl, clock } = options
+  const callbackUrl = `${publicUrl}/auth/callback`
+  const publicOrigin = new URL(publicUrl).origin
+  const pendingLogins = createPendingLogins(options.sessionSecret, clock)
+  const cookies = cookieNames(publicUrl)
+
+  await app.register(formbody)
+  app.addHook('onRoute', (route) => {
+    route.schema = { ...route.schema, hide: true }
+  })
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('cache-control', 'no-store')
+    done()
+  })
+  app.setErrorHandler((error, request, reply) =>
+    request.method === 'GET' && wantsPage(request)
+      ? sendErrorPage(error, request, reply, `${publicUrl}/auth/login`)
+      : renderError(error, request, reply),
+  )
+
+  app.get(
+    '/auth/login',
+    { schema: { querystring: Type.Object({ return_to: Type.Optional(Type.String({ maxLength: 2000 })) }) } },
+    async (request, reply) => {
+      limitAttempts(request)
+      options.attempts.count(request.ip)
+      const login: PendingLogin = {
+        state: oidc.randomState(),
+        nonce: oidc.randomNonce(),
+        codeVerifier: oidc.randomPKCECodeVerifier(),
+        returnTo: readReturnTo(request.query.return_to),
+      }
+      const url = oidc.buildAuthorizationUrl(await requireIssuer(), {
+        redirect_uri: callbackUrl,
+        scope,
+        state: login.state,
+        nonce: login.nonce,
+        code_challenge: await oidc.calculatePKCECodeChallenge(login.codeVerifier),
+        code_challenge_method: 'S256',
+      })
+      const others = await pendingLogins.open(request.cookies[cookies.pendingLogins])
+      await keepPending(reply, [...others, login])
+      return reply.redirect(url.href, 302)
+    },
+  )
+
+  app.get('/auth/callback', async (request, reply) => {
+    limitAttempts(request)
+    const returned = readReturn(request)
+    const pending = await pendingLogins.open(request.cookies[cookies.pendingLogins])
+    const login = pending.find(({ state }) => state === returned.state)
+    if (login === undefined) {
+      options.attempts.count(request.ip)
+      throw new Problem('login_failed', {
+        detail: 'This login is not under way in this browser, or took too long.',
+      })
+    }
+    const others = pending.filter((other) => other !== login)
+    await keepPending(reply, others)
+    await completeLogin(request, { ...options, configuration: await requireIssuer() }, { login, returned })
+    return reply.redirect(publicUrl + login.returnTo, 302)
+  })
+
+  app.post(
+    '/auth/logout',
+    {
+      schema: {
+        body: Type.Union([Type.Null(), Type.Object({ continue: Type.Optional(Type.Literal('login')) })]),
+      },
+    },
+    async (request, reply) => {
+      if (!isSameOrigin(request.headers, publicOrigin)) throw new Problem('cross_site_request')
+      const { idToken, principal } = request.session
+      if (principal !== undefined) await request.session.destroy()
+      reply.clearCookie(cookies.session, cookieOptions(publicUrl))
+      const next = request.body?.continue === 'login' ? `${publicUrl}/auth/login` : `${publicUrl}/`
+      return reply.redirect(await endSessionUrl(request, next, idToken), 303)
+    },
+  )
+
+  /** The identity provider's session ends as well, else the next login would ask nobody for a password. */
+  async function endSessionUrl(
+    request: FastifyRequest,
+    next: string,
+    idToken: string | undefined,
+  ): Promise<string> {
+    if (idToken === undefined) return next
+    try {
+      const url = oidc.buildEndSessionUrl(await issuer.configuration(), {
+        post_logout_redirect_uri: next,
+        id_token_hint: idToken,
+      })
+      return url.href
+    } catch (error) {
+      request.log.warn({ err: error }, 'the session ended here but not at the identity provider')
+      return `${publicUrl}/`
+    }
+  }
+
+  function limitAttempts(request: FastifyRequest): void {
+    const retryAfterSeconds = options.attempts.retryAfterSeconds(request.ip)
+    if (retryAfterSeconds === 0) return
+    throw new Problem('rate_limited', { headers: { 'retry-after': String(retryAfterSeconds) } })
+  }
+
+  async function requireIssuer(): Promise<oidc.Configuration> {
+    try {
+      return await issuer.configuration()
+    } catch (cause) {
+      throw new Problem('unavailable', {
+        detail: 'The identity provider does not answer: try again soon.',
+        cause,
+      })
+    }
+  }
+
+  function keepPending(reply: FastifyReply, pending: readonly PendingLogin[]) {
+    const shared = cookieOptions(publicUrl)
+    if (pending.length === 0) return reply.clearCookie(cookies.pendingLogins, shared)
+    return pendingLogins
+      .seal(pending)
+      .then((sealed) =>
+        reply.setCookie(cookies.pendingLogins, sealed, { ...shared, maxAge: pendingLoginSeconds }),
+      )
+  }
+
+  /** Built from the public URL and never from `Host`: openid-client sends its path back as redirect_uri. */
+  function readReturn(request: FastifyRequest): ReturnedLogin {
+    const url = new URL(callbackUrl)
+    url.search = new URL(request.url, publicUrl).search
+    return { url, state: url.searchParams.get('state') ?? undefined }
+  }
+}
