@@ -1,0 +1,253 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import cors from '@fastify/cors'
+import helmet from '@fastify/helmet'
+import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
+import { stacCatalog } from '../examples/stac-catalog/index.js'
+import { isLoopback } from './addresses.js'
+import { createTokenVerifier } from './auth/bearer.js'
+import { createIdentityHeaderRemover } from './auth/identity-headers.js'
+import auth, { type AuthOptions } from './auth/index.js'
+import { createIssuer } from './auth/issuer.js'
+import type { RefusalRate } from './auth/types.js'
+import type { Config } from './config.js'
+import { embeddedIdentityProvider, embeddedIssuer, embeddedPrefix } from './dev/index.js'
+import { answerBrokenRequest, renderError, sendProblem } from './errors.js'
+import { healthRoutes } from './health.js'
+import { keyRoutes } from './keys/routes.js'
+import type { Random } from './keys/value.js'
+import { createKeyVerifier } from './keys/verify.js'
+import { AddressRate } from './limits/address-rate.js'
+import { loggerOptions } from './log.js'
+import { cookieNames } from './login/cookies.js'
+import sessions, { loginRoutes } from './login/index.js'
+import openApi from './openapi.js'
+import type { Secrets } from './secrets.js'
+import type { Database } from './store/database.js'
+import { createUsageCounter } from './usage/counter.js'
+import { setValidation } from './validation.js'
+
+export interface AppDependencies {
+  config: Config
+  db: Database
+  /** Those of the embedded identity provider are needed only without an issuer. */
+  secrets: Pick<Secrets, 'sessionSecret'> & Partial<Secrets>
+  version: string
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  clock?: () => number
+  /** Default: the system's. */
+  random?: Random
+  /** Where log lines go. Default: standard output. */
+  logStream?: { write(line: string): void }
+}
+
+const bodyLimitBytes = 65_536
+
+/** The service, ready to listen: everything is registered here, in the order in which a request meets it. */
+export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
+  const { config, db, secrets, version, clock = Date.now, random = randomBytes } = dependencies
+  const { publicUrl } = config
+  const app = Fastify(serverOptions(config, dependencies.logStream))
+  const issuer = createIssuer({
+    issuer: config.issuer ?? embeddedIssuer(publicUrl),
+    clientId: config.clientId,
+    clientSecret: config.clientSecret ?? secrets.embeddedClientSecret ?? '',
+    clock,
+  })
+
+  const refusals = asRefusalRate(new AddressRate({ perMinute: config.refusedRatePerMinute, clock }))
+  const attempts = new AddressRate({ perMinute: config.loginRatePerMinute, clock })
+  const usage = createUsageCounter({
+    db,
+    onError: (error) => app.log.error({ err: error }, 'usage could not be written yet'),
+  })
+  const keys = createKeyVerifier({
+    db,
+    prefix: config.keys.prefix,
+    usage,
+    refusals,
+    maxStaleMs: config.verdictMaxStaleMs,
+    clock,
+  })
+  const verifyToken = createTokenVerifier({ issuer, audiences: config.audiences, refusals, clock })
+  const authOptions: AuthOptions = {
+    keyPrefix: config.keys.prefix,
+    verifyKey: keys.verify,
+    verifyToken,
+    clock,
+  }
+
+  setValidation(app)
+  app.setErrorHandler(renderError)
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
+  app.addHook('onClose', () => usage.close())
+  await addCommonHeaders(app, config)
+
+  await app.register(openApi, {
+    publicUrl,
+    issuer: issuer.issuer,
+    swaggerClientId: config.swaggerClientId,
+    version,
+    sessionCookie: cookieNames(publicUrl).session,
+  })
+  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(`${publicUrl}/docs`, 302))
+  await app.register(healthRoutes, {
+    needs: {
+      database: (timeoutMs) => db.isReachable(timeoutMs),
+      issuer: (timeoutMs) => issuer.isReachable(timeoutMs),
+    },
+    clock,
+  })
+
+  await app.register(async (own) => {
+    await own.register(sessions, {
+      db,
+      publicUrl,
+      secret: secrets.sessionSecret,
+      lifetimeMs: config.sessionLifetimeMs,
+      clock,
+    })
+    await own.register(loginRoutes, {
+      db,
+      issuer,
+      verifyToken,
+      publicUrl,
+      sessionSecret: secrets.sessionSecret,
+      sessionLifetimeMs: config.sessionLifetimeMs,
+      attempts,
+      clock,
+    })
+    await own.register(async (guarded) => {
+      // Before the hook that refuses: who holds which key is nobody's to keep on the way, a refusal neither.
+      guarded.addHook('onRequest', (_request, reply, done) => {
+        reply.header('cache-control', 'no-store')
+        done()
+      })
+      await guarded.register(auth, {
+        ...authOptions,
+        readSession: (request) => request.session.principal ?? null,
+        publicOrigin: new URL(publicUrl).origin,
+      })
+      await guarded.register(keyRoutes, {
+        context: { db, policy: config.keys, clock, random, forget: keys.forget },
+        managementClients: config.managementClients,
+      })
+    })
+  })
+
+  if (config.exampleCatalog) {
+    // A service as any other: it takes tokens and keys, and never this site's session.
+    await app.register(
+      async (guarded) => {
+        await guarded.register(auth, authOptions)
+        await guarded.register(stacCatalog, {
+          baseUrl: `${publicUrl}/catalog`,
+          serviceDescUrl: `${publicUrl}/docs/json`,
+          serviceDocUrl: `${publicUrl}/docs`,
+        })
+      },
+      { prefix: '/catalog' },
+    )
+  }
+  if (config.issuer === undefined) await addEmbeddedIdentityProvider(app, dependencies, attempts)
+  return app
+}
+
+function serverOptions(config: Config, logStream: AppDependencies['logStream']): FastifyServerOptions {
+  const logger = loggerOptions(config.logLevel, config.keys.prefix)
+  return {
+    logger: logStream === undefined ? logger : { ...logger, stream: logStream },
+    // One line for each answer, by the hook below, instead of two of Fastify's.
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    trustProxy: config.trustProxy.length === 0 ? false : config.trustProxy,
+    bodyLimit: bodyLimitBytes,
+    // A request on an open connection is served to its end, then the connection closes.
+    return503OnClosing: false,
+    frameworkErrors: renderError,
+    clientErrorHandler: answerBrokenRequest,
+  }
+}
+
+/** What every request meets first and every answer carries. */
+async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<void> {
+  const removeIdentityHeaders = createIdentityHeaderRemover(config.identityHeaderPrefix)
+  const { publicUrl } = config
+  app.addHook('onRequest', (request, reply, done) => {
+    removeIdentityHeaders(request.raw)
+    reply.header('x-request-id', request.id)
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    const { principal } = request
+    const caller = principal && { subject: principal.subject, via: principal.via, keyId: principal.keyId }
+    const level = request.url.startsWith('/health/') ? 'debug' : 'info'
+    request.log[level]({ req: request, res: reply, ms: Math.round(reply.elapsedTime), caller }, 'answered')
+    done()
+  })
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // Swagger UI's login window must keep its opener, and there is nothing else here that others could open.
+    crossOriginOpenerPolicy: false,
+    // With no-referrer a browser would send `Origin: null` with the logout form.
+    referrerPolicy: { policy: 'same-origin' },
+    strictTransportSecurity: publicUrl.startsWith('https:'),
+  })
+  if (config.corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: config.corsOrigins,
+      methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+      exposedHeaders: ['location', 'retry-after', 'www-authenticate', 'x-api-key-expires-at', 'x-request-id'],
+    })
+  }
+  if (isLoopback(new URL(publicUrl).hostname)) redirectOtherNames(app, publicUrl)
+}
+
+/** `localhost` and 127.0.0.1 are two sites to a browser, and the identity provider knows only one of them. */
+function redirectOtherNames(app: FastifyInstance, publicUrl: string): void {
+  const { host } = new URL(publicUrl)
+  app.addHook('onRequest', (request, reply, done) => {
+    const isPage = /^\/($|[?]|docs|auth\/login)/.test(request.url)
+    const name = request.headers.host ?? host
+    if (request.method !== 'GET' || !isPage || name === host || !isLoopback(name.replace(/:\d+$/, '')))
+      return done()
+    return reply.redirect(publicUrl + request.url, 307)
+  })
+}
+
+async function addEmbeddedIdentityProvider(
+  app: FastifyInstance,
+  { config, secrets }: AppDependencies,
+  attempts: AddressRate,
+): Promise<void> {
+  const { embeddedClientSecret, signingKey } = secrets
+  if (embeddedClientSecret === undefined || signingKey === undefined) {
+    throw new Error('The embedded identity provider needs its secrets')
+  }
+  await app.register(embeddedIdentityProvider, {
+    prefix: embeddedPrefix,
+    publicUrl: config.publicUrl,
+    serviceClient: { id: config.clientId, secret: embeddedClientSecret },
+    swaggerClientId: config.swaggerClientId,
+    adminRole: config.adminRole,
+    signingKey,
+    signInRate: (request) => {
+      const retryAfterSeconds = attempts.retryAfterSeconds(request.ip)
+      attempts.count(request.ip)
+      return { allowed: retryAfterSeconds === 0, retryAfterSeconds }
+    },
+  })
+}
+
+const asRefusalRate = (rate: AddressRate): RefusalRate => ({
+  retryAfterSeconds: (address) => rate.retryAfterSeconds(address),
+  countRefusal: (address) => rate.count(address),
+})

@@ -1,0 +1,65 @@
+/**
+ * A bar on top of Swagger UI that tells who is logged in through the session, and lets people log in, log out or
+ * go on as someone else. A script of its own, since the page's policy allows no inline ones.
+ */
+export const loginBar = (publicUrl: string) => `
+'use strict'
+const base = ${JSON.stringify(publicUrl)}
+const bar = document.createElement('div')
+bar.id = 'login-bar'
+document.body.prepend(bar)
+
+const say = (text) => {
+  const who = document.createElement('span')
+  who.id = 'login-bar-who'
+  who.textContent = text
+  bar.append(who)
+}
+const offerLogin = () => {
+  const link = document.createElement('a')
+  link.id = 'login-bar-login'
+  link.href = base + '/auth/login?return_to=' + encodeURIComponent('/docs')
+  link.textContent = 'Log in'
+  bar.append(link)
+}
+const offerLogout = (id, text, next) => {
+  const form = document.createElement('form')
+  form.method = 'post'
+  form.action = base + '/auth/logout'
+  if (next) {
+    const input = document.createElement('input')
+    input.type = 'hidden'
+    input.name = 'continue'
+    input.value = next
+    form.append(input)
+  }
+  const button = document.createElement('button')
+  button.id = id
+  button.textContent = text
+  form.append(button)
+  bar.append(form)
+}
+
+fetch(base + '/me', { headers: { accept: 'application/json' } })
+  .then((answer) => (answer.ok ? answer.json() : null))
+  .then((me) => {
+    if (me === null) {
+      say('Not logged in')
+      offerLogin()
+    } else {
+      say('Logged in as ' + me.login)
+      offerLogout('login-bar-logout', 'Log out', '')
+      offerLogout('login-bar-switch', 'Log in as someone else', 'login')
+    }
+  })
+  .catch(() => say('The service does not answer'))
+`
+
+export const loginBarStyle = `
+#login-bar { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; justify-content: flex-end; padding: .5rem 1rem;
+  background: #1b1b1f; color: #fff; font: .9rem system-ui, sans-serif; }
+#login-bar a, #login-bar button { color: #fff; background: transparent; border: 1px solid #9aa0a6; border-radius: .25rem;
+  padding: .25rem .6rem; font: inherit; text-decoration: none; cursor: pointer; }
+#login-bar form { margin: 0; }
+.swagger-ui .topbar { display: none; }
+`

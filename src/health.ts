@@ -1,0 +1,70 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { sendProblem } from './errors.js'
+import { problemResponses } from './schemas/common.js'
+
+export interface HealthOptions {
+  /** What the service needs, by name, and how to ask whether it is there. */
+  needs: Record<string, (timeoutMs: number) => Promise<boolean>>
+  /** Milliseconds since the epoch. */
+  clock: () => number
+}
+
+const timeoutMs = 2000
+const rememberMs = 1000
+
+const tags = ['Health']
+const upSchema = Type.Object({ status: Type.Literal('up') }, { description: 'Well.' })
+
+/** Whether the process lives, and whether it can do its work. */
+export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app, { needs, clock }) => {
+  let asked: { at: number; missing: Promise<string[]> } | undefined
+
+  app.get(
+    '/health/live',
+    {
+      schema: {
+        operationId: 'live',
+        summary: 'Live',
+        description: 'Whether the process answers.',
+        tags,
+        security: [],
+        response: { 200: upSchema, ...problemResponses() },
+      },
+    },
+    async () => ({ status: 'up' as const }),
+  )
+
+  app.get(
+    '/health/ready',
+    {
+      schema: {
+        operationId: 'ready',
+        summary: 'Ready',
+        description: 'Whether the database and the issuer answer; 503 names in `detail` what is missing.',
+        tags,
+        security: [],
+        response: { 200: upSchema, ...problemResponses() },
+      },
+    },
+    async (_request, reply) => {
+      const missing = await findMissing()
+      if (missing.length === 0) return { status: 'up' as const }
+      return sendProblem(reply, 'unavailable', { detail: `Missing: ${missing.join(', ')}.` })
+    },
+  )
+
+  /** Asked once a second at most, however many ask here. */
+  function findMissing(): Promise<string[]> {
+    const now = clock()
+    if (asked === undefined || Math.abs(now - asked.at) >= rememberMs) asked = { at: now, missing: askAll() }
+    return asked.missing
+  }
+
+  async function askAll(): Promise<string[]> {
+    const answers = await Promise.all(
+      Object.entries(needs).map(async ([name, ask]) => ((await ask(timeoutMs)) ? [] : [name])),
+    )
+    return answers.flat()
+  }
+}

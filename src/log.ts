@@ -1,0 +1,75 @@
+import type { FastifyRequest } from 'fastify'
+import type { LoggerOptions } from 'pino'
+import { stdSerializers } from 'pino'
+
+const hidden = '[hidden]'
+
+// Query members that hold a credential or that lead to one; everything else of a URL helps who reads the log.
+const secretMembers = new Set([
+  'api_key',
+  'api-key',
+  'access_token',
+  'token',
+  'code',
+  'state',
+  'id_token_hint',
+  'session_state',
+])
+
+/** A URL for the log, without the credentials that it may carry. */
+export function redactUrl(url: string): string {
+  const start = url.indexOf('?')
+  if (start === -1) return url
+  const members = url
+    .slice(start + 1)
+    .split('&')
+    .map((member) => {
+      const [name = ''] = member.split('=', 1)
+      return secretMembers.has(decodeLeniently(name).toLowerCase()) ? `${name}=${hidden}` : member
+    })
+  return `${url.slice(0, start)}?${members.join('&')}`
+}
+
+function decodeLeniently(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return text
+  }
+}
+
+/**
+ * Takes out of a finished line whatever has the shape of a credential: the last guard, for the error that
+ * quotes a header and the path that someone pasted a key into.
+ */
+export function createLineRedactor(keyPrefix: string): (line: string) => string {
+  const keyValue = new RegExp(`\\b${keyPrefix}_([0-9A-Za-z]{8})_[0-9A-Za-z]{20,}`, 'g')
+  const jwt = /\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g
+  const scheme = /\b(Bearer|Apikey|Basic) +[\w.~+/=-]{8,}/gi
+  return (line) =>
+    line.replace(keyValue, `${keyPrefix}_$1_${hidden}`).replace(jwt, hidden).replace(scheme, `$1 ${hidden}`)
+}
+
+/** What the process logs, and what it never does. */
+export function loggerOptions(level: string, keyPrefix: string): LoggerOptions {
+  return {
+    level,
+    hooks: { streamWrite: createLineRedactor(keyPrefix) },
+    redact: {
+      paths: ['authorization', 'cookie', '["set-cookie"]', '["x-api-key"]'].flatMap((name) => [
+        `headers${name.startsWith('[') ? name : `.${name}`}`,
+        `*.headers${name.startsWith('[') ? name : `.${name}`}`,
+      ]),
+      censor: hidden,
+    },
+    serializers: {
+      err: stdSerializers.err,
+      req: (request: FastifyRequest) => ({
+        method: request.method,
+        url: redactUrl(request.url),
+        address: request.ip,
+      }),
+      res: (reply: { statusCode: number }) => ({ status: reply.statusCode }),
+    },
+  }
+}

@@ -1,0 +1,121 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { loginBar, loginBarStyle } from './docs-page.js'
+
+export interface OpenApiOptions {
+  publicUrl: string
+  /** Where Swagger UI sends people to log in, and gets its tokens. */
+  issuer: string
+  swaggerClientId: string
+  version: string
+  sessionCookie: string
+}
+
+const description = `API keys for scripts that outlive a login. Log in, create a key, and send it as \`X-API-Key\`.
+
+Every operation takes an OAuth2 token of the identity provider, or the session of this site once you are logged in
+(the bar at the top); an API key opens those operations that list it. Errors are problem documents (RFC 9457).`
+
+/** The OpenAPI document at \`/docs/json\`, and Swagger UI at \`/docs\` with its three locks. */
+async function openApi(app: FastifyInstance, options: OpenApiOptions) {
+  const { publicUrl, issuer } = options
+  const endpoints = `${issuer}/protocol/openid-connect`
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Latchkey',
+        version: options.version,
+        description,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: publicUrl }],
+      tags: [
+        { name: 'API-Key Manager', description: 'Your API keys.' },
+        {
+          name: 'Catalogue',
+          description: 'An example of a protected service: a STAC API of Sentinel products.',
+        },
+        { name: 'Health', description: 'For who runs the service.' },
+      ],
+      components: {
+        securitySchemes: {
+          oauth2: {
+            type: 'oauth2',
+            description: 'Log in at the identity provider.',
+            flows: {
+              authorizationCode: {
+                authorizationUrl: `${endpoints}/auth`,
+                tokenUrl: `${endpoints}/token`,
+                refreshUrl: `${endpoints}/token`,
+                scopes: { openid: 'Who you are', profile: 'Your name', email: 'Your e-mail address' },
+              },
+            },
+          },
+          apiKey: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'X-API-Key',
+            description:
+              'The value of an API key. `Authorization: Apikey <value>` and `Bearer <value>` work as well.',
+          },
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: options.sessionCookie,
+            description: 'Nothing to enter: the browser sends it once you are logged in.',
+          },
+        },
+      },
+    },
+    // Components keep the names of their schemas.
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `schema-${index}`),
+    },
+  })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    indexPrefix: new URL(publicUrl).pathname.replace(/\/$/, ''),
+    initOAuth: {
+      clientId: options.swaggerClientId,
+      appName: 'Latchkey',
+      scopes: ['openid', 'profile', 'email'],
+      usePkceWithAuthorizationCodeGrant: true,
+    },
+    uiConfig: {
+      displayRequestDuration: true,
+      persistAuthorization: false,
+      tryItOutEnabled: false,
+      deepLinking: true,
+    },
+    theme: {
+      title: 'Latchkey',
+      js: [{ filename: 'login-bar.js', content: loginBar(publicUrl) }],
+      css: [{ filename: 'login-bar.css', content: loginBarStyle }],
+    },
+    staticCSP: contentSecurityPolicy([new URL(issuer).origin]),
+  })
+}
+
+/**
+ * What Swagger UI and its redirect page need, and nothing else. A form's redirects must be allowed as well: a
+ * logout goes on to the identity provider and back.
+ */
+function contentSecurityPolicy(issuerOrigins: string[]): string {
+  const issuers = issuerOrigins.join(' ')
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "font-src 'self' data:",
+    `connect-src 'self' ${issuers}`,
+    `form-action 'self' ${issuers}`,
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
+export default fp(openApi, { name: 'latchkey-openapi', fastify: '5.x' })
