@@ -1,0 +1,25 @@
+import { mkdirSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+/** The root of the checkout. */
+export const projectFolder = resolve(import.meta.dirname, '../../..')
+
+/** Logs of everything that a run starts; emptied at the start of the next run. */
+export const logsFolder = join(projectFolder, 'test/e2e/logs')
+
+/** Screenshots, one folder for each mode; emptied at the start of the next run. */
+export const screenshotsFolder = join(projectFolder, 'test/e2e/screenshots')
+
+/** What is downloaded and unpacked once and kept: `LATCHKEY_CACHE`, default `~/.cache/latchkey`. */
+export function openCacheFolder(): string {
+  const folder = resolve(process.env.LATCHKEY_CACHE ?? join(homedir(), '.cache/latchkey'))
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
+
+/** Makes an empty folder that only this user may enter; who makes it removes it. */
+export async function makeTemporaryFolder(purpose: string): Promise<string> {
+  return await mkdtemp(join(tmpdir(), `latchkey-${purpose}-`))
+}

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Installs what the end-to-end tests need and this machine lacks; does nothing when it lacks nothing.
+# On Debian as root it asks apt-get. Anywhere else it says what is missing, for you to install.
+set -euo pipefail
+
+cache=${LATCHKEY_CACHE:-$HOME/.cache/latchkey}
+venv=$cache/python
+
+have_chromium() { [ -x "${CHROMIUM_PATH:-/usr/bin/chromium}" ]; }
+have_curl() { command -v curl >/dev/null; }
+have_maven() { command -v mvn >/dev/null; }
+
+have_java() { # 17 or later; in JAVA_HOME or below /usr/lib/jvm
+  local home version
+  for home in ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/*; do
+    [ -x "$home/bin/java" ] || continue
+    version=$("$home/bin/java" --version 2>/dev/null | head -1 | sed -E 's/^[^ ]+ ([0-9]+).*/\1/') || continue
+    [ "${version:-0}" -ge 17 ] 2>/dev/null && return 0
+  done
+  return 1
+}
+
+have_postgresql() {
+  local initdb
+  for initdb in ${PG_BIN:+"$PG_BIN/initdb"} /usr/lib/postgresql/*/bin/initdb; do
+    [ -x "$initdb" ] && return 0
+  done
+  command -v initdb >/dev/null
+}
+
+have_requests() {
+  local python
+  for python in python3 /usr/bin/python3 "$venv/bin/python3"; do
+    "$python" -c 'import requests' 2>/dev/null && return 0
+  done
+  return 1
+}
+
+list_missing() {
+  local thing
+  for thing in chromium curl java maven postgresql requests; do
+    "have_$thing" || printf '%s\n' "$thing"
+  done
+}
+
+package_of() {
+  case $1 in
+    chromium) echo chromium ;;
+    curl) echo curl ;;
+    java) echo default-jdk-headless ;;
+    maven) echo maven ;;
+    postgresql) echo postgresql ;;
+    requests) echo python3-requests ;;
+  esac
+}
+
+describe() {
+  case $1 in
+    chromium) echo "Chromium (or set CHROMIUM_PATH)" ;;
+    curl) echo "curl" ;;
+    java) echo "a JDK, 17 or later (or set JAVA_HOME)" ;;
+    maven) echo "Maven (mvn), which downloads Keycloak" ;;
+    postgresql) echo "PostgreSQL's server binaries: initdb, postgres (or set PG_BIN)" ;;
+    requests) echo "Python 3 with the package requests" ;;
+  esac
+}
+
+install_requests_for_this_user() { # needs no root, where Python has venv and pip
+  python3 -m venv "$venv" >/dev/null 2>&1 && "$venv/bin/pip" install --quiet requests
+}
+
+install_with_apt() { # $@ = things
+  export DEBIAN_FRONTEND=noninteractive
+  local thing packages=()
+  for thing in "$@"; do packages+=("$(package_of "$thing")"); done
+  echo "Installing: ${packages[*]}"
+  apt-get update -qq
+  case " $* " in *' postgresql '*) keep_postgresql_from_starting ;; esac
+  apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+# Debian's package makes a cluster and starts it on 5432. The tests run their own, so nothing shall be started.
+keep_postgresql_from_starting() {
+  apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null
+  sed -i -E 's/^#?\s*create_main_cluster\s*=.*/create_main_cluster = false/' \
+    /etc/postgresql-common/createcluster.conf
+}
+
+mapfile -t missing < <(list_missing)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+  install_with_apt "${missing[@]}"
+elif [[ " ${missing[*]} " == *' requests '* ]]; then
+  install_requests_for_this_user || true
+fi
+
+mapfile -t missing < <(list_missing)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+{
+  echo 'The end-to-end tests need what this machine lacks:'
+  for thing in "${missing[@]}"; do echo "  - $(describe "$thing")"; done
+  echo 'On Debian, run as root: test/e2e/support/install.sh'
+} >&2
+exit 1

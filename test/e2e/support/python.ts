@@ -1,0 +1,20 @@
+import { join } from 'node:path'
+import { runCommand } from './command.js'
+import { openCacheFolder } from './folders.js'
+
+/** Finds a Python 3 that can import `requests`, among the places where install.sh looks for it or puts it. */
+export async function requirePython(): Promise<string> {
+  for (const python of ['python3', '/usr/bin/python3', join(openCacheFolder(), 'python/bin/python3')]) {
+    if (await canImportRequests(python)) return python
+  }
+  throw new Error('No Python 3 with requests: run test/e2e/support/install.sh')
+}
+
+async function canImportRequests(python: string): Promise<boolean> {
+  try {
+    await runCommand(python, ['-c', 'import requests'])
+    return true
+  } catch {
+    return false
+  }
+}
