@@ -22,7 +22,7 @@ function tableBelow(heading: string): string[] {
 }
 
 test('the table of settings tells every setting, its default and its meaning', () => {
-  const rows = Object.entries<Described>(settings).map(
+  const rows = Object.entries(settings as Record<string, Described>).map(
     ([name, setting]) => `| \`${name}\` | ${defaultOf(setting)} | ${setting.description} |`,
   )
 
@@ -41,7 +41,9 @@ test('.env.example holds every setting with its default, commented out', () => {
   const lines = example.split('\n').filter((line) => /^# [A-Z_]+=/.test(line))
 
   expect(lines).toEqual(
-    Object.entries<Described>(settings).map(([name, { default: value }]) => `# ${name}=${value === undefined ? '' : String(value)}`),
+    Object.entries(settings as Record<string, Described>).map(
+      ([name, { default: value }]) => `# ${name}=${value === undefined ? '' : String(value)}`,
+    ),
   )
 })
 

@@ -10,7 +10,7 @@ interface Holder {
   pid: number
   /** When the process began, by its kernel: a reused pid has another. Empty where the system does not tell. */
   startedAt: string
-  /** The pid namespace: in another container the same pid is another process, and ours cannot be asked about it. */
+  /** Boot and pid namespace: in another container or machine the same pid is a process that we cannot ask about. */
   namespace: string
   nonce: string
 }
@@ -21,7 +21,7 @@ export class DirectoryInUse extends Error {
 
   constructor(folder: string, holder: Holder) {
     const who = holder.pid === process.pid ? 'this process' : `process ${holder.pid}`
-    const where = holder.namespace === readNamespace() ? '' : ' of another container'
+    const where = holder.namespace === readNamespace() ? '' : ' of another container or machine'
     super(
       `The database folder ${folder} is in use by ${who}${where}. Stop that process, or choose another folder; ` +
         `two processes on one folder destroy it (the lock is ${folder}.lock)`,
@@ -31,8 +31,9 @@ export class DirectoryInUse extends Error {
 
 /**
  * Makes this process the only one on the folder: PGlite takes no lock, and two writers silently destroy what both
- * acknowledged. The lock of a killed process is taken over; that of another container once it has been silent.
- * @param silenceMs how long another container has to be silent, default 15000
+ * acknowledged. The lock of a killed process is taken over; that of another container or machine once it has
+ * been silent.
+ * @param silenceMs how long another container or machine has to be silent, default 15000
  * @returns gives the lock back; also done when the process exits
  * @throws DirectoryInUse
  */
@@ -157,17 +158,16 @@ function describeSelf(): Holder {
   }
 }
 
-/** Boot and start time of a process, or nothing where there is no /proc. */
+/** When a process began, in ticks since the boot, or nothing where there is no /proc. */
 function readStart(pid: number): string {
   const stat = readIfPresent(`/proc/${pid}/stat`)
   // The second field, the name, may hold blanks and brackets; the 22nd is the start time.
-  const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  return ticks === undefined ? '' : `${readIfPresent('/proc/sys/kernel/random/boot_id').trim()}/${ticks}`
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
 }
 
 function readNamespace(): string {
   try {
-    return readlinkSync('/proc/self/ns/pid')
+    return `${readIfPresent('/proc/sys/kernel/random/boot_id').trim()} ${readlinkSync('/proc/self/ns/pid')}`
   } catch {
     return ''
   }

@@ -87,7 +87,7 @@ async function createFolder(folder: string): Promise<void> {
  * Opens the folder so that PostgreSQL's own rules of durability hold. PGlite tells PostgreSQL not to sync (`-F`), and
  * its file system ignores fsync; here the one is taken back and the other is made real. All is synced at once, as
  * PostgreSQL asks, but the segments of the log: each commit asks for one, and they are synced together, without
- * blocking the process, before a commit is acknowledged.
+ * blocking the process, before a commit is acknowledged, and in any case before a page is written.
  */
 async function openDurable(
   folder: string,
@@ -98,16 +98,22 @@ async function openDurable(
   const log = createWalSync(disk)
   const files = new NodeFS(folder)
   let fsyncs = 0
-  const onFsync = (path: string, file: number) => {
-    fsyncs += 1
-    if (isLogSegment(path)) return log.defer(path)
-    log.flushNow()
-    fsyncSync(file)
+  const hooks: FileHooks = {
+    beforeWrite: (path) => {
+      if (!isLogSegment(path)) log.flushNow()
+    },
+    onFsync: (path, file) => {
+      fsyncs += 1
+      if (isLogSegment(path)) return log.defer(path)
+      log.flushNow()
+      fsyncSync(file)
+    },
   }
   const init = files.init.bind(files)
   files.init = async (lite, options) => {
     const { emscriptenOpts } = await init(lite, options)
-    const hook = (module: object) => hookFsync(module as NodeFsModule, onFsync)
+    // PGlite's types call the module's file system opaque; `NodeFsModule` is what it is in the pinned version.
+    const hook = (module: object) => hookFiles((module as NodeFsModule).NODEFS, hooks)
     return { emscriptenOpts: { ...emscriptenOpts, preRun: [...(emscriptenOpts.preRun ?? []), hook] } }
   }
   // `fsync` is the one of PostgreSQL's methods that PGlite's file system hears of.
@@ -122,19 +128,49 @@ async function openDurable(
   return { lite, syncLog: () => log.flush() }
 }
 
-/** What PGlite's types leave out of Emscripten's file system on the folder (NODEFS). */
+interface FileHooks {
+  beforeWrite(path: string): void
+  onFsync(path: string, file: number): void
+}
+
+interface FileStream {
+  node: unknown
+  nfd: number
+}
+
+/** Emscripten's file system on the folder. */
 interface NodeFsModule {
   NODEFS: {
-    stream_ops: { fsync?: (stream: { node: unknown; nfd: number }) => number }
+    stream_ops: {
+      write(stream: FileStream, ...rest: unknown[]): number
+      fsync?: (stream: FileStream) => number
+    }
     realPath(node: unknown): string
+    /** Makes an error with a code one that PostgreSQL understands. */
     tryFSOperation(operation: () => void): void
   }
 }
 
-function hookFsync({ NODEFS }: NodeFsModule, onFsync: (path: string, file: number) => void): void {
-  NODEFS.stream_ops.fsync = (stream) => {
-    NODEFS.tryFSOperation(() => onFsync(NODEFS.realPath(stream.node), stream.nfd))
+function hookFiles(files: NodeFsModule['NODEFS'], hooks: FileHooks): void {
+  const write = files.stream_ops.write
+  files.stream_ops.write = (stream, ...rest) => {
+    files.tryFSOperation(asDiskFailure(() => hooks.beforeWrite(files.realPath(stream.node))))
+    return write(stream, ...rest)
+  }
+  files.stream_ops.fsync = (stream) => {
+    files.tryFSOperation(asDiskFailure(() => hooks.onFsync(files.realPath(stream.node), stream.nfd)))
     return 0
+  }
+}
+
+/** PostgreSQL is told EIO whatever went wrong, and then does what it does on a broken disk. */
+function asDiskFailure(operation: () => void): () => void {
+  return () => {
+    try {
+      operation()
+    } catch (cause) {
+      throw Object.assign(new Error('The disk refused', { cause }), { code: 'EIO' })
+    }
   }
 }
 

@@ -2,6 +2,8 @@ import type { Database } from './database.js'
 import type { Prisma } from './generated/client.js'
 
 export type Tx = Prisma.TransactionClient
+/** What a JSON column keeps. */
+export type JsonObject = Prisma.InputJsonObject
 
 const everything = { owner: true, usage: true, values: true } satisfies Prisma.ApiKeyInclude
 

@@ -7,28 +7,17 @@ export class StoreUnavailable extends Error {
   }
 }
 
-// The codes of PostgreSQL (SQLSTATE), of the operating system, of Prisma, and the kinds of its driver adapter.
 const unavailableCodes = new Set([
-  ...['53000', '53100', '53200', '53300', '57014', '57P01', '57P02', '57P03', '58000', '58030'],
-  ...[
-    'ECONNREFUSED',
-    'ECONNRESET',
-    'ENOTFOUND',
-    'EAI_AGAIN',
-    'ETIMEDOUT',
-    'EPIPE',
-    'EHOSTUNREACH',
-    'ENETUNREACH',
-  ],
-  ...['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EMFILE', 'ENFILE'],
-  ...['P1001', 'P1002', 'P1008', 'P1011', 'P1017', 'P2024', 'P2028', 'P2037'],
-  ...[
-    'DatabaseNotReachable',
-    'ConnectionClosed',
-    'SocketTimeout',
-    'TlsConnectionError',
-    'TooManyConnections',
-  ],
+  // PostgreSQL: full, crowded, going down, cancelled, a standby during a failover, a lock that others hold.
+  ...splitWords('53000 53100 53200 53300 57P01 57P02 57P03 57P04 57P05 58000 58030 57014 25006 55P03'),
+  // PostgreSQL: credentials or a database that were changed under us.
+  ...splitWords('28000 28P01 3D000'),
+  // The operating system.
+  ...splitWords('ECONNREFUSED ECONNRESET ENOTFOUND EAI_AGAIN ETIMEDOUT EPIPE EHOSTUNREACH ENETUNREACH'),
+  ...splitWords('ENOSPC EDQUOT EIO EROFS EMFILE ENFILE'),
+  // Prisma, and the kinds of its driver adapter.
+  ...splitWords('P1000 P1001 P1002 P1003 P1008 P1010 P1011 P1017 P2024 P2028 P2037'),
+  ...splitWords('DatabaseNotReachable ConnectionClosed SocketTimeout TlsConnectionError TooManyConnections'),
 ])
 
 // `pg` reports the loss of a connection as a bare Error, and Prisma hands it on as it is: only the text tells.
@@ -86,4 +75,8 @@ function readCodes(error: unknown): string[] {
 
 function readMember(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
+}
+
+function splitWords(words: string): string[] {
+  return words.split(' ')
 }

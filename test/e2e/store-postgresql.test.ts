@@ -227,6 +227,16 @@ describe.skipIf(serverUrl === undefined)('on a PostgreSQL server', () => {
     await admin.query(`DROP ROLE ${name}`)
   })
 
+  test('a database that does not exist is unavailable, and its reason is kept for the log', async () => {
+    const url = new URL(serverUrl ?? '')
+    url.pathname = 'no_such_database'
+
+    const opening = openDatabase({ url: url.href, dataDir: '', migrationsDir })
+
+    await expect(opening).rejects.toThrow(StoreUnavailable)
+    await expect(opening).rejects.toMatchObject({ cause: { code: '3D000' } })
+  })
+
   test('a pool with no connection free makes the caller wait no longer than a second', async () => {
     const database = await open()
     const busy = Array.from({ length: 10 }, () =>

@@ -18,6 +18,14 @@ const askNames = {
   values: ['ada'],
 }
 
+function aSignal() {
+  let give = () => {}
+  const given = new Promise<void>((resolve) => {
+    give = resolve
+  })
+  return { give, given }
+}
+
 describe('writing', () => {
   test('what a transaction wrote is read by Prisma and by the prepared query', async () => {
     const result = await database.write(async (tx) => {
@@ -123,16 +131,16 @@ describe('a database that cannot be asked', () => {
   })
 
   test('an answer that comes too late is not taken for reachable', async () => {
-    let finish = () => {}
-    const busy = database.write(
-      () =>
-        new Promise<void>((resolve) => {
-          finish = resolve
-        }),
-    )
+    const begun = aSignal()
+    const finished = aSignal()
+    const busy = database.write(async () => {
+      begun.give()
+      await finished.given
+    })
+    await begun.given
 
     const reachable = await database.isReachable(200)
-    finish()
+    finished.give()
     await busy
 
     expect(reachable).toBe(false)

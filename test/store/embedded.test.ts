@@ -175,6 +175,18 @@ describe('power loss', () => {
     expect(held.asked).toHaveLength(2)
   })
 
+  test('a page is written only after the log that describes it, though nobody waits for the log', async () => {
+    const held = aHeldDisk()
+    const database = await open(held.disk)
+    held.watch()
+    await database.prisma.$executeRaw`CREATE TABLE grown (id INT)`
+
+    await database.prisma.$executeRaw`INSERT INTO grown VALUES (1)`
+
+    expect(held.askedNow[0]).toMatch(/pg_wal\/[0-9A-F]{24}$/)
+    held.letGo()
+  })
+
   test('a checkpoint writes no page to the disk before the log that describes it', async () => {
     const held = aHeldDisk()
     const database = await open(held.disk)
