@@ -41,6 +41,8 @@ export interface AppDependencies {
 }
 
 const bodyLimitBytes = 65_536
+// Nobody holds a connection open by sending slowly; the bodies here are small.
+const requestTimeoutMs = 60_000
 
 /** The service, ready to listen: everything is registered here, in the order in which a request meets it. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
@@ -162,6 +164,7 @@ function serverOptions(config: Config, logStream: AppDependencies['logStream']):
     requestIdHeader: false,
     trustProxy: config.trustProxy.length === 0 ? false : config.trustProxy,
     bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
     // A request on an open connection is served to its end, then the connection closes.
     return503OnClosing: false,
     frameworkErrors: renderError,
@@ -199,7 +202,8 @@ async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<v
     crossOriginOpenerPolicy: false,
     // With no-referrer a browser would send `Origin: null` with the logout form.
     referrerPolicy: { policy: 'same-origin' },
-    strictTransportSecurity: publicUrl.startsWith('https:'),
+    // Other services below this domain are not ours to move to https.
+    strictTransportSecurity: publicUrl.startsWith('https:') && { includeSubDomains: false },
   })
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {

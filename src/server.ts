@@ -8,7 +8,8 @@ import { loadSecrets, type Secrets } from './secrets.js'
 import { openDatabase } from './store/database.js'
 
 const require = createRequire(import.meta.url)
-const drainMs = 30_000
+/** Less than the 30 s after which Kubernetes kills. */
+const drainMs = 20_000
 
 /** The process: settings, database, service, and their end in the opposite order. */
 async function main(): Promise<void> {

@@ -49,13 +49,17 @@ test.each(files.map((file) => relative(root, file)))('%s imports only what its r
 })
 
 test('only the service itself imports examples', () => {
-  const importers = files.filter((file) => importsOf(file).some((target) => target.startsWith(join(root, 'examples'))))
+  const importers = files.filter((file) =>
+    importsOf(file).some((target) => target.startsWith(join(root, 'examples'))),
+  )
 
   expect(importers.map(roomOf)).toEqual(['app'])
 })
 
 test.each(['@prisma/client', './generated/client.js', 'pg'])('only store imports %s', (name) => {
-  const importers = files.filter((file) => new RegExp(`from '[^']*${name.replaceAll('.', '\\.')}'`).test(readFileSync(file, 'utf8')))
+  const importers = files.filter((file) =>
+    new RegExp(`from '[^']*${name.replaceAll('.', '\\.')}'`).test(readFileSync(file, 'utf8')),
+  )
 
   expect([...new Set(importers.map(roomOf))]).toEqual(name === '@prisma/client' ? [] : ['store'])
 })

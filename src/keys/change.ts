@@ -9,44 +9,53 @@ import { isExpired } from './status.js'
 export interface Change {
   action: string
   changes: KeyChanges
-  details?: Record<string, string | number | boolean | null | string[]>
+  details?: Details
 }
 
-/** Decides about a key as it is now; null leaves it so. May write what belongs to the change, or throw a Problem. */
+type Details = Record<string, string | number | boolean | null | string[]>
+
+/** Decides about a key as it is now; null leaves it so. May throw a Problem. */
 export type Decide = (key: KeyRow, now: Date, tx: Tx) => Promise<Change | null> | Change | null
 
 /**
- * Changes one key of the caller in one transaction: the owner is locked first, so that two changes of an
- * owner's keys never decide on the same facts; the ledger is written with it.
+ * Changes one key of the caller; the ledger is written in the same transaction.
  * @returns the key after the change
+ * @throws Problem not_found, and what `decide` throws
+ */
+export function changeKey(context: KeyContext, origin: Origin, id: string, decide: Decide): Promise<KeyRow> {
+  return withOwnKey(context, origin, id, async (key, now, tx) => {
+    const change = await decide(key, now, tx)
+    if (change === null) return key
+    await recordChange(tx, origin, { ...change, key, now })
+    return updateKey(tx, id, change.changes)
+  })
+}
+
+/**
+ * Works on one key of the caller in one transaction. The owner is locked first, so that two changes of an owner's
+ * keys never decide on the same facts; the time is read after that, so that it runs in the order of the changes.
  * @throws Problem not_found for a key that is not there or not the caller's: the two read the same
  */
-export async function changeKey(
+export async function withOwnKey<T>(
   context: KeyContext,
   origin: Origin,
   id: string,
-  decide: Decide,
-): Promise<KeyRow> {
+  work: (key: KeyRow, now: Date, tx: Tx) => Promise<T>,
+): Promise<T> {
+  const { subject } = origin.principal
+  let mayHaveChanged = false
   try {
     return await context.db.write(async (tx) => {
-      const now = new Date(context.clock())
-      const key = await requireOwnKey(tx, origin, id)
-      const change = await decide(key, now, tx)
-      if (change === null) return key
-      await recordChange(tx, origin, { key, change, now })
-      return updateKey(tx, id, change.changes)
+      await lockOwner(tx, subject)
+      const key = await findKey(tx, id)
+      if (key === null || key.ownerSubject !== subject) throw new Problem('not_found')
+      mayHaveChanged = true
+      return work(key, new Date(context.clock()), tx)
     })
   } finally {
-    context.forget(id)
+    // Not for a stranger's attempt, nor when the database was down all along: the key in use must go on.
+    if (mayHaveChanged) context.forget(id)
   }
-}
-
-/** Locks the caller and finds their key. */
-export async function requireOwnKey(tx: Tx, { principal }: Origin, id: string): Promise<KeyRow> {
-  await lockOwner(tx, principal.subject)
-  const key = await findKey(tx, id)
-  if (key === null || key.ownerSubject !== principal.subject) throw new Problem('not_found')
-  return key
 }
 
 export async function recordChange(
@@ -54,9 +63,10 @@ export async function recordChange(
   { principal, address, requestId }: Origin,
   {
     key,
-    change,
+    action,
+    details = {},
     now,
-  }: { key: { id: string; ownerSubject: string }; change: Omit<Change, 'changes'>; now: Date },
+  }: { key: { id: string; ownerSubject: string }; action: string; details?: Details; now: Date },
 ): Promise<void> {
   await addAuditEntry(tx, {
     at: now,
@@ -66,12 +76,12 @@ export async function recordChange(
       via: principal.via,
       ...(principal.keyId === undefined ? {} : { keyId: principal.keyId }),
     },
-    action: change.action,
+    action,
     targetId: key.id,
     ownerSubject: key.ownerSubject,
     address,
     requestId,
-    details: change.details ?? {},
+    details,
   })
 }
 

@@ -1,6 +1,6 @@
 import { Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
-import type { Prisma } from '../store/generated/client.js'
+import type { JsonObject } from '../store/keys.js'
 import { insertKey, isNameTaken, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
 import { lockOwner, rememberOwner } from '../store/owners.js'
 import { recordChange, requireRoom } from './change.js'
@@ -24,17 +24,15 @@ export async function issueKey(
   const id = newKeyId(random)
   const value = newValue(policy.prefix, id, random)
   const key = await db.write(async (tx) => {
+    const owner = await requireOwner(tx, origin, clock)
+    // Read while the owner is locked, so that later keys have later times.
     const now = new Date(clock())
-    const owner = await requireOwner(tx, origin, now)
     requireRights(wanted.scopes, owner.rights)
     if (await isNameTaken(tx, owner.subject, wanted.name)) throw new Problem('name_taken')
     await requireRoom(tx, context, { ownerSubject: owner.subject, now })
     const row = asRow(wanted, { id, ownerSubject: owner.subject, now, policy })
-    await recordChange(tx, origin, {
-      key: row,
-      change: { action: 'key.created', details: { name: wanted.name, scopes: wanted.scopes } },
-      now,
-    })
+    const details = { name: wanted.name, scopes: wanted.scopes }
+    await recordChange(tx, origin, { key: row, action: 'key.created', details, now })
     return insertKey(tx, row, hashValue(value))
   })
   context.forget(id)
@@ -42,10 +40,10 @@ export async function issueKey(
 }
 
 /** A person may come with a token alone, without ever having logged in here. */
-async function requireOwner(tx: Tx, { principal }: Origin, now: Date) {
+async function requireOwner(tx: Tx, { principal }: Origin, clock: KeyContext['clock']) {
   if (principal.via === 'oauth2') {
     const { subject, login, name, email, roles, issuedAt } = principal
-    const knownAt = issuedAt === undefined ? now : new Date(issuedAt * 1000)
+    const knownAt = new Date(issuedAt === undefined ? clock() : issuedAt * 1000)
     await rememberOwner(tx, { subject, login, name, email, rights: roles, knownAt })
   }
   const owner = await lockOwner(tx, principal.subject)
@@ -94,6 +92,6 @@ function asRow(
     allowedReferers: wanted.allowed_referers,
     allowedIps: wanted.allowed_ips,
     // Parsed from JSON and checked by requireKeepable.
-    config: wanted.config as Prisma.InputJsonObject,
+    config: wanted.config as JsonObject,
   }
 }

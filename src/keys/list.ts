@@ -5,6 +5,8 @@ import type { KeyContext } from './context.js'
 
 export interface KeyPage {
   keys: KeyRow[]
+  /** The time by which their status was decided. */
+  now: Date
   /** Asks for the next page; null at the end. */
   nextCursor: string | null
 }
@@ -16,17 +18,22 @@ export async function listOwnKeys(
   query: { status?: KeyStatus; limit: number; cursor?: string },
 ): Promise<KeyPage> {
   const after = query.cursor === undefined ? null : readCursor(query.cursor)
+  const now = new Date(clock())
   const found = await listKeys(db, {
     ownerSubject,
     status: query.status,
-    now: new Date(clock()),
+    now,
     // One more than asked for tells whether there is another page.
     limit: query.limit + 1,
     after,
   })
   const keys = found.slice(0, query.limit)
   const last = keys.at(-1)
-  return { keys, nextCursor: found.length > keys.length && last !== undefined ? writeCursor(last) : null }
+  return {
+    keys,
+    now,
+    nextCursor: found.length > keys.length && last !== undefined ? writeCursor(last) : null,
+  }
 }
 
 const writeCursor = ({ createdAt, id }: KeyPosition) =>
@@ -34,7 +41,8 @@ const writeCursor = ({ createdAt, id }: KeyPosition) =>
 
 function readCursor(cursor: string): KeyPosition {
   const [time = '', id = ''] = Buffer.from(cursor, 'base64url').toString('latin1').split(' ')
-  if (/^\d{1,15}$/.test(time) && /^[A-Za-z0-9.-]{1,64}$/.test(id))
+  // Thirteen digits last until the year 2286; what lies far beyond is an error of the database's.
+  if (/^\d{1,13}$/.test(time) && /^[A-Za-z0-9.-]{1,64}$/.test(id))
     return { createdAt: new Date(Number(time)), id }
   throw new Problem('validation_failed', {
     errors: [{ path: 'cursor', message: 'is not a cursor of this list' }],

@@ -1,5 +1,6 @@
 import type { Database } from '../store/database.js'
 import { findKeysToVerify, type VerificationRow } from '../store/keys.js'
+import { StoreUnavailable } from '../store/unavailable.js'
 
 interface Waiting {
   id: string
@@ -22,8 +23,12 @@ export class TooManyLookUps extends Error {
 /**
  * Finds keys by id, many in one query: while the queries allowed at once are under way, further ids gather for
  * the next. So a flood of unknown values costs a few queries, however many requests it is made of.
+ * @param patienceMs a database that takes longer for a query counts as one that cannot be asked
  */
-export function createLookUp(db: Database): (id: string) => Promise<VerificationRow | null> {
+export function createLookUp(
+  db: Database,
+  patienceMs: number,
+): (id: string) => Promise<VerificationRow | null> {
   const waiting: Waiting[] = []
   let queries = 0
 
@@ -39,7 +44,8 @@ export function createLookUp(db: Database): (id: string) => Promise<Verification
     while (waiting.length > 0) {
       const asked = waiting.splice(0, maxAtOnce)
       try {
-        const rows = await findKeysToVerify(db, [...new Set(asked.map(({ id }) => id))])
+        const ids = [...new Set(asked.map(({ id }) => id))]
+        const rows = await withinTime(findKeysToVerify(db, ids), patienceMs)
         const byId = new Map(rows.map((row) => [row.id, row]))
         for (const { id, resolve } of asked) resolve(byId.get(id) ?? null)
       } catch (error) {
@@ -47,5 +53,19 @@ export function createLookUp(db: Database): (id: string) => Promise<Verification
       }
     }
     queries -= 1
+  }
+}
+
+/** A connection that was cut silently answers never, and those who hold a key must not wait for it. */
+async function withinTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    const error = new StoreUnavailable(new Error(`No answer to a look-up within ${limitMs} ms`))
+    timer = setTimeout(() => reject(error), limitMs)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
   }
 }

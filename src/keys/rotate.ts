@@ -1,12 +1,16 @@
+import { Problem } from '../errors.js'
 import { findKey, type KeyRow, replaceValue } from '../store/keys.js'
-import { recordChange, requireOwnKey } from './change.js'
+import { recordChange, withOwnKey } from './change.js'
 import type { KeyContext, Origin } from './context.js'
 import { hashValue, newValue } from './value.js'
+
+/** Each value that still works is one more to compare with at a check. */
+const maxOldValues = 10
 
 /**
  * Gives a key a new value; those before it work until the end of the grace each was given.
  * @returns the key, and the value that is never to be had again
- * @throws Problem not_found
+ * @throws Problem not_found, validation_failed for one value in its grace too many
  */
 export async function rotateKey(
   context: KeyContext,
@@ -14,23 +18,21 @@ export async function rotateKey(
   id: string,
   { grace_seconds: graceSeconds }: { grace_seconds: number },
 ): Promise<{ key: KeyRow; value: string }> {
-  const { db, policy, clock, random } = context
-  const value = newValue(policy.prefix, id, random)
-  try {
-    const key = await db.write(async (tx) => {
-      const now = new Date(clock())
-      const before = await requireOwnKey(tx, origin, id)
-      await recordChange(tx, origin, {
-        key: before,
-        change: { action: 'key.rotated', details: { grace_seconds: graceSeconds } },
-        now,
-      })
-      const oldValidUntil = new Date(now.getTime() + graceSeconds * 1000)
-      await replaceValue(tx, id, { valueHash: hashValue(value), oldValidUntil, now })
-      return (await findKey(tx, id)) ?? before
-    })
-    return { key, value }
-  } finally {
-    context.forget(id)
-  }
+  const value = newValue(context.policy.prefix, id, context.random)
+  const key = await withOwnKey(context, origin, id, async (before, now, tx) => {
+    if (graceSeconds > 0) requireRoomForOldValue(before, now)
+    const details = { grace_seconds: graceSeconds }
+    await recordChange(tx, origin, { key: before, action: 'key.rotated', details, now })
+    const oldValidUntil = new Date(now.getTime() + graceSeconds * 1000)
+    await replaceValue(tx, id, { valueHash: hashValue(value), oldValidUntil, now })
+    return (await findKey(tx, id)) ?? before
+  })
+  return { key, value }
+}
+
+function requireRoomForOldValue({ values }: KeyRow, now: Date): void {
+  const old = values.filter(({ validUntil }) => validUntil !== null && validUntil > now)
+  if (old.length < maxOldValues) return
+  const message = `must be 0 while ${maxOldValues} old values still work`
+  throw new Problem('validation_failed', { errors: [{ path: 'grace_seconds', message }] })
 }

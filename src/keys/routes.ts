@@ -102,7 +102,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
     async (request) => {
       const { principal } = requireManager(request, options)
       const page = await listOwnKeys(context, principal.subject, request.query)
-      return { items: page.keys.map(document), next_cursor: page.nextCursor }
+      return { items: page.keys.map((key) => asDocument(key, page.now)), next_cursor: page.nextCursor }
     },
   )
 

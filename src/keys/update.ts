@@ -1,6 +1,6 @@
 import { Problem } from '../errors.js'
 import type { UpdateKey } from '../schemas/key.js'
-import type { Prisma } from '../store/generated/client.js'
+import type { JsonObject } from '../store/keys.js'
 import { isNameTaken, type KeyChanges, type KeyRow } from '../store/keys.js'
 import { changeKey, isWorking, requireRoom } from './change.js'
 import type { KeyContext, Origin } from './context.js'
@@ -43,7 +43,7 @@ function asChanges(key: KeyRow, wanted: UpdateKey): KeyChanges {
   if (wanted.allowed_referers !== undefined) changes.allowedReferers = wanted.allowed_referers
   if (wanted.allowed_ips !== undefined) changes.allowedIps = wanted.allowed_ips
   // Parsed from JSON and checked by requireKeepable.
-  if (wanted.config !== undefined) changes.config = wanted.config as Prisma.InputJsonObject
+  if (wanted.config !== undefined) changes.config = wanted.config as JsonObject
   if (wanted.enabled !== undefined && wanted.enabled !== key.enabled) {
     changes.enabled = wanted.enabled
     changes.disabledBy = wanted.enabled ? null : 'owner'

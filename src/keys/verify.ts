@@ -4,8 +4,9 @@ import { compileRanges } from '../addresses.js'
 import type { Principal, RefusalRate, Verdict, Verify } from '../auth/types.js'
 import type { Database } from '../store/database.js'
 import type { VerificationRow } from '../store/keys.js'
+import { StoreUnavailable } from '../store/unavailable.js'
 import type { UsageCounter } from '../usage/counter.js'
-import { createLookUp, TooManyLookUps } from './look-up.js'
+import { createLookUp } from './look-up.js'
 import { grantedScopes } from './scopes.js'
 import { hashValue, hasValidChecksum, readKeyId } from './value.js'
 
@@ -16,8 +17,13 @@ export interface KeyVerifierOptions {
   refusals: RefusalRate
   /** How long a key that was read serves when the database cannot be asked, in milliseconds. */
   maxStaleMs: number
-  /** How long it serves before the database is asked again. Default 5000, since another replica may have changed it. */
+  /**
+   * How long it serves before the database is asked again, at most `maxStaleMs`. Default 5000, since another replica
+   * may have changed it.
+   */
   freshMs?: number
+  /** How long the database may take for a look-up. Default 3000. */
+  patienceMs?: number
   /** Keys that are remembered. Default 100,000. */
   maxCached?: number
   /** Milliseconds since the epoch. Default: the system's clock. */
@@ -55,9 +61,10 @@ const refused: Verdict = { kind: 'refused' }
 
 /** Checks API keys against this service's own store, from memory where what was read is fresh enough. */
 export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
-  const { prefix, usage, refusals, maxStaleMs, freshMs = 5000, maxCached = 100_000 } = options
+  const { prefix, usage, refusals, maxStaleMs, maxCached = 100_000 } = options
   const clock = options.clock ?? Date.now
-  const lookUp = createLookUp(options.db)
+  const freshMs = Math.min(options.freshMs ?? 5000, maxStaleMs)
+  const lookUp = createLookUp(options.db, options.patienceMs ?? 3000)
   const entries = new LRUCache<string, Entry>({ max: maxCached })
   // A place of their own: a flood of unknown values must not push out the keys in use.
   const unknown = new LRUCache<string, number>({ max: maxUnknown })
@@ -97,8 +104,8 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
       if (verdict.kind === 'refused' && known === undefined) refusals.countRefusal(address)
       return verdict
     } catch (cause) {
-      if (!(cause instanceof RecentFailure || cause instanceof TooManyLookUps)) failedAt = clock()
       const now = clock()
+      if (cause instanceof StoreUnavailable) failedAt = now
       // `known` may have been dropped meanwhile, because the key was changed: only what is still held may serve.
       const held = entries.peek(id)
       if (held !== undefined && isWithin(maxStaleMs, held.readAt, now)) return judge(held, value, now)
@@ -110,6 +117,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   function read(id: string): Promise<Entry | null> {
     const running = readings.get(id)
     if (running !== undefined) return running.entry
+    const readAt = clock()
     const reading: Reading = { isOutdated: false, entry: lookUp(id).then(settle, fail) }
     readings.set(id, reading)
     return reading.entry
@@ -122,7 +130,8 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
         unknown.set(id, clock())
         return null
       }
-      const entry = asEntry(row, clock(), usage)
+      // As of the question: the answer may be older than its arrival, never older than that.
+      const entry = asEntry(row, readAt, usage)
       entries.set(id, entry)
       return entry
     }
