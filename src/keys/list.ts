@@ -40,11 +40,12 @@ const writeCursor = ({ createdAt, id }: KeyPosition) =>
   Buffer.from(`${createdAt.getTime()} ${id}`).toString('base64url')
 
 function readCursor(cursor: string): KeyPosition {
-  const [time = '', id = ''] = Buffer.from(cursor, 'base64url').toString('latin1').split(' ')
   // Thirteen digits last until the year 2286; what lies far beyond is an error of the database's.
-  if (/^\d{1,13}$/.test(time) && /^[A-Za-z0-9.-]{1,64}$/.test(id))
-    return { createdAt: new Date(Number(time)), id }
+  const [, time, id] = /^(\d{1,13}) ([A-Za-z0-9.-]{1,64})$/.exec(decode(cursor)) ?? []
+  if (time !== undefined && id !== undefined) return { createdAt: new Date(Number(time)), id }
   throw new Problem('validation_failed', {
     errors: [{ path: 'cursor', message: 'is not a cursor of this list' }],
   })
 }
+
+const decode = (cursor: string) => Buffer.from(cursor, 'base64url').toString('latin1')

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Access, Principal } from '../auth/types.js'
 import { Problem } from '../errors.js'
@@ -35,9 +35,10 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
   const { context } = options
   const document = (key: Parameters<typeof asDocument>[0]) => asDocument(key, new Date(context.clock()))
 
+  takeJsonOnly(app)
   // A POST without a body means one without members.
   app.addHook('preValidation', (request, _reply, done) => {
-    if (request.method === 'POST') request.body ??= {}
+    if (request.method === 'POST' && request.body === undefined) request.body = {}
     done()
   })
 
@@ -245,6 +246,16 @@ const described = <T extends Parameters<typeof ref>[0]>(schema: T, description: 
 const changedResponses = {
   200: described(schemas.keySchema, 'The key as it is now.'),
   ...problemResponses(400, 401, 403, 404, 409, 413, 415),
+}
+
+/** No forms and no text, which a page of any site can send; and JSON that was announced but not sent is no body. */
+function takeJsonOnly(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parseJson(request, String(body), done)
+  })
 }
 
 /**

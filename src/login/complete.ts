@@ -37,7 +37,7 @@ export async function completeLogin(
   const tokens = await exchangeCode(options.configuration, login, returned)
   const claims = tokens.claims()
   if (claims === undefined) throw new Problem('login_failed')
-  const rights = await readRights(tokens, options.verifyToken, request.ip)
+  const rights = await readRights(tokens, options.verifyToken)
   const facts = readFacts(claims)
 
   await request.session.regenerate()
@@ -48,6 +48,8 @@ export async function completeLogin(
       rights: rights ?? facts.rights,
       knownAt: new Date(claims.iat * 1000),
     })
+    const owner = await lockOwner(tx, claims.sub)
+    if (owner?.enabled !== true) return null
     await insertSession(tx, {
       idHash: hashSessionId(request.session.sessionId),
       subject: claims.sub,
@@ -56,9 +58,9 @@ export async function completeLogin(
       createdAt: now,
       expiresAt: new Date(now.getTime() + options.sessionLifetimeMs),
     })
-    return lockOwner(tx, claims.sub)
+    return owner
   })
-  if (owner === null) throw new Problem('login_failed')
+  if (owner === null) throw new Problem('login_failed', { detail: 'This account is disabled here.' })
   request.session.principal = asPrincipal(owner)
   if (tokens.id_token !== undefined) request.session.idToken = tokens.id_token
 }
@@ -100,12 +102,20 @@ function isRefusal(error: unknown): boolean {
  * Keycloak tells roles in the access token, and in the ID token only where a mapper says so.
  * @returns null when the access token is not one that this service can read
  */
-async function readRights(
-  tokens: Tokens,
-  verifyToken: Verify,
-  address: string,
-): Promise<readonly string[] | null> {
-  const verdict = await verifyToken(tokens.access_token, address)
-  if (verdict.kind === 'unavailable') throw new Problem('unavailable', { cause: verdict.cause })
-  return verdict.kind === 'accepted' ? verdict.principal.roles : null
+async function readRights(tokens: Tokens, verifyToken: Verify): Promise<readonly string[] | null> {
+  // The identity provider sent it, not the browser: what a bad script behind the same address is refused for
+  // must not cost this person their rights.
+  const verdict = await verifyToken(tokens.access_token, 'the identity provider')
+  switch (verdict.kind) {
+    case 'accepted':
+      return verdict.principal.roles
+    case 'refused':
+      return null
+    case 'throttled':
+      throw new Problem('unavailable')
+    case 'unavailable':
+      throw new Problem('unavailable', { cause: verdict.cause })
+    default:
+      return verdict satisfies never
+  }
 }

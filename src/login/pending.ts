@@ -11,14 +11,11 @@ export interface PendingLogin {
 
 export const pendingLoginSeconds = 600
 
-/** Logins under way in several tabs; with more, the cookie would outgrow the header. */
-const maxPending = 4
-
 export interface PendingLogins {
-  /** Seals the logins under way for a cookie: readable and changeable by nobody but this service. */
-  seal(pending: readonly PendingLogin[]): Promise<string>
-  /** What a cookie holds; nothing when it is old, changed or none. */
-  open(cookie: string | undefined): Promise<PendingLogin[]>
+  /** Seals a login under way for a cookie: readable and changeable by nobody but this service. */
+  seal(login: PendingLogin): Promise<string>
+  /** The login in a cookie; null when it is old, changed or none. */
+  open(cookie: string | undefined): Promise<PendingLogin | null>
 }
 
 /** Keeps logins under way in the browser, so that someone who never comes back costs this service nothing. */
@@ -26,26 +23,27 @@ export function createPendingLogins(sessionSecret: string, clock: () => number):
   const key = new Uint8Array(hkdfSync('sha256', sessionSecret, '', 'latchkey pending logins', 32))
   return { seal, open }
 
-  function seal(pending: readonly PendingLogin[]): Promise<string> {
+  function seal(login: PendingLogin): Promise<string> {
     const now = Math.floor(clock() / 1000)
-    return new EncryptJWT({ pending: pending.slice(-maxPending) })
+    return new EncryptJWT({ login })
       .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
       .setExpirationTime(now + pendingLoginSeconds)
       .encrypt(key)
   }
 
-  async function open(cookie: string | undefined): Promise<PendingLogin[]> {
-    if (cookie === undefined || cookie === '') return []
+  async function open(cookie: string | undefined): Promise<PendingLogin | null> {
+    if (cookie === undefined || cookie === '') return null
     try {
-      const { payload } = await jwtDecrypt<{ pending: PendingLogin[] }>(cookie, key, {
+      const { payload } = await jwtDecrypt<{ login: PendingLogin }>(cookie, key, {
         keyManagementAlgorithms: ['dir'],
         contentEncryptionAlgorithms: ['A256GCM'],
+        requiredClaims: ['exp', 'login'],
         currentDate: new Date(clock()),
       })
-      return payload.pending
+      return payload.login
     } catch {
       // Old, or not ours: as good as none.
-      return []
+      return null
     }
   }
 }

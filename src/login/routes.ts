@@ -29,6 +29,8 @@ export interface LoginOptions {
 }
 
 const scope = 'openid profile email'
+/** Of one browser, in several tabs. */
+const maxPendingLogins = 4
 
 /** Login by authorization code with PKCE at the identity provider, and logout here and there. */
 export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, options) => {
@@ -47,14 +49,14 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     done()
   })
   app.setErrorHandler((error, request, reply) =>
-    request.method === 'GET' && wantsPage(request)
-      ? sendErrorPage(error, request, reply, `${publicUrl}/auth/login`)
+    wantsPage(request)
+      ? sendErrorPage(error, request, reply, publicUrl)
       : renderError(error, request, reply),
   )
 
   app.get(
     '/auth/login',
-    { schema: { querystring: Type.Object({ return_to: Type.Optional(Type.String({ maxLength: 2000 })) }) } },
+    { schema: { querystring: Type.Object({ return_to: Type.Optional(Type.String()) }) } },
     async (request, reply) => {
       limitAttempts(request)
       options.attempts.count(request.ip)
@@ -72,27 +74,24 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
         code_challenge: await oidc.calculatePKCECodeChallenge(login.codeVerifier),
         code_challenge_method: 'S256',
       })
-      const others = await pendingLogins.open(request.cookies[cookies.pendingLogins])
-      await keepPending(reply, [...others, login])
+      forgetOldest(request, reply)
+      reply.setCookie(cookies.pendingLogin(login.state), await pendingLogins.seal(login), {
+        ...cookieOptions(publicUrl),
+        maxAge: pendingLoginSeconds,
+      })
       return reply.redirect(url.href, 302)
     },
   )
 
   app.get('/auth/callback', async (request, reply) => {
     limitAttempts(request)
-    const returned = readReturn(request)
-    const pending = await pendingLogins.open(request.cookies[cookies.pendingLogins])
-    const login = pending.find(({ state }) => state === returned.state)
-    if (login === undefined) {
+    try {
+      return reply.redirect(publicUrl + (await finishLogin(request, reply)), 302)
+    } catch (error) {
+      // One begun login must not be a key to any number of questions to the identity provider.
       options.attempts.count(request.ip)
-      throw new Problem('login_failed', {
-        detail: 'This login is not under way in this browser, or took too long.',
-      })
+      throw error
     }
-    const others = pending.filter((other) => other !== login)
-    await keepPending(reply, others)
-    await completeLogin(request, { ...options, configuration: await requireIssuer() }, { login, returned })
-    return reply.redirect(publicUrl + login.returnTo, 302)
   })
 
   app.post(
@@ -105,7 +104,8 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     async (request, reply) => {
       if (!isSameOrigin(request.headers, publicOrigin)) throw new Problem('cross_site_request')
       const { idToken, principal } = request.session
-      if (principal !== undefined) await request.session.destroy()
+      // Someone who was disabled meanwhile has a session, though it is good for nothing but this.
+      if (principal !== undefined || idToken !== undefined) await request.session.destroy()
       reply.clearCookie(cookies.session, cookieOptions(publicUrl))
       const next = request.body?.continue === 'login' ? `${publicUrl}/auth/login` : `${publicUrl}/`
       return reply.redirect(await endSessionUrl(request, next, idToken), 303)
@@ -148,14 +148,26 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     }
   }
 
-  function keepPending(reply: FastifyReply, pending: readonly PendingLogin[]) {
-    const shared = cookieOptions(publicUrl)
-    if (pending.length === 0) return reply.clearCookie(cookies.pendingLogins, shared)
-    return pendingLogins
-      .seal(pending)
-      .then((sealed) =>
-        reply.setCookie(cookies.pendingLogins, sealed, { ...shared, maxAge: pendingLoginSeconds }),
-      )
+  /** @returns the path of this site to go on to */
+  async function finishLogin(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    const returned = readReturn(request)
+    const cookie = cookies.pendingLogin(returned.state ?? '')
+    const login = await pendingLogins.open(request.cookies[cookie])
+    if (login === null || login.state !== returned.state) {
+      throw new Problem('login_failed', {
+        detail: 'This login is not under way in this browser, or took too long.',
+      })
+    }
+    reply.clearCookie(cookie, cookieOptions(publicUrl))
+    await completeLogin(request, { ...options, configuration: await requireIssuer() }, { login, returned })
+    return login.returnTo
+  }
+
+  /** Browsers send the oldest cookies first; all of those that people left behind would outgrow the header. */
+  function forgetOldest(request: FastifyRequest, reply: FastifyReply): void {
+    const underWay = Object.keys(request.cookies).filter((name) => name.startsWith(cookies.pendingLogins))
+    const tooMany = underWay.slice(0, Math.max(0, underWay.length + 1 - maxPendingLogins))
+    for (const name of tooMany) reply.clearCookie(name, cookieOptions(publicUrl))
   }
 
   /** Built from the public URL and never from `Host`: openid-client sends its path back as redirect_uri. */

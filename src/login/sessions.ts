@@ -8,7 +8,7 @@ import { deleteSession, findSession, updateSession } from '../store/sessions.js'
 
 declare module 'fastify' {
   interface Session {
-    /** Who is logged in, as they are known now; read with the session, never stored in it. */
+    /** Who is logged in, as they are known now; read with the session, never stored in it. Not of the disabled. */
     principal?: Principal
     /** Proves to the identity provider whose session a logout ends. */
     idToken?: string
@@ -42,9 +42,10 @@ export function createSessionStore(db: Database, clock: () => number): SessionSt
 
   async function read(sessionId: string): Promise<Session | null> {
     const row = await findSession(db, hashSessionId(sessionId), new Date(clock()))
-    if (row?.owner == null || !row.owner.enabled) return null
+    if (row?.owner == null) return null
+    const { owner } = row
     // Written by `set` above.
-    return { ...(row.data as object), principal: asPrincipal(row.owner) } as Session
+    return { ...(row.data as object), ...(owner.enabled && { principal: asPrincipal(owner) }) } as Session
   }
 }
 

@@ -25,7 +25,7 @@ const note = Type.String({
   description: 'A reminder of where the key is used.',
 })
 const config = Type.Record(Type.String(), Type.Unknown(), {
-  description: 'Free JSON that services see with each call; at most 4,096 bytes.',
+  description: 'Free JSON that services see with each call; at most 4,096 bytes, nested at most 32 deep.',
   examples: [{ project: 'demo' }],
 })
 const allowedReferers = Type.Array(

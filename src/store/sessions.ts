@@ -48,6 +48,7 @@ export async function updateSession(
   await prisma.session.updateMany({ where: { idHash: toBytes(idHash) }, data: { data } })
 }
 
-export async function deleteSession({ prisma }: Database, idHash: Buffer): Promise<void> {
-  await prisma.session.deleteMany({ where: { idHash: toBytes(idHash) } })
+/** For good once resolved: a power cut does not bring a logged-out session back. */
+export async function deleteSession(db: Database, idHash: Buffer): Promise<void> {
+  await db.write((tx) => tx.session.deleteMany({ where: { idHash: toBytes(idHash) } }))
 }
