@@ -22,11 +22,14 @@ export function compileRanges(ranges: readonly string[]): (address: string) => b
     else list.addSubnet(address, Number(bits), family)
   }
   return (address) => {
-    const plain = address.replace(/^::ffff:(?=\d+\.)/i, '')
+    const plain = withoutMapping(address)
     const family = isIP(plain)
     return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4')
   }
 }
+
+/** A socket that listens on both families tells an IPv4 address as `::ffff:192.0.2.1`. */
+const withoutMapping = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '')
 
 const isLoopbackAddress = compileRanges(['127.0.0.0/8', '::1'])
 
@@ -37,8 +40,9 @@ export function isLoopback(host: string): boolean {
 }
 
 /** What counts as one client: an IPv4 address, or a /64 of IPv6, all of which one customer holds. */
-export function networkOf(address: string): string {
-  if (!isIPv6(address) || /^::ffff:\d+\./i.test(address)) return address
+export function networkOf(client: string): string {
+  const address = withoutMapping(client)
+  if (!isIPv6(address)) return address
   const [head = '', tail] = address.split('::')
   const groups = head.split(':').filter((group) => group !== '')
   if (tail !== undefined) {

@@ -11,7 +11,7 @@ import { createIssuer } from './auth/issuer.js'
 import type { RefusalRate } from './auth/types.js'
 import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedIssuer, embeddedPrefix } from './dev/index.js'
-import { answerBrokenRequest, renderError, sendProblem } from './errors.js'
+import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
 import { healthRoutes } from './health.js'
 import { keyRoutes } from './keys/routes.js'
 import type { Random } from './keys/value.js'
@@ -167,7 +167,7 @@ function serverOptions(config: Config, logStream: AppDependencies['logStream']):
     requestTimeout: requestTimeoutMs,
     // A request on an open connection is served to its end, then the connection closes.
     return503OnClosing: false,
-    frameworkErrors: renderError,
+    frameworkErrors: answerBrokenUrl,
     clientErrorHandler: answerBrokenRequest,
   }
 }
@@ -200,6 +200,7 @@ async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<v
     },
     // Swagger UI's login window must keep its opener, and there is nothing else here that others could open.
     crossOriginOpenerPolicy: false,
+    frameguard: { action: 'deny' },
     // With no-referrer a browser would send `Origin: null` with the logout form.
     referrerPolicy: { policy: 'same-origin' },
     // Other services below this domain are not ours to move to https.
@@ -209,6 +210,8 @@ async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<v
     await app.register(cors, {
       origin: config.corsOrigins,
       methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+      // Its refusal of an OPTIONS that is no preflight would be plain text.
+      strictPreflight: false,
       exposedHeaders: ['location', 'retry-after', 'www-authenticate', 'x-api-key-expires-at', 'x-request-id'],
     })
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 interface ProblemKind {
   status: number
@@ -224,7 +225,7 @@ export function asProblem(error: unknown): Problem {
       errors: validation.map((fault) => describeFault(fault, validationContext ?? 'body')),
     })
   }
-  if (code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error instanceof SyntaxError) {
+  if (code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
     return new Problem('validation_failed', { errors: [{ path: '', message: 'the body is not valid JSON' }] })
   }
   // By name, since this file knows no room: the store tells so that its database cannot be asked.
@@ -271,15 +272,39 @@ export function logProblem(request: FastifyRequest, problem: Problem): void {
   else if (cause !== undefined) request.log.info({ err: cause }, problem.message)
 }
 
+/**
+ * Answers a URL that cannot be decoded or that has a part too long to name anything. Neither hooks nor routes see
+ * it, and the error quotes the URL, so it is not logged.
+ */
+export function answerBrokenUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  reply.headers({
+    'x-request-id': request.id,
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  })
+  sendProblem(reply, error.code === 'FST_ERR_MAX_PARAM_LENGTH' ? 'not_found' : 'invalid_request')
+  request.log.info({ req: request, res: reply, fault: error.code }, 'answered')
+}
+
 const brokenRequests: Record<string, { status: string; code: ProblemCode }> = {
   HPE_HEADER_OVERFLOW: { status: '431 Request Header Fields Too Large', code: 'invalid_request' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: '408 Request Timeout', code: 'invalid_request' },
 }
 
-/** Answers what is not even HTTP: no request and no reply exist yet, only the connection. */
-export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
-  // The other side is gone, or an answer is under way.
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable || socket.bytesWritten > 0) {
+/** Node's own mark of the answer that is being written to a connection. */
+type ServedSocket = Socket & { _httpMessage?: ServerResponse | null }
+
+/**
+ * Answers what is not even HTTP: no request and no reply exist yet, only the connection.
+ * @param this the service, as Fastify calls it
+ */
+export function answerBrokenRequest(
+  this: FastifyInstance,
+  error: Error & { code?: string },
+  socket: ServedSocket,
+): void {
+  // The other side is gone, or an answer is under way, into which nothing may be written.
+  if (error.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent) {
     socket.destroy()
     return
   }
@@ -287,7 +312,10 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
     status: '400 Bad Request',
     code: 'invalid_request',
   }
-  const body = JSON.stringify({ ...problemBody(code, randomUUID()), status: Number.parseInt(status, 10) })
+  const reqId = randomUUID()
+  // The error itself holds what was sent, with its credentials.
+  this.log.info({ reqId, address: socket.remoteAddress, status, fault: error.code }, 'answered')
+  const body = JSON.stringify({ ...problemBody(code, reqId), status: Number.parseInt(status, 10) })
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: ${problemType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )

@@ -63,7 +63,9 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
 
   async function askAll(): Promise<string[]> {
     const answers = await Promise.all(
-      Object.entries(needs).map(async ([name, ask]) => ((await ask(timeoutMs)) ? [] : [name])),
+      Object.entries(needs).map(async ([name, ask]) =>
+        (await ask(timeoutMs).catch(() => false)) ? [] : [name],
+      ),
     )
     return answers.flat()
   }

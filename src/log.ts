@@ -9,6 +9,10 @@ const secretMembers = new Set([
   'api_key',
   'api-key',
   'access_token',
+  'refresh_token',
+  'id_token',
+  'client_secret',
+  'password',
   'token',
   'code',
   'state',
@@ -40,11 +44,11 @@ function decodeLeniently(text: string): string {
 
 /**
  * Takes out of a finished line whatever has the shape of a credential: the last guard, for the error that
- * quotes a header and the path that someone pasted a key into.
+ * quotes a header and the path that someone pasted a key into. Not only whole words: a `%20` may stand before one.
  */
 export function createLineRedactor(keyPrefix: string): (line: string) => string {
-  const keyValue = new RegExp(`\\b${keyPrefix}_([0-9A-Za-z]{8})_[0-9A-Za-z]{20,}`, 'g')
-  const jwt = /\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g
+  const keyValue = new RegExp(`${keyPrefix}_([0-9A-Za-z]{8})_[0-9A-Za-z]{20,}`, 'g')
+  const jwt = /eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g
   const scheme = /\b(Bearer|Apikey|Basic) +[\w.~+/=-]{8,}/gi
   return (line) =>
     line.replace(keyValue, `${keyPrefix}_$1_${hidden}`).replace(jwt, hidden).replace(scheme, `$1 ${hidden}`)

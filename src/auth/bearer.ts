@@ -89,7 +89,9 @@ function claimsToBeAccessToken(token: string, issuer: string): boolean {
   try {
     const { typ } = decodeProtectedHeader(token)
     const claims = decodeJwt(token)
-    const isAccessToken = claims.typ === 'Bearer' || /^(application\/)?at\+jwt$/i.test(String(typ))
+    // Keycloak says it in the claims; where they do not say, the header must (RFC 9068 §2.1).
+    const isAccessToken =
+      claims.typ === undefined ? /^(application\/)?at\+jwt$/i.test(String(typ)) : claims.typ === 'Bearer'
     return isAccessToken && claims.iss === issuer && typeof claims.sub === 'string' && claims.sub !== ''
   } catch {
     return false

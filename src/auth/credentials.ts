@@ -63,12 +63,33 @@ function readAuthorization(header: string, keyMark: string): Credential {
     : { kind: 'token', token: rest }
 }
 
+const queryMembers = ['api_key', 'api-key']
+
 function readQuery(url: string): Credential {
   const start = url.indexOf('?')
   if (start === -1) return none
   const query = new URLSearchParams(url.slice(start + 1))
-  const values = [...query.getAll('api_key'), ...query.getAll('api-key')]
+  const values = queryMembers.flatMap((name) => query.getAll(name))
   if (values.length > 1) return malformed('The query member api_key must not be repeated.')
   const [value] = values
   return value === undefined ? none : { kind: 'key', value, inQuery: true }
+}
+
+/** The URL without the members that present a key, however they are encoded; the same string where there are none. */
+export function removeQueryKey(url: string): string {
+  const start = url.indexOf('?')
+  if (start === -1) return url
+  const members = url.slice(start + 1).split('&')
+  const others = members.filter((member) => !presentsKey(member))
+  if (others.length === members.length) return url
+  return url.slice(0, start) + (others.length === 0 ? '' : `?${others.join('&')}`)
+}
+
+function presentsKey(member: string): boolean {
+  const equals = member.indexOf('=')
+  const nameLength = equals === -1 ? member.length : equals
+  // Seven characters, at most three each when encoded: a URL of a thousand other members is not decoded twice.
+  if (nameLength < 7 || nameLength > 21) return false
+  const query = new URLSearchParams(member)
+  return queryMembers.some((name) => query.has(name))
 }

@@ -1,8 +1,9 @@
+import { toUSVString } from 'node:util'
 import type {} from '@fastify/swagger'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
 import { sendProblem } from '../errors.js'
-import { readCredential } from './credentials.js'
+import { readCredential, removeQueryKey } from './credentials.js'
 import { decideAccess } from './decide.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
 import type { Access, AuthOptions, Principal, Verdict } from './types.js'
@@ -42,14 +43,13 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
     if (access === undefined) return done(new Error('A guarded route without config.access'))
     const readsQuery = access.allowQueryKey === true
     const credential = readCredential(request.raw, keyMark, readsQuery)
-    if (readsQuery) hideQueryKey(request)
+    if (readsQuery) hideQueryKey(request, reply)
     switch (credential.kind) {
       case 'malformed':
         return sendProblem(reply, 'invalid_request', { detail: credential.detail })
       case 'none':
         return admitSession(request, reply, access, done)
       case 'key':
-        if (credential.inQuery) reply.header('referrer-policy', 'no-referrer')
         return admit(options.verifyKey(credential.value, request.ip), request, reply, access, done)
       case 'token':
         return admit(options.verifyToken(credential.token, request.ip), request, reply, access, done)
@@ -67,35 +67,39 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
   ) {
     // A promise only where the verdict is not in memory: the hot path stays synchronous.
     if (verdict instanceof Promise) {
-      verdict.then((settled) => apply(settled, request, reply, access, done), done)
-    } else apply(verdict, request, reply, access, done)
+      verdict
+        .then((settled) => isAdmitted(settled, request, reply, access))
+        .then((admitted) => {
+          if (admitted) done()
+        }, done)
+    } else if (isAdmitted(verdict, request, reply, access)) done()
   }
 
-  function apply(
+  /** Whether the request may go on; where it may not, it has been answered. */
+  function isAdmitted(
     verdict: Verdict,
     request: FastifyRequest,
     reply: FastifyReply,
     access: Access,
-    done: HookHandlerDoneFunction,
-  ) {
-    if (verdict.kind !== 'accepted') return refuse(verdict, request, reply)
-    const { principal, key } = verdict
-    const address = request.ip
-    const refusal = decideAccess(principal, key, access, {
-      method: request.method,
-      headers: request.headers,
-      address,
-    })
-    if (refusal !== null) {
-      return sendProblem(reply, refusal, refusal === 'insufficient_scope' ? challengeScopes(access) : {})
+  ): boolean {
+    if (verdict.kind !== 'accepted') {
+      refuse(verdict, request, reply)
+      return false
     }
+    const { principal, key } = verdict
     const now = clock()
-    verdict.recordUse?.(now, address, request.headers['user-agent'])
     if (key !== undefined && key.expiresAt - now < expiryNoticeMs) {
       reply.header('x-api-key-expires-at', new Date(key.expiresAt).toISOString())
     }
+    const { method, headers, ip: address } = request
+    const refusal = decideAccess(principal, key, access, { method, headers, address })
+    if (refusal !== null) {
+      sendProblem(reply, refusal, refusal === 'insufficient_scope' ? challengeScopes(access) : {})
+      return false
+    }
+    verdict.recordUse?.(now, address, headers['user-agent'])
     request.principal = principal
-    done()
+    return true
   }
 
   function admitSession(
@@ -105,19 +109,28 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
     done: HookHandlerDoneFunction,
   ) {
     const principal = options.readSession?.(request) ?? null
-    if (principal === null) return challenge(reply)
+    if (principal === null) return challenge(reply, access)
     if (!isSafeMethod(request.method) && !isSameOrigin(request.headers, publicOrigin)) {
       return sendProblem(reply, 'cross_site_request')
     }
-    apply({ kind: 'accepted', principal }, request, reply, access, done)
+    admit({ kind: 'accepted', principal }, request, reply, access, done)
   }
 }
 
-/** The key is for this hook alone: neither the route nor what it calls sees it. */
-function hideQueryKey(request: FastifyRequest): void {
+/**
+ * The key is for this hook alone: neither the route nor what it calls sees it, nor does any other site that the
+ * answer leads to.
+ */
+function hideQueryKey(request: FastifyRequest, reply: FastifyReply): void {
+  const { raw } = request
+  const url = raw.url ?? ''
+  const cleanUrl = removeQueryKey(url)
+  if (cleanUrl === url) return
+  raw.url = cleanUrl
   const query = request.query as Record<string, unknown>
   delete query.api_key
   delete query['api-key']
+  reply.header('referrer-policy', 'no-referrer')
 }
 
 function refuse(
@@ -141,9 +154,10 @@ function refuse(
 }
 
 /** One challenge per accepted scheme, and no `error`: the caller has not been wrong yet (RFC 6750 §3.1). */
-function challenge(reply: FastifyReply) {
+function challenge(reply: FastifyReply, { by }: Access) {
+  const schemes = by === 'login' ? ['Bearer'] : ['Bearer', 'Apikey']
   return sendProblem(reply, 'not_authenticated', {
-    headers: { 'www-authenticate': ['Bearer realm="latchkey"', 'Apikey realm="latchkey"'] },
+    headers: { 'www-authenticate': schemes.map((scheme) => `${scheme} realm="latchkey"`) },
   })
 }
 
@@ -155,8 +169,11 @@ function challengeScopes({ scopes = [] }: Access) {
   }
 }
 
-/** Percent-encodes what RFC 6749 §3.3 does not allow in a scope: role names may hold spaces and any script. */
-const asScopeToken = (right: string) => right.replace(/[^!#-[\]-~]/gu, encodeURIComponent)
+/**
+ * Percent-encodes what RFC 6749 §3.3 does not allow in a scope, since role names may hold spaces and any script;
+ * and the percent sign, so that it can be read back.
+ */
+const asScopeToken = (right: string) => toUSVString(right).replace(/[^!#$&-[\]-~]/gu, encodeURIComponent)
 
 /** The same word that guards the route tells Swagger UI which locks open it. */
 function describeSecurity(access: Access, options: AuthOptions): { [scheme: string]: string[] }[] {

@@ -62,7 +62,10 @@ export interface Answer {
 let signingKey: ReturnType<typeof generateSigningKey> | undefined
 
 /** The whole service on an embedded database in memory, listening, since it is also its own identity provider. */
-export async function startService(env: Record<string, string> = {}): Promise<TestService> {
+export async function startService(
+  env: Record<string, string> = {},
+  options: { db?: Database } = {},
+): Promise<TestService> {
   signingKey ??= generateSigningKey()
   const jwk = await signingKey
   const port = await findFreePort()
@@ -72,7 +75,7 @@ export async function startService(env: Record<string, string> = {}): Promise<Te
     REFUSED_RATE_PER_MINUTE: 'off',
     ...env,
   })
-  const db = await openTestDatabase()
+  const db = options.db ?? (await openTestDatabase())
   const clock = createClock()
   const log: string[] = []
   const app = await buildApp({
@@ -133,7 +136,7 @@ export async function startService(env: Record<string, string> = {}): Promise<Te
 
   async function inject(options: InjectOptions): Promise<Answer> {
     const response = await app.inject(options)
-    const isJson = /json/.test(String(response.headers['content-type']))
+    const isJson = response.body !== '' && /json/.test(String(response.headers['content-type']))
     return {
       status: response.statusCode,
       headers: response.headers,

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { startIssuer } from '../support/failing-issuer.js'
+import { startService } from '../support/service.js'
+
+test('the service is live and ready, for everybody', async () => {
+  const service = await startService()
+  for (const url of ['/health/live', '/health/ready']) {
+    for (const headers of [{}, { 'x-api-key': 'wrong' }]) {
+      const answer = await service.inject({ url, headers })
+
+      expect(answer.status).toBe(200)
+      expect(answer.json).toEqual({ status: 'up' })
+    }
+  }
+  await service.close()
+})
+
+test('without its database it lives, is not ready, and names what is missing', async () => {
+  const service = await startService()
+  await service.db.close()
+  const ready = await service.inject({ url: '/health/ready' })
+
+  expect((await service.inject({ url: '/health/live' })).status).toBe(200)
+  expect(ready.status).toBe(503)
+  expect(ready.json).toMatchObject({ code: 'unavailable', detail: 'Missing: database.' })
+  expect(ready.headers['retry-after']).toBe('5')
+  expect(ready.body).not.toMatch(/pool|postgres|pglite|Error/i)
+  await service.app.close().catch(() => {})
+})
+
+test('without its identity provider it is not ready either, and is again once that is back', async () => {
+  const issuer = await startIssuer()
+  const service = await startService({ OIDC_ISSUER: issuer.url, OIDC_CLIENT_SECRET: 'secret' })
+  const ready = () => service.inject({ url: '/health/ready' })
+  expect((await ready()).status).toBe(200)
+
+  issuer.fault = 'status-500'
+  service.clock.advance(1000)
+  expect((await ready()).json.detail).toBe('Missing: issuer.')
+  issuer.fault = 'none'
+  service.clock.advance(1000)
+  expect((await ready()).status).toBe(200)
+
+  issuer.fault = 'hang-up'
+  await service.db.close()
+  service.clock.advance(1000)
+  expect((await ready()).json.detail).toBe('Missing: database, issuer.')
+  await service.app.close().catch(() => {})
+  await issuer.close()
+})
+
+test('however many ask, it looks once a second', async () => {
+  const issuer = await startIssuer()
+  const service = await startService({ OIDC_ISSUER: issuer.url, OIDC_CLIENT_SECRET: 'secret' })
+  service.clock.freeze('2030-01-01T00:00:00.000Z')
+  await Promise.all(Array.from({ length: 20 }, () => service.inject({ url: '/health/ready' })))
+  expect(issuer.asked.discovery).toBe(1)
+
+  service.clock.advance(1000)
+  await service.inject({ url: '/health/ready' })
+  expect(issuer.asked.discovery).toBe(2)
+  await service.close()
+  await issuer.close()
+})

@@ -1,0 +1,209 @@
+import type { Config, settings } from '../../src/config.js'
+
+export const withIssuer = { OIDC_ISSUER: 'https://sso.example.org/realms/r', OIDC_CLIENT_SECRET: 'hush-hush' }
+
+const inProduction = {
+  ...withIssuer,
+  DATABASE_URL: 'postgresql://u:pw@db/latchkey',
+  SESSION_SECRET: 's'.repeat(32),
+}
+
+export interface Case {
+  default: unknown
+  read: (config: Config) => unknown
+  valid: [text: string, value: unknown][]
+  invalid: string[]
+  /** What the other settings are, where the default of them would not allow this one. */
+  beside?: NodeJS.ProcessEnv
+}
+
+const ownClients = ['latchkey', 'latchkey-swagger']
+const hours = 3_600_000
+const rate = (read: Case['read'], fallback: number): Case => ({
+  default: fallback,
+  read,
+  valid: [
+    ['5', 5],
+    ['off', Number.POSITIVE_INFINITY],
+  ],
+  invalid: ['0', '-1', '1.5', 'none', 'OFF'],
+})
+const flag = (read: Case['read'], fallback: boolean): Case => ({
+  default: fallback,
+  read,
+  valid: [
+    ['true', true],
+    ['false', false],
+  ],
+  invalid: ['yes', '2', 'TRUE'],
+})
+
+/** What each setting is without a value, with good ones and with bad ones. */
+export const cases: Record<keyof typeof settings, Case> = {
+  HOST: {
+    default: '127.0.0.1',
+    read: (c) => c.host,
+    valid: [
+      ['::1', '::1'],
+      ['localhost', 'localhost'],
+    ],
+    invalid: ['0.0.0.0', 'not a host'],
+  },
+  PORT: {
+    default: 3000,
+    read: (c) => c.port,
+    valid: [['8080', 8080]],
+    invalid: ['0', '65536', '80.5', 'http', '-1'],
+  },
+  PUBLIC_URL: {
+    default: 'http://127.0.0.1:3000',
+    read: (c) => c.publicUrl,
+    valid: [
+      ['https://Portal.example.org', 'https://portal.example.org'],
+      ['https://portal.example.org/', 'https://portal.example.org'],
+      ['https://portal.example.org/keys//', 'https://portal.example.org/keys'],
+      ['https://portal.example.org:443/keys/?', 'https://portal.example.org/keys'],
+    ],
+    invalid: [
+      'portal.example.org',
+      'ftp://x',
+      'https://x/?a=1',
+      'https://x/#a',
+      'https://user@x',
+      'https://:pw@x',
+    ],
+    beside: withIssuer,
+  },
+  DATA_DIR: {
+    default: './data',
+    read: (c) => c.dataDir,
+    valid: [['/var/lib/latchkey', '/var/lib/latchkey']],
+    invalid: [],
+  },
+  LOG_LEVEL: {
+    default: 'info',
+    read: (c) => c.logLevel,
+    valid: [['silent', 'silent']],
+    invalid: ['loud', 'INFO'],
+  },
+  TRUST_PROXY: {
+    default: [],
+    read: (c) => c.trustProxy,
+    valid: [
+      ['10.0.0.0/8, ::1  192.0.2.1', ['10.0.0.0/8', '::1', '192.0.2.1']],
+      [' , ', []],
+    ],
+    invalid: ['1', 'true', 'loopback', '10.0.0.0/33', 'proxy.example.org', '*'],
+  },
+  CORS_ORIGINS: {
+    default: [],
+    read: (c) => c.corsOrigins,
+    valid: [['https://a.example,https://b.example:8443', ['https://a.example', 'https://b.example:8443']]],
+    invalid: ['*', 'a.example', 'https://a.example/', 'null', 'https://a.example/x'],
+  },
+  DATABASE_URL: {
+    default: undefined,
+    read: (c) => c.databaseUrl,
+    valid: [['postgres://db/x', 'postgres://db/x']],
+    invalid: ['mysql://db/x', 'db:5432'],
+    beside: inProduction,
+  },
+  OIDC_ISSUER: {
+    default: undefined,
+    read: (c) => c.issuer,
+    valid: [['https://sso.example.org/realms/r/', 'https://sso.example.org/realms/r']],
+    invalid: [
+      'sso.example.org',
+      'file:///x',
+      'https://sso.example.org/?realm=r',
+      'https://u:p@sso.example.org',
+    ],
+    beside: { OIDC_CLIENT_SECRET: 'hush-hush' },
+  },
+  OIDC_CLIENT_ID: { default: 'latchkey', read: (c) => c.clientId, valid: [['keys', 'keys']], invalid: [] },
+  OIDC_CLIENT_SECRET: {
+    default: undefined,
+    read: (c) => c.clientSecret,
+    valid: [['hush', 'hush']],
+    invalid: [],
+  },
+  OIDC_AUDIENCES: {
+    default: ownClients,
+    read: (c) => c.audiences,
+    valid: [
+      ['a b', ['a', 'b']],
+      [',', ownClients],
+    ],
+    invalid: [],
+  },
+  OIDC_MANAGEMENT_CLIENTS: {
+    default: ownClients,
+    read: (c) => c.managementClients,
+    valid: [['a,b', ['a', 'b']]],
+    invalid: [],
+  },
+  OIDC_SWAGGER_CLIENT_ID: {
+    default: 'latchkey-swagger',
+    read: (c) => c.swaggerClientId,
+    valid: [['ui', 'ui']],
+    invalid: [],
+  },
+  SESSION_SECRET: {
+    default: undefined,
+    read: (c) => c.sessionSecret,
+    valid: [['x'.repeat(32), 'x'.repeat(32)]],
+    invalid: ['x'.repeat(31)],
+  },
+  SESSION_LIFETIME_HOURS: {
+    default: 10 * hours,
+    read: (c) => c.sessionLifetimeMs,
+    valid: [['1', hours]],
+    invalid: ['0', '0.5', '8785'],
+  },
+  ADMIN_ROLE: {
+    default: 'latchkey-admin',
+    read: (c) => c.adminRole,
+    valid: [['key admins', 'key admins']],
+    invalid: [],
+  },
+  KEY_PREFIX: {
+    default: 'lk',
+    read: (c) => c.keys.prefix,
+    valid: [['acme1', 'acme1']],
+    invalid: ['Acme', '1a', 'a_b', 'a'.repeat(11)],
+  },
+  KEY_LIFETIME_DAYS: {
+    default: 15,
+    read: (c) => c.keys.lifetimeDays,
+    valid: [['366', 366]],
+    invalid: ['0', '367', 'x'],
+  },
+  KEY_MAX_LIFETIME_DAYS: {
+    default: 366,
+    read: (c) => c.keys.maxLifetimeDays,
+    valid: [['15', 15]],
+    invalid: ['0', '36501'],
+  },
+  ALLOW_NEVER_EXPIRES: flag((c) => c.keys.allowNeverExpires, true),
+  MAX_KEYS_PER_USER: {
+    default: 20,
+    read: (c) => c.keys.maxPerUser,
+    valid: [['1', 1]],
+    invalid: ['0', 'many'],
+  },
+  VERDICT_MAX_STALE_SECONDS: {
+    default: 60_000,
+    read: (c) => c.verdictMaxStaleMs,
+    valid: [['0', 0]],
+    invalid: ['-1', '1.5'],
+  },
+  LOGIN_RATE_PER_MINUTE: rate((c) => c.loginRatePerMinute, 30),
+  REFUSED_RATE_PER_MINUTE: rate((c) => c.refusedRatePerMinute, 60),
+  IDENTITY_HEADER_PREFIX: {
+    default: 'Latchkey',
+    read: (c) => c.identityHeaderPrefix,
+    valid: [['X-Caller', 'X-Caller']],
+    invalid: ['1x', 'a b', 'a:'],
+  },
+  EXAMPLE_CATALOG: flag((c) => c.exampleCatalog, true),
+}
