@@ -6,8 +6,13 @@ import { isIpRange, isLoopback } from './addresses.js'
 const off = 'off'
 const text = (description: string, fallback?: string) =>
   Type.String({ description, ...(fallback === undefined ? {} : { default: fallback }) })
-const count = (description: string, fallback: number, minimum = 1) =>
-  Type.Integer({ description, default: fallback, minimum, maximum: 1_000_000_000 })
+const count = (
+  description: string,
+  fallback: number,
+  { minimum = 1, maximum = 1_000_000_000 }: { minimum?: number; maximum?: number } = {},
+) => Type.Integer({ description, default: fallback, minimum, maximum })
+/** Instants far beyond are ones that neither JavaScript nor a browser can tell. */
+const [maxDays, maxHours] = [36_500, 8_784]
 const flag = (description: string, fallback: boolean) => Type.Boolean({ description, default: fallback })
 const list = (description: string) => Type.Array(Type.String(), { description })
 const rate = (description: string, fallback: string) =>
@@ -58,7 +63,7 @@ export const settings = {
       minLength: 32,
     }),
   ),
-  SESSION_LIFETIME_HOURS: count('How long a login lasts in the browser.', 10),
+  SESSION_LIFETIME_HOURS: count('How long a login lasts in the browser.', 10, { maximum: maxHours }),
   ADMIN_ROLE: text(
     'Realm role of administrators; the embedded identity provider gives it to alice.',
     'latchkey-admin',
@@ -68,11 +73,15 @@ export const settings = {
     default: 'lk',
     pattern: '^[a-z][a-z0-9]{0,9}$',
   }),
-  KEY_LIFETIME_DAYS: count('How long a key lives unless its owner says otherwise.', 15),
-  KEY_MAX_LIFETIME_DAYS: count('The longest life an owner may ask for.', 366),
+  KEY_LIFETIME_DAYS: count('How long a key lives unless its owner says otherwise.', 15, {
+    maximum: maxDays,
+  }),
+  KEY_MAX_LIFETIME_DAYS: count('The longest life an owner may ask for.', 366, { maximum: maxDays }),
   ALLOW_NEVER_EXPIRES: flag('Whether keys may live for ever.', true),
   MAX_KEYS_PER_USER: count('Working keys that one person may hold.', 20),
-  VERDICT_MAX_STALE_SECONDS: count('How long keys in use go on when the database is down.', 60, 0),
+  VERDICT_MAX_STALE_SECONDS: count('How long keys in use go on when the database is down.', 60, {
+    minimum: 0,
+  }),
   LOGIN_RATE_PER_MINUTE: rate(
     'Logins that one address may start or fail in a minute; `off` for load tests.',
     '30',
@@ -99,7 +108,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   constructor(readonly faults: string[]) {
     super(
-      `The service cannot start, its settings are wrong:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+      `The service cannot start, its settings are wrong:\n${[...new Set(faults)].map((fault) => `  - ${fault}`).join('\n')}`,
     )
   }
 }
@@ -109,7 +118,9 @@ export function readEnvironment(): NodeJS.ProcessEnv {
   try {
     process.loadEnvFile()
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOENT')
+      throw new ConfigError([`the file .env cannot be read (${code ?? 'unknown reason'})`])
   }
   return process.env
 }
@@ -122,17 +133,19 @@ export function readEnvironment(): NodeJS.ProcessEnv {
 export function loadConfig(env: NodeJS.ProcessEnv) {
   const faults: string[] = []
   const values = parseEnvironment(env, faults)
-  if (faults.length > 0) throw new ConfigError(faults)
-
   const publicUrl = parseUrl(
     'PUBLIC_URL',
     values.PUBLIC_URL ?? `http://${urlHost(values.HOST)}:${values.PORT}`,
     faults,
   )
-  const issuerUrl = values.OIDC_ISSUER && parseUrl('OIDC_ISSUER', values.OIDC_ISSUER, faults)
+  if (values.OIDC_ISSUER !== undefined) parseUrl('OIDC_ISSUER', values.OIDC_ISSUER, faults)
   checkEmbedded(values, publicUrl, env.NODE_ENV, faults)
   checkProduction(values, faults)
   checkLists(values, faults)
+  // These headers are removed from requests: a prefix of other names would take those away as well.
+  if (/^(x|x-api|otoroshi)$/i.test(values.IDENTITY_HEADER_PREFIX)) {
+    faults.push('IDENTITY_HEADER_PREFIX must not be how other headers begin')
+  }
   if (values.KEY_LIFETIME_DAYS > values.KEY_MAX_LIFETIME_DAYS) {
     faults.push('KEY_LIFETIME_DAYS must not be more than KEY_MAX_LIFETIME_DAYS')
   }
@@ -143,14 +156,14 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     host: values.HOST,
     port: values.PORT,
     /** Without a trailing slash. */
-    publicUrl: publicUrl.href.replace(/\/$/, ''),
+    publicUrl: publicUrl.origin + publicUrl.pathname.replace(/\/+$/, ''),
     dataDir: values.DATA_DIR,
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY ?? [],
     corsOrigins: values.CORS_ORIGINS ?? [],
     databaseUrl: values.DATABASE_URL,
     /** Undefined: the embedded identity provider. */
-    issuer: issuerUrl === undefined || issuerUrl === '' ? undefined : values.OIDC_ISSUER?.replace(/\/$/, ''),
+    issuer: values.OIDC_ISSUER,
     clientId: values.OIDC_CLIENT_ID,
     clientSecret: values.OIDC_CLIENT_SECRET,
     swaggerClientId: values.OIDC_SWAGGER_CLIENT_ID,
@@ -191,11 +204,17 @@ function parseEnvironment(env: NodeJS.ProcessEnv, faults: string[]): Environment
   for (const [name, schema] of Object.entries(settings)) {
     const value = env[name]?.trim()
     if (value === undefined || value === '') continue
-    values[name] = 'items' in schema ? value.split(/[\s,]+/).filter((item) => item !== '') : value
+    const items = value.split(/[\s,]+/).filter((item) => item !== '')
+    if (!('items' in schema)) values[name] = value
+    else if (items.length > 0) values[name] = items
   }
   if (!validateEnvironment(values)) {
     for (const { instancePath, message } of validateEnvironment.errors ?? []) {
-      faults.push(`${instancePath.split('/')[1] ?? ''} ${message ?? 'is invalid'}`)
+      const [, name = ''] = instancePath.split('/')
+      faults.push(`${name} ${message ?? 'is invalid'}`)
+      // The checks to come go on with the default, so that one start tells every fault.
+      const { default: fallback } = Reflect.get(settings, name) ?? {}
+      if (fallback !== undefined) values[name] = fallback
     }
   }
   // Checked just above; the caller throws when there are faults.
@@ -204,7 +223,11 @@ function parseEnvironment(env: NodeJS.ProcessEnv, faults: string[]): Environment
 
 function parseUrl(name: string, value: string, faults: string[]): URL | undefined {
   const url = URL.canParse(value) ? new URL(value) : undefined
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === '')
+  if (
+    url !== undefined &&
+    /^https?:$/.test(url.protocol) &&
+    url.search + url.hash + url.username + url.password === ''
+  )
     return url
   faults.push(`${name} must be an http or https URL without query, fragment or credentials`)
   return undefined

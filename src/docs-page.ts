@@ -5,6 +5,11 @@
 export const loginBar = (publicUrl: string) => `
 'use strict'
 const base = ${JSON.stringify(publicUrl)}
+// Swagger UI's own page names none, and a phone would show it as wide as a desk's screen.
+const viewport = document.createElement('meta')
+viewport.name = 'viewport'
+viewport.content = 'width=device-width, initial-scale=1'
+document.head.append(viewport)
 const bar = document.createElement('div')
 bar.id = 'login-bar'
 document.body.prepend(bar)
@@ -40,19 +45,29 @@ const offerLogout = (id, text, next) => {
   bar.append(form)
 }
 
-fetch(base + '/me', { headers: { accept: 'application/json' } })
-  .then((answer) => (answer.ok ? answer.json() : null))
-  .then((me) => {
-    if (me === null) {
-      say('Not logged in')
-      offerLogin()
-    } else {
-      say('Logged in as ' + me.login)
-      offerLogout('login-bar-logout', 'Log out', '')
-      offerLogout('login-bar-switch', 'Log in as someone else', 'login')
-    }
-  })
-  .catch(() => say('The service does not answer'))
+const show = () =>
+  fetch(base + '/me', { headers: { accept: 'application/json' }, cache: 'no-store' })
+    .then((answer) => (answer.ok ? answer.json() : answer.status === 401 ? null : Promise.reject(answer.status)))
+    .then((me) => {
+      bar.replaceChildren()
+      if (me === null) {
+        say('Not logged in')
+        offerLogin()
+      } else {
+        say('Logged in as ' + me.login)
+        offerLogout('login-bar-logout', 'Log out', '')
+        offerLogout('login-bar-switch', 'Log in as someone else', 'login')
+      }
+    })
+    .catch(() => {
+      bar.replaceChildren()
+      say('The service does not answer')
+    })
+
+show()
+// Another tab may have logged out or in as someone else, and the back button shows a page as it was.
+document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && show())
+addEventListener('pageshow', (event) => event.persisted && show())
 `
 
 export const loginBarStyle = `

@@ -21,7 +21,7 @@ Every operation takes an OAuth2 token of the identity provider, or the session o
 /** The OpenAPI document at \`/docs/json\`, and Swagger UI at \`/docs\` with its three locks. */
 async function openApi(app: FastifyInstance, options: OpenApiOptions) {
   const { publicUrl, issuer } = options
-  const endpoints = `${issuer}/protocol/openid-connect`
+  const endpoints = `${issuer.replace(/\/$/, '')}/protocol/openid-connect`
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { JWK } from 'jose'
 
@@ -12,10 +21,22 @@ export interface Secrets {
   signingKey: JWK
 }
 
+/** The file of the secrets is there but no good: a person has to look, for new ones would end every session. */
+export class SecretsUnreadable extends Error {
+  override readonly name = 'SecretsUnreadable'
+
+  constructor(file: string, reason: string) {
+    // Without what was read, which is secret.
+    super(
+      `The secrets in ${file} ${reason}. Restore the file, or remove it to have new ones made (all sessions end then)`,
+    )
+  }
+}
+
 /**
  * Reads the secrets from `<dataDir>/secrets.json`, or makes them. The file is written whole or not at all, and
  * is for its owner's eyes only (0600).
- * @throws when the file is there but cannot be read: new secrets would end every session without a word
+ * @throws SecretsUnreadable
  */
 export async function loadSecrets(dataDir: string, generateSigningKey: () => Promise<JWK>): Promise<Secrets> {
   const file = join(dataDir, 'secrets.json')
@@ -27,8 +48,10 @@ export async function loadSecrets(dataDir: string, generateSigningKey: () => Pro
     signingKey: await generateSigningKey(),
   }
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const unfinished = `${file}.${process.pid}`
-  const descriptor = openSync(unfinished, 'w', 0o600)
+  // The lock on the database folder keeps other processes out; what is there is from a start that was killed.
+  const unfinished = `${file}.new`
+  rmSync(unfinished, { force: true })
+  const descriptor = openSync(unfinished, 'wx', 0o600)
   writeSync(descriptor, JSON.stringify(secrets))
   fsyncSync(descriptor)
   closeSync(descriptor)
@@ -37,14 +60,31 @@ export async function loadSecrets(dataDir: string, generateSigningKey: () => Pro
 }
 
 function readSecrets(file: string): Secrets | null {
-  try {
-    const secrets: Partial<Secrets> = JSON.parse(readFileSync(file, 'utf8'))
-    const { sessionSecret, embeddedClientSecret, signingKey } = secrets
-    if (sessionSecret && embeddedClientSecret && signingKey)
-      return { sessionSecret, embeddedClientSecret, signingKey }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new Error(`The secrets in ${file} cannot be read`, { cause: error })
+  const text = readText(file)
+  if (text === null) return null
+  const { sessionSecret, embeddedClientSecret, signingKey } = parse(file, text)
+  if (!isSecret(sessionSecret) || !isSecret(embeddedClientSecret) || typeof signingKey?.kty !== 'string') {
+    throw new SecretsUnreadable(file, 'are incomplete')
   }
-  throw new Error(`The secrets in ${file} are incomplete`)
+  return { sessionSecret, embeddedClientSecret, signingKey }
 }
+
+function readText(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return null
+    throw new SecretsUnreadable(file, `cannot be read (${code ?? 'unknown reason'})`)
+  }
+}
+
+function parse(file: string, text: string): Partial<Secrets> {
+  try {
+    return Object(JSON.parse(text))
+  } catch {
+    throw new SecretsUnreadable(file, 'are not valid JSON')
+  }
+}
+
+const isSecret = (value: unknown): value is string => typeof value === 'string' && value.length >= 32

@@ -1,11 +1,15 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.js'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config.js'
 import { developmentAccounts, generateSigningKey } from './dev/index.js'
-import { loadSecrets, type Secrets } from './secrets.js'
-import { openDatabase } from './store/database.js'
+import { loadSecrets, type Secrets, SecretsUnreadable } from './secrets.js'
+import { type Database, openDatabase } from './store/database.js'
+import { DirectoryInUse } from './store/directory-lock.js'
+import { MigrationRefused } from './store/migrate.js'
+import { StoreUnavailable } from './store/unavailable.js'
 
 const require = createRequire(import.meta.url)
 /** Less than the 30 s after which Kubernetes kills. */
@@ -21,20 +25,50 @@ async function main(): Promise<void> {
     migrationsDir: join(dirname(packageFile), 'prisma', 'migrations'),
     log: (message, details) => process.stderr.write(`${message}: ${String(details.error)}\n`),
   })
-  const secrets = await findSecrets(config)
-  const { version } = require(packageFile) as { version: string }
-  const app = await buildApp({ config, db, secrets, version })
-  await app.listen({ host: config.host, port: config.port })
+  try {
+    await serve(config, db, (require(packageFile) as { version: string }).version)
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+}
+
+async function serve(config: Config, db: Database, version: string): Promise<void> {
+  const app = await buildApp({ config, db, secrets: await findSecrets(config), version })
+  await listen(app, config)
   closeWithGrace({ delay: drainMs, logger: app.log }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'the process ends of an error')
-    await app.close()
-    await db.close()
+    await app.close().finally(() => db.close())
   })
   app.log.info(
     { database: db.kind, migrations: db.appliedMigrations, issuer: config.issuer ?? 'embedded' },
     'ready',
   )
   if (config.issuer === undefined) process.stdout.write(welcome(config))
+}
+
+/** The port is not to be had; the message tells the operator why. */
+class CannotListen extends Error {
+  override readonly name = 'CannotListen'
+}
+
+const listenFaults: Record<string, string> = {
+  EADDRINUSE: 'another program listens there; stop it, or choose another PORT',
+  EADDRNOTAVAIL: 'HOST is no address of this machine',
+  ENOTFOUND: 'HOST is no address and no known name',
+  EACCES: 'the system does not allow this PORT',
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    await app.close()
+    const fault = listenFaults[(error as NodeJS.ErrnoException).code ?? '']
+    throw fault === undefined
+      ? error
+      : new CannotListen(`The service cannot listen on ${host} port ${port}: ${fault}`)
+  }
 }
 
 async function findSecrets(config: Config): Promise<Pick<Secrets, 'sessionSecret'> & Partial<Secrets>> {
@@ -60,8 +94,20 @@ function welcome({ publicUrl }: Config): string {
 `
 }
 
+/** Faults that whoever starts the service can mend: the sentence tells how, and a stack would only hide it. */
+const mendable = [ConfigError, SecretsUnreadable, CannotListen, DirectoryInUse, MigrationRefused]
+
+function explain(error: unknown): string {
+  if (error instanceof StoreUnavailable) {
+    const { message, code } = error.cause as NodeJS.ErrnoException
+    return `The database cannot be reached: ${message || code}`
+  }
+  if (mendable.some((fault) => error instanceof fault)) return (error as Error).message
+  return String(error instanceof Error ? error.stack : error)
+}
+
 main().catch((error: unknown) => {
-  const known = error instanceof ConfigError
-  process.stderr.write(`${known ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
-  process.exit(known ? 78 : 1)
+  process.stderr.write(`${explain(error)}\n`)
+  // 78 is EX_CONFIG of sysexits: starting again changes nothing.
+  process.exit(error instanceof ConfigError ? 78 : 1)
 })

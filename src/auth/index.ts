@@ -99,6 +99,8 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
     }
     verdict.recordUse?.(now, address, headers['user-agent'])
     request.principal = principal
+    // What one caller may see, a cache on the way must not give to another; the route may say more.
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private')
     return true
   }
 

@@ -1,6 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
 import * as oidc from 'openid-client'
 import Type from 'typebox'
 import type { Issuer } from '../auth/issuer.js'
@@ -39,6 +40,8 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
   const publicOrigin = new URL(publicUrl).origin
   const pendingLogins = createPendingLogins(options.sessionSecret, clock)
   const cookies = cookieNames(publicUrl)
+  // A begun login that could come back twice would be a key to any number of questions to the identity provider.
+  const returnedStates = new LRUCache<string, true>({ max: 10_000 })
 
   await app.register(formbody)
   app.addHook('onRoute', (route) => {
@@ -49,9 +52,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     done()
   })
   app.setErrorHandler((error, request, reply) =>
-    wantsPage(request)
-      ? sendErrorPage(error, request, reply, publicUrl)
-      : renderError(error, request, reply),
+    wantsPage(request) ? sendErrorPage(error, request, reply, publicUrl) : renderError(error, request, reply),
   )
 
   app.get(
@@ -83,16 +84,9 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     },
   )
 
-  app.get('/auth/callback', async (request, reply) => {
-    limitAttempts(request)
-    try {
-      return reply.redirect(publicUrl + (await finishLogin(request, reply)), 302)
-    } catch (error) {
-      // One begun login must not be a key to any number of questions to the identity provider.
-      options.attempts.count(request.ip)
-      throw error
-    }
-  })
+  app.get('/auth/callback', async (request, reply) =>
+    reply.redirect(publicUrl + (await finishLogin(request, reply)), 302),
+  )
 
   app.post(
     '/auth/logout',
@@ -153,11 +147,14 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     const returned = readReturn(request)
     const cookie = cookies.pendingLogin(returned.state ?? '')
     const login = await pendingLogins.open(request.cookies[cookie])
-    if (login === null || login.state !== returned.state) {
+    if (login === null || login.state !== returned.state || returnedStates.has(login.state)) {
+      limitAttempts(request)
+      options.attempts.count(request.ip)
       throw new Problem('login_failed', {
         detail: 'This login is not under way in this browser, or took too long.',
       })
     }
+    returnedStates.set(login.state, true)
     reply.clearCookie(cookie, cookieOptions(publicUrl))
     await completeLogin(request, { ...options, configuration: await requireIssuer() }, { login, returned })
     return login.returnTo

@@ -117,7 +117,7 @@ const keyExample = {
   usage: { total: 0, today: 0, last_used_at: null, last_used_ip: null, last_user_agent: null },
   previous_values: [],
 }
-const valueExample = 'lk_Zk3vQ9aB_3yPk0hQm5n2Qw8rT1sV7uX4zA6bC9dE0fG2hJ5kL8mN0000000'
+const valueExample = 'lk_Zk3vQ9aB_3yPk0hQm5n2Qw8rT1sV7uX4zA6bC9dE0fG2hJ5kL8mN4HiJ2r'
 
 /** A key as its owner sees it; never with its value. */
 export const keySchema = Type.Object(keyMembers, {
@@ -139,6 +139,7 @@ export const keyWithValueSchema = Type.Object(
   },
 )
 
+// A member with a default is always there once validated, so the types have it; `required` says what a client must send.
 export const createKeySchema = Type.Object(
   {
     name,
@@ -165,6 +166,7 @@ export const createKeySchema = Type.Object(
   {
     $id: 'CreateApiKey',
     additionalProperties: false,
+    required: ['name'],
     examples: [{ name: 'Nightly ingestion', never_expires: false, config: {}, allowed_referers: [] }],
   },
 )
@@ -192,7 +194,7 @@ export const revokeKeySchema = Type.Object(
   {
     permanent: Type.Boolean({ default: false, description: 'For a leaked key: it can never be renewed.' }),
   },
-  { $id: 'RevokeApiKey', additionalProperties: false, examples: [{ permanent: false }] },
+  { $id: 'RevokeApiKey', additionalProperties: false, required: [], examples: [{ permanent: false }] },
 )
 
 export const renewKeySchema = Type.Object(
@@ -213,7 +215,7 @@ export const rotateKeySchema = Type.Object(
       description: 'How long the old value goes on working.',
     }),
   },
-  { $id: 'RotateApiKey', additionalProperties: false, examples: [{ grace_seconds: 3600 }] },
+  { $id: 'RotateApiKey', additionalProperties: false, required: [], examples: [{ grace_seconds: 3600 }] },
 )
 
 export const keyParametersSchema = Type.Object({
@@ -228,7 +230,7 @@ export const listKeysSchema = Type.Object(
       Type.String({ minLength: 1, maxLength: 200, description: 'next_cursor of the page before.' }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, required: [] },
 )
 
 export const keyPageSchema = Type.Object(

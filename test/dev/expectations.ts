@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
-import { SignInRefused } from './browser-flow.js'
+import { SignInRefused } from '../support/browser-flow.js'
 
 /** What no answer may hold, whatever went wrong. */
 export function expectNothingInternal(body: string) {

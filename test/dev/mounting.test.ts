@@ -4,7 +4,7 @@ import formbody from '@fastify/formbody'
 import helmet from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import { expect, test, vi } from 'vitest'
-import { createBrowser, signIn } from './browser-flow.js'
+import { createBrowser, signIn } from '../support/browser-flow.js'
 import { expectPolicyFits } from './expectations.js'
 import {
   aProvider,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createBrowser, signIn, submitForm } from './browser-flow.js'
+import { createBrowser, signIn, submitForm } from '../support/browser-flow.js'
 import { expectNothingInternal, expectPolicyFits, expectRefused } from './expectations.js'
 import { aWorld, beginLogin, isAskedForPassword, logIn, swaggerClientId } from './world.js'
 

@@ -1,6 +1,6 @@
 import * as oidc from 'openid-client'
 import { expect, test } from 'vitest'
-import { type Browser, type Page, submitForm } from './browser-flow.js'
+import { type Browser, type Page, submitForm } from '../support/browser-flow.js'
 import { expectNothingInternal, expectPolicyFits } from './expectations.js'
 import { aWorld, isAskedForPassword, logIn, type World } from './world.js'
 

@@ -2,7 +2,7 @@ import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose'
 import * as oidc from 'openid-client'
 import { expect, test } from 'vitest'
 import { generateSigningKey } from '../../src/dev/index.js'
-import { createBrowser, signIn } from './browser-flow.js'
+import { createBrowser, signIn } from '../support/browser-flow.js'
 import { expectNothingInternal } from './expectations.js'
 import { aWorld, beginLogin, logIn, serviceClient, stop, swaggerClientId, type World } from './world.js'
 

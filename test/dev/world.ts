@@ -13,7 +13,7 @@ import {
   embeddedPrefix,
   generateSigningKey,
 } from '../../src/dev/index.js'
-import { type Browser, createBrowser, type SignInOptions, signIn } from './browser-flow.js'
+import { type Browser, createBrowser, type SignInOptions, signIn } from '../support/browser-flow.js'
 
 export const serviceClient = { id: 'latchkey', secret: 'a secret: with %, + and &' }
 export const swaggerClientId = 'latchkey-swagger'

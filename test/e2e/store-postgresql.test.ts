@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { StoreUnavailable } from '../../src/store/unavailable.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { aSession, readSessionNames, writeSession } from '../support/sessions.js'
-
-const serverUrl = process.env.TEST_DATABASE_URL
+import { requirePostgresql } from './support/environment.js'
 
 /** Lets whoever comes wait until two are there; nobody waits after that. */
 function aMeetingOfTwo(): () => Promise<void> {
@@ -22,13 +21,17 @@ function aMeetingOfTwo(): () => Promise<void> {
     })
 }
 
-// Needs a PostgreSQL whose user may create databases; without TEST_DATABASE_URL there is none to ask.
-describe.skipIf(serverUrl === undefined)('on a PostgreSQL server', () => {
+describe('on a PostgreSQL server', () => {
+  /** Of a role that may create databases and end connections. */
+  let serverUrl: string
   let admin: pg.Client
   let name: string
   let opened: Database[]
   let broken: unknown[]
 
+  beforeAll(async () => {
+    serverUrl = (await requirePostgresql()).superuserUrl
+  })
   beforeEach(async () => {
     admin = new pg.Client(serverUrl)
     await admin.connect()
@@ -44,7 +47,7 @@ describe.skipIf(serverUrl === undefined)('on a PostgreSQL server', () => {
   })
 
   async function open(folder = migrationsDir): Promise<Database> {
-    const url = new URL(serverUrl ?? '')
+    const url = new URL(serverUrl)
     url.pathname = name
     const database = await openDatabase({
       url: url.href,
@@ -216,7 +219,7 @@ describe.skipIf(serverUrl === undefined)('on a PostgreSQL server', () => {
     const database = await open()
     await admin.query(`ALTER DATABASE ${name} CONNECTION LIMIT 0`)
     await admin.query(`CREATE ROLE ${name} LOGIN`)
-    const url = new URL(serverUrl ?? '')
+    const url = new URL(serverUrl)
     url.username = name
     url.pathname = name
 
@@ -228,7 +231,7 @@ describe.skipIf(serverUrl === undefined)('on a PostgreSQL server', () => {
   })
 
   test('a database that does not exist is unavailable, and its reason is kept for the log', async () => {
-    const url = new URL(serverUrl ?? '')
+    const url = new URL(serverUrl)
     url.pathname = 'no_such_database'
 
     const opening = openDatabase({ url: url.href, dataDir: '', migrationsDir })

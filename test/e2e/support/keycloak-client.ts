@@ -18,8 +18,8 @@ export interface TokenSet {
 }
 
 export interface TokenRequest {
-  /** Default `latchkey`; `other-service` gets a token that reaches latchkey and may not manage keys. */
-  client?: 'latchkey' | 'other-service'
+  /** Default `latchkey`; `other-service` gets a token that reaches latchkey and may not manage keys; `admin-cli` is Keycloak's own. */
+  client?: 'latchkey' | 'other-service' | 'admin-cli'
   /** Default `openid`. */
   scope?: string
   /** Default `<person>-pw`. */

@@ -33,6 +33,8 @@ export interface ServiceOptions {
   folder?: string
   /** Default: the built service, `dist/src/server.js`. */
   entry?: string
+  /** What to wait for: `live` for a service that shall start without what it needs. Default `ready`. */
+  until?: 'ready' | 'live'
 }
 
 /** Thrown when the service ended, or was not ready, within its time; the message ends with its log. */
@@ -71,7 +73,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   )
   const url = `http://127.0.0.1:${port}`
   try {
-    await waitUntilReady(server, url)
+    await waitUntilStarted(server, `${url}/health/${options.until ?? 'ready'}`)
   } catch (error) {
     server.signal('SIGKILL')
     await server.stop()
@@ -100,13 +102,13 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   }
 }
 
-async function waitUntilReady(server: ProcessGroup, url: string): Promise<void> {
+async function waitUntilStarted(server: ProcessGroup, url: string): Promise<void> {
   const fail = async (reason: string): Promise<never> => {
     const exit = server.hasExited() ? await server.exited : undefined
     throw new ServiceDidNotStart(reason, exit, await server.log())
   }
   try {
-    await waitUntilAnswers(`${url}/health/ready`, {
+    await waitUntilAnswers(url, {
       timeoutMs: READY_TIMEOUT_MS,
       giveUp: async () => {
         if (server.hasExited()) await fail('it ended')

@@ -1,0 +1,61 @@
+import type { Server } from './service.js'
+
+export interface Variant {
+  name: string
+  title: string
+  /** CPU time per request in units of the base's, at most. */
+  target?: number
+  open(): Promise<Server>
+}
+
+/** What all others are compared with. */
+export const base = 'bare'
+
+// Each loads its own libraries only, so that no process carries those of another.
+const bare = (credential?: Record<string, string>) => () =>
+  import('./bare.js').then(({ openBare }) => openBare(credential))
+const latchkey = () => import('./latchkey.js')
+const bearerAuth = (count: number) => () =>
+  import('./bearer-auth.js').then(({ openBearerAuth }) => openBearerAuth(count))
+const jwt = () => import('./jwt.js')
+
+const keyLike = { 'X-API-Key': `lk_${'x'.repeat(8)}_${'x'.repeat(49)}` }
+const tokenLike = { Authorization: `Bearer ${'x'.repeat(1500)}` }
+
+export const variants: readonly Variant[] = [
+  { name: base, title: 'bare route', open: bare() },
+  { name: 'bare-key', title: 'bare route, a key is sent and not looked at', open: bare(keyLike) },
+  { name: 'bare-token', title: 'bare route, a token is sent and not looked at', open: bare(tokenLike) },
+  { name: 'key', title: 'Latchkey, key', target: 1.15, open: async () => (await latchkey()).openWithKey() },
+  {
+    name: 'token',
+    title: 'Latchkey, OAuth2 token',
+    target: 1.2,
+    open: async () => (await latchkey()).openWithToken(),
+  },
+  {
+    name: 'unknown',
+    title: 'Latchkey, unknown key: 401',
+    target: 1.3,
+    open: async () => (await latchkey()).openWithUnknownKey(),
+  },
+  {
+    name: 'ill-shaped',
+    title: 'Latchkey, ill-shaped key: 401',
+    target: 1.3,
+    open: async () => (await latchkey()).openWithIllShapedKey(),
+  },
+  {
+    name: 'none',
+    title: 'Latchkey, no credential: 401',
+    open: async () => (await latchkey()).openWithoutCredential(),
+  },
+  { name: 'bearer-auth-1', title: '`@fastify/bearer-auth`, 1 key', open: bearerAuth(1) },
+  { name: 'bearer-auth-1000', title: '`@fastify/bearer-auth`, 1,000 keys', open: bearerAuth(1000) },
+  { name: 'jwt', title: '`@fastify/jwt`, RS256', open: async () => (await jwt()).openJwtUncached() },
+  {
+    name: 'jwt-cached',
+    title: '`@fastify/jwt`, RS256, cached',
+    open: async () => (await jwt()).openJwtCached(),
+  },
+]
