@@ -13,6 +13,7 @@ import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedIssuer, embeddedPrefix } from './dev/index.js'
 import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
 import { healthRoutes } from './health.js'
+import { meRoutes } from './keys/me.js'
 import { keyRoutes } from './keys/routes.js'
 import type { Random } from './keys/value.js'
 import { createKeyVerifier } from './keys/verify.js'
@@ -129,6 +130,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
         readSession: (request) => request.session.principal ?? null,
         publicOrigin: new URL(publicUrl).origin,
       })
+      await guarded.register(meRoutes)
       await guarded.register(keyRoutes, {
         context: { db, policy: config.keys, clock, random, forget: keys.forget },
         managementClients: config.managementClients,

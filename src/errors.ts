@@ -222,7 +222,10 @@ export function asProblem(error: unknown): Problem {
   const { validation, validationContext, code, statusCode = 500 } = error as Partial<FastifyError> & Error
   if (validation !== undefined) {
     return new Problem('validation_failed', {
-      errors: validation.map((fault) => describeFault(fault, validationContext ?? 'body')),
+      // Enough to mend the input; a body of nothing but faults must not get an answer larger than itself.
+      errors: validation
+        .slice(0, maxFaults)
+        .map((fault) => describeFault(fault, validationContext ?? 'body')),
     })
   }
   if (code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
@@ -243,6 +246,8 @@ function asNamedProblem(code: ProblemCode, error: Error & { errors?: InvalidMemb
   const { message, errors } = error
   return new Problem(code, { detail: message, ...(errors === undefined ? {} : { errors }) })
 }
+
+const maxFaults = 50
 
 type Fault = NonNullable<FastifyError['validation']>[number]
 

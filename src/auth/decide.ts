@@ -8,6 +8,8 @@ interface Call {
   method: string
   headers: IncomingHttpHeaders
   address: string
+  /** Of the path. */
+  params: unknown
 }
 
 /**
@@ -23,7 +25,9 @@ export function decideAccess(
   if (key !== undefined) {
     const refusal = decideBounds(key, access, call)
     if (refusal !== null) return refusal
-    if (access.by === 'login') return 'login_required'
+    if (access.by === 'login' || (access.by === 'login-or-itself' && !isItself(principal, call))) {
+      return 'login_required'
+    }
   }
   return access.scopes === undefined || hasAll(principal.scopes, access.scopes) ? null : 'insufficient_scope'
 }
@@ -37,6 +41,8 @@ function decideBounds(key: KeyBounds, access: Access, call: Call): ProblemCode |
     return 'read_only_key'
   return null
 }
+
+const isItself = ({ keyId }: Principal, { params }: Call) => (params as { id?: string }).id === keyId
 
 const hasAll = (held: readonly string[], asked: readonly string[]) =>
   asked.every((right) => held.includes(right))

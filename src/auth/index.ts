@@ -91,8 +91,8 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
     if (key !== undefined && key.expiresAt - now < expiryNoticeMs) {
       reply.header('x-api-key-expires-at', new Date(key.expiresAt).toISOString())
     }
-    const { method, headers, ip: address } = request
-    const refusal = decideAccess(principal, key, access, { method, headers, address })
+    const { method, headers, ip: address, params } = request
+    const refusal = decideAccess(principal, key, access, { method, headers, address, params })
     if (refusal !== null) {
       sendProblem(reply, refusal, refusal === 'insufficient_scope' ? challengeScopes(access) : {})
       return false

@@ -29,8 +29,11 @@ export interface Principal {
 export interface Access {
   /** Rights that the credential must all have. */
   readonly scopes?: readonly string[]
-  /** Default `anyone`. `login`: no API key (403 login_required). `login-or-key`: as anyone; the handler narrows keys. */
-  readonly by?: 'anyone' | 'login' | 'login-or-key'
+  /**
+   * Default `anyone`. `login`: no API key (403 login_required). `login-or-itself`: of the keys only the one that
+   * the path's parameter `id` names.
+   */
+  readonly by?: 'anyone' | 'login' | 'login-or-itself'
   /** Whether `?api_key=` is read on this route. Default no: a URL ends up in logs. */
   readonly allowQueryKey?: boolean
   /** `may-write`: read-only keys may use methods beyond GET, HEAD and OPTIONS here. */

@@ -1,7 +1,6 @@
 import { Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
-import type { JsonObject } from '../store/keys.js'
-import { insertKey, isNameTaken, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
+import { insertKey, isNameTaken, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
 import { lockOwner, rememberOwner } from '../store/owners.js'
 import { recordChange, requireRoom } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin } from './context.js'

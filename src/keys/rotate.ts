@@ -1,5 +1,5 @@
 import { Problem } from '../errors.js'
-import { findKey, type KeyRow, replaceValue } from '../store/keys.js'
+import { type KeyRow, replaceValue } from '../store/keys.js'
 import { recordChange, withOwnKey } from './change.js'
 import type { KeyContext, Origin } from './context.js'
 import { hashValue, newValue } from './value.js'
@@ -24,8 +24,7 @@ export async function rotateKey(
     const details = { grace_seconds: graceSeconds }
     await recordChange(tx, origin, { key: before, action: 'key.rotated', details, now })
     const oldValidUntil = new Date(now.getTime() + graceSeconds * 1000)
-    await replaceValue(tx, id, { valueHash: hashValue(value), oldValidUntil, now })
-    return (await findKey(tx, id)) ?? before
+    return replaceValue(tx, id, { valueHash: hashValue(value), oldValidUntil, now })
   })
   return { key, value }
 }

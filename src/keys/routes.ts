@@ -1,11 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import type { Access, Principal } from '../auth/types.js'
-import { Problem } from '../errors.js'
-import { problemResponses, ref } from '../schemas/common.js'
+import type { Access } from '../auth/types.js'
+import { Problem, sendProblem } from '../errors.js'
+import { described, problemResponses, ref } from '../schemas/common.js'
 import * as schemas from '../schemas/key.js'
-import { type Me, meSchema } from '../schemas/principal.js'
 import { findKey } from '../store/keys.js'
 import type { KeyContext, Origin } from './context.js'
 import { deleteOwnKey } from './delete.js'
@@ -23,10 +22,9 @@ export interface KeyRoutesOptions {
   managementClients: readonly string[]
 }
 
-const anyone: Access = {}
 const login: Access = { by: 'login' }
-/** A key may do this to itself; `requireManager` keeps it from the others. */
-const loginOrItself: Access = { by: 'login-or-key' }
+/** A key may do this to itself. */
+const loginOrItself: Access = { by: 'login-or-itself' }
 
 const tags = ['API-Key Manager']
 const params = schemas.keyParametersSchema
@@ -36,26 +34,19 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
   const document = (key: Parameters<typeof asDocument>[0]) => asDocument(key, new Date(context.clock()))
 
   takeJsonOnly(app)
+  // Keys cannot get here with another's id: `config.access` says so.
+  app.addHook('onRequest', (request, reply, done) => {
+    const { via, clientId = '' } = request.principal
+    if (via === 'oauth2' && !options.managementClients.includes(clientId)) {
+      return sendProblem(reply, 'client_not_allowed')
+    }
+    done()
+  })
   // A POST without a body means one without members.
   app.addHook('preValidation', (request, _reply, done) => {
     if (request.method === 'POST' && request.body === undefined) request.body = {}
     done()
   })
-
-  app.get(
-    '/me',
-    {
-      config: { access: anyone },
-      schema: {
-        operationId: 'showMyInformation',
-        summary: 'Show My Information',
-        description: 'Who the caller is, whichever credential was used.',
-        tags,
-        response: { 200: described(meSchema, 'The caller.'), ...problemResponses(400, 401, 403) },
-      },
-    },
-    async (request) => describePrincipal(request.principal),
-  )
 
   app.post(
     '/api-keys',
@@ -77,7 +68,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request, reply) => {
-      const origin = requireManager(request, options)
+      const origin = originOf(request)
       const { key, value } = await issueKey(context, origin, request.body)
       reply.code(201).header('location', `api-keys/${key.id}`)
       return { ...document(key), value }
@@ -101,7 +92,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const { principal } = requireManager(request, options)
+      const { principal } = request
       const page = await listOwnKeys(context, principal.subject, request.query)
       return { items: page.keys.map((key) => asDocument(key, page.now)), next_cursor: page.nextCursor }
     },
@@ -121,7 +112,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const { principal } = requireManager(request, options, request.params.id)
+      const { principal } = request
       const key = await findKey(context.db.prisma, request.params.id)
       if (key === null || key.ownerSubject !== principal.subject) throw new Problem('not_found')
       return document(key)
@@ -143,7 +134,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const origin = requireManager(request, options)
+      const origin = originOf(request)
       return document(await updateOwnKey(context, origin, request.params.id, request.body))
     },
   )
@@ -164,7 +155,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const origin = requireManager(request, options, request.params.id)
+      const origin = originOf(request)
       return document(await revokeKey(context, origin, request.params.id, request.body))
     },
   )
@@ -185,7 +176,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const origin = requireManager(request, options)
+      const origin = originOf(request)
       return document(await renewKey(context, origin, request.params.id, request.body))
     },
   )
@@ -209,7 +200,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const origin = requireManager(request, options)
+      const origin = originOf(request)
       const { key, value } = await rotateKey(context, origin, request.params.id, request.body)
       return { ...document(key), value }
     },
@@ -232,16 +223,11 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request, reply) => {
-      await deleteOwnKey(context, requireManager(request, options), request.params.id)
+      await deleteOwnKey(context, originOf(request), request.params.id)
       return reply.code(204).send(null)
     },
   )
 }
-
-const described = <T extends Parameters<typeof ref>[0]>(schema: T, description: string) => ({
-  description,
-  content: { 'application/json': { schema: ref<T>(schema) } },
-})
 
 const changedResponses = {
   200: described(schemas.keySchema, 'The key as it is now.'),
@@ -258,30 +244,9 @@ function takeJsonOnly(app: FastifyInstance): void {
   })
 }
 
-/**
- * Who may change keys here: a login of this service's own clients, or a key as far as it is about itself.
- * @param itself the key that the operation is about, where a key may do this to itself
- */
-function requireManager(request: FastifyRequest, options: KeyRoutesOptions, itself?: string): Origin {
-  const { principal } = request
-  if (principal.keyId !== undefined && principal.keyId !== itself) throw new Problem('login_required')
-  if (principal.via === 'oauth2' && !options.managementClients.includes(principal.clientId ?? '')) {
-    throw new Problem('client_not_allowed')
-  }
-  return { principal, address: request.ip, requestId: request.id }
-}
-
-function describePrincipal(principal: Principal): Me {
-  return {
-    subject: principal.subject,
-    login: principal.login,
-    name: principal.name,
-    email: principal.email,
-    kind: principal.kind,
-    via: principal.via,
-    roles: [...principal.roles],
-    scopes: [...principal.scopes],
-    attributes: principal.attributes,
-    ...(principal.keyId === undefined ? {} : { key_id: principal.keyId }),
-  }
-}
+/** Who asks for a change, and from where. */
+const originOf = ({ principal, ip, id }: FastifyRequest): Origin => ({
+  principal,
+  address: ip,
+  requestId: id,
+})

@@ -71,3 +71,9 @@ export function problemResponses(...statuses: (keyof typeof problemTexts)[]) {
     ]),
   )
 }
+
+/** A JSON answer of that named schema. */
+export const described = <T extends TSchema>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema: ref<T>(schema) } },
+})

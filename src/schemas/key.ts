@@ -128,14 +128,21 @@ export const keySchema = Type.Object(keyMembers, {
 })
 export type ApiKeyDocument = Static<typeof keySchema>
 
+const { id, ...otherMembers } = keyMembers
+
 /** A key with the value that is shown this once: the answer of creation and rotation. */
 export const keyWithValueSchema = Type.Object(
-  { ...keyMembers, value: Type.String({ description: 'What a client presents. Shown only now.' }) },
+  {
+    // At the top, where who made a key in Swagger UI looks for it.
+    id,
+    value: Type.String({ description: 'What a client presents. Shown only now.' }),
+    ...otherMembers,
+  },
   {
     $id: 'ApiKeyWithValue',
     additionalProperties: false,
     description: 'An API key with its value, which is shown only once.',
-    examples: [{ ...keyExample, value: valueExample }],
+    examples: [Object.assign({ id: keyExample.id, value: valueExample }, keyExample)],
   },
 )
 

@@ -32,7 +32,7 @@ export interface PreparedQuery {
 }
 
 export interface WriteOptions {
-  /** Default: the database's own, which is read committed unless its administrator changed it. */
+  /** Default: read committed. */
   isolationLevel?: Prisma.TransactionIsolationLevel
 }
 
@@ -120,14 +120,16 @@ async function openEngine(options: DatabaseOptions): Promise<Engine> {
 function openPostgres(url: string): Engine {
   const connection = {
     connectionString: url,
-    // Prisma's adapter sends instants without a zone: the session's zone decides what is stored.
-    options: '-c TimeZone=UTC',
+    // Prisma's adapter sends instants without a zone: the session's zone decides what is stored. And whoever waited
+    // for a lock must see what was done meanwhile, whatever the server's default is.
+    options: '-c TimeZone=UTC -c default_transaction_isolation=read\\ committed',
     connectionTimeoutMillis: 900,
     keepAlive: true,
   }
   return {
     kind: 'postgresql',
-    pool: new pg.Pool({ ...connection, max: 10, statement_timeout: 10_000 }),
+    // The server ends a slow statement; a connection that was cut silently ends by our own patience.
+    pool: new pg.Pool({ ...connection, max: 10, statement_timeout: 10_000, query_timeout: 15_000 }),
     openMigrationSession: async () => {
       // A migration may take longer than any statement of a request may.
       const client = new pg.Client(connection)

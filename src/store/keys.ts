@@ -12,17 +12,38 @@ export type KeyRow = Prisma.ApiKeyGetPayload<{ include: typeof everything }>
 export type KeyChanges = Prisma.ApiKeyUncheckedUpdateInput
 export type NewKey = Prisma.ApiKeyUncheckedCreateInput
 
-export const findKey = (tx: Tx, id: string): Promise<KeyRow | null> =>
-  tx.apiKey.findUnique({ where: { id }, include: everything })
+/** One query after the other: a transaction has one connection, and Prisma would ask for all parts at once. */
+export async function findKey(tx: Tx, id: string): Promise<KeyRow | null> {
+  const key = await tx.apiKey.findUnique({ where: { id }, include: { owner: true } })
+  if (key === null) return null
+  const usage = await tx.apiKeyUsage.findUnique({ where: { keyId: id } })
+  const values = await tx.apiKeyValue.findMany({ where: { keyId: id } })
+  return { ...key, usage, values }
+}
 
-export const insertKey = (tx: Tx, key: NewKey, valueHash: Buffer): Promise<KeyRow> =>
-  tx.apiKey.create({
-    data: { ...key, values: { create: { hash: toBytes(valueHash), createdAt: key.createdAt } } },
-    include: everything,
+/** @throws when the key is not there, which the transaction has made sure of */
+async function requireKey(tx: Tx, id: string): Promise<KeyRow> {
+  const key = await findKey(tx, id)
+  if (key === null) throw new Error(`The key ${id} is gone within a transaction that holds it`)
+  return key
+}
+
+export async function insertKey(
+  tx: Tx,
+  key: NewKey & { createdAt: Date },
+  valueHash: Buffer,
+): Promise<KeyRow> {
+  await tx.apiKey.create({ data: key })
+  await tx.apiKeyValue.create({
+    data: { hash: toBytes(valueHash), keyId: key.id, createdAt: key.createdAt },
   })
+  return requireKey(tx, key.id)
+}
 
-export const updateKey = (tx: Tx, id: string, changes: KeyChanges): Promise<KeyRow> =>
-  tx.apiKey.update({ where: { id }, data: changes, include: everything })
+export async function updateKey(tx: Tx, id: string, changes: KeyChanges): Promise<KeyRow> {
+  await tx.apiKey.update({ where: { id }, data: changes })
+  return requireKey(tx, id)
+}
 
 export async function deleteKey(tx: Tx, id: string): Promise<void> {
   await tx.apiKey.delete({ where: { id } })
@@ -33,10 +54,11 @@ export async function replaceValue(
   tx: Tx,
   keyId: string,
   { valueHash, oldValidUntil, now }: { valueHash: Buffer; oldValidUntil: Date; now: Date },
-): Promise<void> {
+): Promise<KeyRow> {
   await tx.apiKeyValue.updateMany({ where: { keyId, validUntil: null }, data: { validUntil: oldValidUntil } })
   await tx.apiKeyValue.deleteMany({ where: { keyId, validUntil: { lte: now } } })
   await tx.apiKeyValue.create({ data: { hash: toBytes(valueHash), keyId, createdAt: now } })
+  return requireKey(tx, keyId)
 }
 
 export async function isNameTaken(tx: Tx, ownerSubject: string, name: string): Promise<boolean> {

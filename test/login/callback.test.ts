@@ -133,6 +133,9 @@ test.each([
 
   await expectRefused(answer, before)
   expect(issuer.exchanges.length).toBe(exchanges)
+  // The attempt cost the one whose login it is nothing.
+  const genuine = await comeBack(service, { code, state: login.state }, login.cookie)
+  expect(genuine.status).toBe(302)
 })
 
 test('a login that took more than ten minutes is refused, one that took less is not', async () => {

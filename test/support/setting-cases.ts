@@ -111,7 +111,11 @@ export const cases: Record<keyof typeof settings, Case> = {
   OIDC_ISSUER: {
     default: undefined,
     read: (c) => c.issuer,
-    valid: [['https://sso.example.org/realms/r/', 'https://sso.example.org/realms/r']],
+    valid: [
+      ['https://sso.example.org/realms/r', 'https://sso.example.org/realms/r'],
+      // As in `iss`, which some issuers end so.
+      ['https://sso.example.org/', 'https://sso.example.org/'],
+    ],
     invalid: [
       'sso.example.org',
       'file:///x',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Visitor } from '../support/browser.js'
-import { type Account, ask, logIn, logInByBar, type NewKey, newName } from './people.js'
+import { type Account, ask, logIn, logInQuickly, type NewKey, newName } from './people.js'
 import { openSwaggerUi, type SwaggerUi } from './swagger-ui.js'
 import type { World } from './world.js'
 
@@ -40,9 +40,9 @@ export function describeSwagger(world: World): void {
       expect(body).toMatchObject({ code: 'not_authenticated' })
     })
 
-    test('whoever is logged in by the bar creates a key without any lock', async () => {
+    test('whoever is logged in to the site creates a key without any lock', async () => {
       const visitor = await world.newVisitor()
-      await logInByBar(visitor.page, world, 'bob')
+      await logInQuickly(visitor.page, world, 'bob')
       const ui = await openSwaggerUi(visitor.page, world.url)
       const name = newName()
 
@@ -56,9 +56,9 @@ export function describeSwagger(world: World): void {
       expect(sent).not.toHaveProperty('x-api-key')
     })
 
-    test('whoever is logged in by the bar authorizes without a password', async () => {
+    test('whoever is logged in to the site authorizes without a password', async () => {
       const { page } = await world.newVisitor()
-      await logInByBar(page, world, 'alice')
+      await logInQuickly(page, world, 'alice')
       const ui = await openSwaggerUi(page, world.url)
 
       await ui.authorize(null)
