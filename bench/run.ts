@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   report(measurements)
 }
 
-/** New processes for each block: what the JIT compiler makes of the same code differs from process to process. */
+/** New processes for each block: the same code may cost a fifth more in one process than in another. */
 async function measureBlock(measurements: Measurements): Promise<void> {
   const load = startWorker('./load.js')
   const running: Running[] = []

@@ -22,6 +22,7 @@ import { loggerOptions } from './log.js'
 import { cookieNames } from './login/cookies.js'
 import sessions, { loginRoutes } from './login/index.js'
 import openApi from './openapi.js'
+import { problemResponses } from './schemas/common.js'
 import type { Secrets } from './secrets.js'
 import type { Database } from './store/database.js'
 import { createUsageCounter } from './usage/counter.js'
@@ -143,6 +144,9 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await app.register(
       async (guarded) => {
         await guarded.register(auth, authOptions)
+        guarded.addHook('onRoute', ({ schema = {} }) => {
+          schema.response = { ...problemResponses(401, 403), ...(schema.response as object) }
+        })
         await guarded.register(stacCatalog, {
           baseUrl: `${publicUrl}/catalog`,
           serviceDescUrl: `${publicUrl}/docs/json`,
@@ -217,7 +221,15 @@ async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<v
       exposedHeaders: ['location', 'retry-after', 'www-authenticate', 'x-api-key-expires-at', 'x-request-id'],
     })
   }
-  if (isLoopback(new URL(publicUrl).hostname)) redirectOtherNames(app, publicUrl)
+  if (isReachedDirectly(config)) redirectOtherNames(app, publicUrl)
+}
+
+/** Whether no proxy stands in front: one that changes `Host`, as nginx does unless told, would be redirected for ever. */
+function isReachedDirectly({ publicUrl, port }: Config): boolean {
+  const url = new URL(publicUrl)
+  return (
+    url.protocol === 'http:' && isLoopback(url.hostname) && url.port === String(port) && url.pathname === '/'
+  )
 }
 
 /** `localhost` and 127.0.0.1 are two sites to a browser, and the identity provider knows only one of them. */

@@ -163,7 +163,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     corsOrigins: values.CORS_ORIGINS ?? [],
     databaseUrl: values.DATABASE_URL,
     /** Undefined: the embedded identity provider. */
-    issuer: values.OIDC_ISSUER,
+    issuer: values.OIDC_ISSUER?.replace(/\/$/, ''),
     clientId: values.OIDC_CLIENT_ID,
     clientSecret: values.OIDC_CLIENT_SECRET,
     swaggerClientId: values.OIDC_SWAGGER_CLIENT_ID,

@@ -46,15 +46,15 @@ const offerLogout = (id, text, next) => {
 }
 
 const show = () =>
-  fetch(base + '/me', { headers: { accept: 'application/json' }, cache: 'no-store' })
-    .then((answer) => (answer.ok ? answer.json() : answer.status === 401 ? null : Promise.reject(answer.status)))
-    .then((me) => {
+  fetch(base + '/auth/session', { cache: 'no-store' })
+    .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
+    .then(({ login }) => {
       bar.replaceChildren()
-      if (me === null) {
-        say('Not logged in')
+      if (login === null) {
+        say('Not logged in on this site')
         offerLogin()
       } else {
-        say('Logged in as ' + me.login)
+        say('Logged in as ' + login)
         offerLogout('login-bar-logout', 'Log out', '')
         offerLogout('login-bar-switch', 'Log in as someone else', 'login')
       }
@@ -68,13 +68,30 @@ show()
 // Another tab may have logged out or in as someone else, and the back button shows a page as it was.
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && show())
 addEventListener('pageshow', (event) => event.persisted && show())
+
+// The dialog of the locks opens at its last field, which is one where nothing can be entered.
+const tidyLocks = () => {
+  const dialog = document.querySelector('.dialog-ux .modal-ux-content')
+  if (dialog === null) return
+  for (const lock of dialog.querySelectorAll('.auth-container')) {
+    if (lock.querySelector('h4 code')?.textContent !== 'session') continue
+    for (const part of lock.querySelectorAll('.wrapper:has(input), .authorize')) part.style.display = 'none'
+  }
+  dialog.scrollTop = 0
+}
+const opensLocks = (element) =>
+  element.closest('.authorize, .authorization__btn') !== null && element.closest('.dialog-ux') === null
+document.addEventListener('click', ({ target }) => opensLocks(target) && setTimeout(tidyLocks), true)
 `
 
 export const loginBarStyle = `
 #login-bar { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; justify-content: flex-end; padding: .5rem 1rem;
+  min-height: 2.6rem; box-sizing: border-box;
   background: #1b1b1f; color: #fff; font: .9rem system-ui, sans-serif; }
 #login-bar a, #login-bar button { color: #fff; background: transparent; border: 1px solid #9aa0a6; border-radius: .25rem;
   padding: .25rem .6rem; font: inherit; text-decoration: none; cursor: pointer; }
 #login-bar form { margin: 0; }
 .swagger-ui .topbar { display: none; }
+/* The client is a public one: it has no secret to enter. */
+.dialog-ux .wrapper:has(#client_secret_authorizationCode) { display: none; }
 `

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { asProblem, Problem, problemBody, problemKinds } from '../src/errors.js'
+import { problemStatuses } from '../src/schemas/common.js'
 
 const anError = (members: object, message = 'secret detail') => Object.assign(new Error(message), members)
 
@@ -71,4 +72,10 @@ test('the cause of a problem is for the log and stands in no answer', () => {
 
   expect(problem.cause).toBeInstanceOf(Error)
   expect(JSON.stringify(problemBody('unavailable', 'id', problem.details))).not.toContain('secret cause')
+})
+
+test('the examples of the document are problems as they are really answered', () => {
+  for (const [status, { code, title, detail }] of Object.entries(problemStatuses)) {
+    expect(problemKinds[code]).toEqual({ status: Number(status), title, detail })
+  }
 })

@@ -51,7 +51,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
 
   async function isReachable(timeoutMs: number): Promise<boolean> {
     try {
-      const document = `${options.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+      const document = `${options.issuer}/.well-known/openid-configuration`
       const answer = await fetch(document, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
       await answer.body?.cancel()
       return answer.ok

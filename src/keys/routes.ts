@@ -218,7 +218,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
         params,
         response: {
           204: Type.Null({ description: 'The key is gone.' }),
-          ...problemResponses(400, 401, 403, 404),
+          ...problemResponses(400, 401, 403, 404, 413, 415),
         },
       },
     },

@@ -88,6 +88,9 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     reply.redirect(publicUrl + (await finishLogin(request, reply)), 302),
   )
 
+  // For pages of this site, which must ask without being refused: /me would be 401 for who is not logged in.
+  app.get('/auth/session', async (request) => ({ login: request.session.principal?.login ?? null }))
+
   app.post(
     '/auth/logout',
     {

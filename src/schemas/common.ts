@@ -45,31 +45,85 @@ export const problemSchema = Type.Object(
 )
 export type ProblemDocument = Static<typeof problemSchema>
 
-const problemTexts = {
-  400: 'The request is malformed or its input invalid.',
-  401: 'No credential, or one that is refused.',
-  403: 'The credential is good but may not do this.',
-  404: 'Not there, or not yours.',
-  409: 'The state of the key, or of your other keys, does not allow it.',
-  413: 'The body is too large.',
-  415: 'The body is not JSON.',
-  429: 'Too many requests: wait as Retry-After says.',
-  500: 'An error of the service.',
-  503: 'The service cannot tell right now: try again as Retry-After says.',
+/** What each status means in the document, with the problem that is most often behind it. */
+export const problemStatuses = {
+  400: {
+    meaning: 'The request is malformed or its input invalid.',
+    code: 'validation_failed',
+    title: 'Validation failed',
+    detail: 'The input is invalid; errors names each fault.',
+    errors: [{ path: 'name', message: 'is required' }],
+  },
+  401: {
+    meaning: 'No credential, or one that is refused.',
+    code: 'invalid_credential',
+    title: 'Invalid credential',
+    detail: 'The credential is wrong, unknown, expired, revoked or disabled.',
+  },
+  403: {
+    meaning: 'The credential is good but may not do this.',
+    code: 'login_required',
+    title: 'Login required',
+    detail: 'An API key may not do this: use an OAuth2 token or log in.',
+  },
+  404: {
+    meaning: 'Not there, or not yours.',
+    code: 'not_found',
+    title: 'Not found',
+    detail: 'There is nothing here that the caller may see.',
+  },
+  409: {
+    meaning: 'The state of the key, or of your other keys, does not allow it.',
+    code: 'name_taken',
+    title: 'Name taken',
+    detail: 'Another of your API keys has this name.',
+  },
+  413: {
+    meaning: 'The body is too large.',
+    code: 'payload_too_large',
+    title: 'Payload too large',
+    detail: 'The body is larger than this service takes.',
+  },
+  415: {
+    meaning: 'The body is not JSON.',
+    code: 'unsupported_media_type',
+    title: 'Unsupported media type',
+    detail: 'Send the body as application/json.',
+  },
+  429: {
+    meaning: 'Too many requests: wait as Retry-After says.',
+    code: 'rate_limited',
+    title: 'Too many requests',
+    detail: 'Too many requests from this address: wait as Retry-After says.',
+  },
+  500: {
+    meaning: 'An error of the service.',
+    code: 'internal_error',
+    title: 'Internal error',
+    detail: 'Something went wrong here. The request id finds it in the log.',
+  },
+  503: {
+    meaning: 'The service cannot tell right now: try again as Retry-After says.',
+    code: 'unavailable',
+    title: 'Unavailable',
+    detail: 'The service cannot tell right now: try again as Retry-After says.',
+  },
 } as const
 
 /** The error answers of an operation: those named, and those that any operation may give. */
-export function problemResponses(...statuses: (keyof typeof problemTexts)[]) {
+export function problemResponses(...statuses: (keyof typeof problemStatuses)[]) {
   const all = [...statuses, 429, 500, 503] as const
-  return Object.fromEntries(
-    all.map((status) => [
-      status,
-      {
-        description: problemTexts[status],
-        content: { 'application/problem+json': { schema: ref(problemSchema) } },
-      },
-    ]),
-  )
+  return Object.fromEntries(all.map((status) => [status, describeProblem(status)]))
+}
+
+function describeProblem(status: keyof typeof problemStatuses) {
+  const { meaning, code, title, detail, ...more } = problemStatuses[status]
+  const requestId = '6f1c5c0e-5a43-4a35-8a0f-0f1f7a6f5f0e'
+  const example = { type: `urn:latchkey:problem:${code}`, title, status, detail, code, requestId, ...more }
+  return {
+    description: meaning,
+    content: { 'application/problem+json': { schema: ref(problemSchema), example } },
+  }
 }
 
 /** A JSON answer of that named schema. */

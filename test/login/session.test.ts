@@ -189,3 +189,16 @@ test('a browser that has no session gets none by looking around', async () => {
   expect(answers.flatMap(setCookies)).toEqual([])
   expect(await service.db.prisma.session.count()).toBe(before)
 })
+
+test('a page may ask who is logged in without being refused, and learns nothing else', async () => {
+  const { session } = await logInAt(issuer, service)
+
+  const anonymous = await ask(service, { url: '/auth/session' })
+  const known = await ask(service, { url: '/auth/session', headers: { cookie: session } })
+  const planted = await ask(service, { url: '/auth/session', headers: { cookie: `${session}x` } })
+
+  expect([anonymous.status, anonymous.json]).toEqual([200, { login: null }])
+  expect([known.status, known.json]).toEqual([200, { login: 'alice' }])
+  expect([planted.status, planted.json]).toEqual([200, { login: null }])
+  expect(known.headers['cache-control']).toBe('no-store')
+})

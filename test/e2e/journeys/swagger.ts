@@ -71,7 +71,7 @@ export function describeSwagger(world: World): void {
       let visitor: Visitor
       let ui: SwaggerUi
       beforeAll(async () => {
-        visitor = await world.newVisitor({ refusals: ['/api-keys', '/me'] })
+        visitor = await world.newVisitor({ refusals: ['/api-keys'] })
         ui = await openSwaggerUi(visitor.page, world.url)
         await ui.authorize('alice')
         await world.photograph(visitor, 'locks-closed')

@@ -87,7 +87,7 @@ export function useWorld(mode: Mode, start: () => Promise<Service>): World {
       const visitor: OpenVisitor = {
         ...opened,
         openedBy: running,
-        refusals: ['/me', ...refusals],
+        refusals,
         seenProblems: 0,
         close,
       }
