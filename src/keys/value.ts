@@ -43,7 +43,24 @@ export function hasValidChecksum(value: string): boolean {
 /** What is stored of a value: a fast hash is right for 256 random bits (OWASP ASVS 5, 11.4 and 6.5.2). */
 export const hashValue = (value: string): Buffer => hash('sha256', value, 'buffer')
 
-const checksum = (body: string) => encodeBase62(BigInt(crc32(body)), checksumLength)
+/**
+ * The hash of a presented value, to be compared at once: the next call writes over it. A buffer of its own would
+ * cost twice as much as the hash.
+ */
+export function hashPresented(value: string): Buffer {
+  presented.write(hash('sha256', value, 'binary'), 'binary')
+  return presented
+}
+
+const presented = Buffer.alloc(32)
+
+function checksum(body: string): string {
+  let digits = ''
+  for (let rest = crc32(body); digits.length < checksumLength; rest = Math.floor(rest / 62)) {
+    digits = alphabet[rest % 62] + digits
+  }
+  return digits
+}
 
 function encodeBase62(number: bigint, length: number): string {
   let digits = ''

@@ -8,7 +8,7 @@ import { StoreUnavailable } from '../store/unavailable.js'
 import type { UsageCounter } from '../usage/counter.js'
 import { createLookUp } from './look-up.js'
 import { grantedScopes } from './scopes.js'
-import { hashValue, hasValidChecksum, readKeyId } from './value.js'
+import { hashPresented, hasValidChecksum, readKeyId } from './value.js'
 
 export interface KeyVerifierOptions {
   db: Database
@@ -79,10 +79,10 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     const now = clock()
     const entry = entries.get(id)
     if (entry !== undefined && isWithin(freshMs, entry.readAt, now)) return judge(entry, value, now)
+    const unknownSince = entry === undefined ? unknown.get(id) : undefined
+    if (unknownSince !== undefined && isWithin(unknownForMs, unknownSince, now)) return refused
     if (!hasValidChecksum(value)) return refused
     if (entry !== undefined) return verifyByReading(id, value, address, entry)
-    const unknownSince = unknown.get(id)
-    if (unknownSince !== undefined && isWithin(unknownForMs, unknownSince, now)) return refused
     const retryAfterSeconds = refusals.retryAfterSeconds(address)
     if (retryAfterSeconds > 0) return { kind: 'throttled', retryAfterSeconds }
     return verifyByReading(id, value, address, undefined)
@@ -161,7 +161,7 @@ class RecentFailure extends Error {
 function judge(entry: Entry, value: string, now: number): Verdict {
   if (!entry.isOpen || now >= entry.expiresAt) return refused
   // Hash before comparing: the time it takes speaks of a hash, not of the secret.
-  const presented = hashValue(value)
+  const presented = hashPresented(value)
   if (timingSafeEqual(presented, entry.valueHash)) return entry.accepted
   for (const old of entry.oldValues) {
     if (timingSafeEqual(presented, old.hash)) return now < old.validUntil ? old.accepted : refused
