@@ -104,7 +104,7 @@ test.each([
 })
 
 test('config may be exactly 4,096 bytes long and 32 deep', async () => {
-  const long = { text: 'é'.repeat(2042) + 'x' }
+  const long = { text: `${'é'.repeat(2042)}x` }
   expect(Buffer.byteLength(JSON.stringify(long))).toBe(4096)
   let deep: unknown = {}
   for (let depth = 1; depth < 32; depth++) deep = { deep }

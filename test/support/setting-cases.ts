@@ -113,8 +113,8 @@ export const cases: Record<keyof typeof settings, Case> = {
     read: (c) => c.issuer,
     valid: [
       ['https://sso.example.org/realms/r', 'https://sso.example.org/realms/r'],
-      // As in `iss`, which some issuers end so.
-      ['https://sso.example.org/', 'https://sso.example.org/'],
+      // Pasted with a slash that Keycloak's `iss` does not have.
+      ['https://sso.example.org/realms/r/', 'https://sso.example.org/realms/r'],
     ],
     invalid: [
       'sso.example.org',
