@@ -160,7 +160,7 @@ describe('without PostgreSQL', () => {
   )
 
   test('the bar does not tell somebody who is logged in that they are not', async () => {
-    const visitor = await world.newVisitor()
+    const visitor = await world.newVisitor({ refusals: ['/auth/session'] })
     await logInByBar(visitor.page, world, 'alice')
 
     await postgresql.crash()

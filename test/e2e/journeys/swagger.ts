@@ -71,7 +71,7 @@ export function describeSwagger(world: World): void {
       let visitor: Visitor
       let ui: SwaggerUi
       beforeAll(async () => {
-        visitor = await world.newVisitor({ refusals: ['/api-keys'] })
+        visitor = await world.newVisitor({ refusals: ['/api-keys', '/me'] })
         ui = await openSwaggerUi(visitor.page, world.url)
         await ui.authorize('alice')
         await world.photograph(visitor, 'locks-closed')
@@ -205,7 +205,7 @@ export function describeSwagger(world: World): void {
         expectTokenOnly(sent)
       })
 
-      test('the lock of the API key is not sent where only a login may call', async () => {
+      test('with the lock of the API key closed as well, a login still manages its other keys', async () => {
         const [lock, key] = [await alice.createKey(), await alice.createKey()]
         const parameters = { id: key.id }
         await ui.enterKey(lock.value)
@@ -213,7 +213,9 @@ export function describeSwagger(world: World): void {
         const executions = [
           await ui.execute('createApiKey', { body: { name: newName() } }),
           await ui.execute('listMyApiKeys'),
+          await ui.execute('showApiKey', { parameters }),
           await ui.execute('updateApiKey', { parameters, body: { note: '' } }),
+          await ui.execute('revokeApiKey', { parameters, body: {} }),
           await ui.execute('renewApiKey', { parameters, body: {} }),
           await ui.execute('rotateApiKey', { parameters, body: {} }),
           await ui.execute('deleteApiKey', { parameters }),
@@ -221,7 +223,7 @@ export function describeSwagger(world: World): void {
         const me = await ui.execute('showMyInformation')
         await ui.removeAuthorization('apiKey')
 
-        expect(executions.map(({ status }) => status)).toEqual([201, 200, 200, 200, 200, 204])
+        expect(executions.map(({ status }) => status)).toEqual([201, 200, 200, 200, 200, 200, 200, 204])
         for (const { sent } of executions) expectTokenOnly(sent)
         expect(me.sent).toMatchObject({ 'x-api-key': lock.value })
         expect(me.body).toMatchObject({ via: 'api-key', key_id: lock.id })
