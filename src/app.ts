@@ -8,7 +8,6 @@ import { createTokenVerifier } from './auth/bearer.js'
 import { createIdentityHeaderRemover } from './auth/identity-headers.js'
 import auth, { type AuthOptions } from './auth/index.js'
 import { createIssuer } from './auth/issuer.js'
-import type { RefusalRate } from './auth/types.js'
 import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedIssuer, embeddedPrefix } from './dev/index.js'
 import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
@@ -43,8 +42,8 @@ export interface AppDependencies {
 }
 
 const bodyLimitBytes = 65_536
-// Nobody holds a connection open by sending slowly; the bodies here are small.
-const requestTimeoutMs = 60_000
+// Nobody holds a connection open by sending slowly, nor the end of the process; the bodies here are small.
+const requestTimeoutMs = 15_000
 
 /** The service, ready to listen: everything is registered here, in the order in which a request meets it. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
@@ -58,7 +57,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     clock,
   })
 
-  const refusals = asRefusalRate(new AddressRate({ perMinute: config.refusedRatePerMinute, clock }))
+  const refusals = new AddressRate({ perMinute: config.refusedRatePerMinute, clock })
   const attempts = new AddressRate({ perMinute: config.loginRatePerMinute, clock })
   const usage = createUsageCounter({
     db,
@@ -73,6 +72,14 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     clock,
   })
   const verifyToken = createTokenVerifier({ issuer, audiences: config.audiences, refusals, clock })
+  // The tokens of a login come from the identity provider itself, for this client, whatever else is accepted.
+  const verifyOwnToken = createTokenVerifier({
+    issuer,
+    audiences: [config.clientId],
+    refusals: new AddressRate({ perMinute: Number.POSITIVE_INFINITY }),
+    maxCached: 1,
+    clock,
+  })
   const authOptions: AuthOptions = {
     keyPrefix: config.keys.prefix,
     verifyKey: keys.verify,
@@ -103,6 +110,11 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   })
 
   await app.register(async (own) => {
+    // Before any hook that refuses: who holds which key is nobody's to keep on the way, a refusal neither.
+    own.addHook('onRequest', (_request, reply, done) => {
+      reply.header('cache-control', 'no-store')
+      done()
+    })
     await own.register(sessions, {
       db,
       publicUrl,
@@ -113,7 +125,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await own.register(loginRoutes, {
       db,
       issuer,
-      verifyToken,
+      clientId: config.clientId,
+      verifyToken: verifyOwnToken,
       publicUrl,
       sessionSecret: secrets.sessionSecret,
       sessionLifetimeMs: config.sessionLifetimeMs,
@@ -121,11 +134,6 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
       clock,
     })
     await own.register(async (guarded) => {
-      // Before the hook that refuses: who holds which key is nobody's to keep on the way, a refusal neither.
-      guarded.addHook('onRequest', (_request, reply, done) => {
-        reply.header('cache-control', 'no-store')
-        done()
-      })
       await guarded.register(auth, {
         ...authOptions,
         readSession: (request) => request.session.principal ?? null,
@@ -183,6 +191,12 @@ async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<v
   const removeIdentityHeaders = createIdentityHeaderRemover(config.identityHeaderPrefix)
   const { publicUrl } = config
   app.addHook('onRequest', (request, reply, done) => {
+    // Reset before it was read: nobody is there to answer, and there is no address to hold a credential to.
+    if (request.ip === undefined) {
+      reply.hijack()
+      request.raw.destroy()
+      return
+    }
     removeIdentityHeaders(request.raw)
     reply.header('x-request-id', request.id)
     done()
@@ -267,8 +281,3 @@ async function addEmbeddedIdentityProvider(
     },
   })
 }
-
-const asRefusalRate = (rate: AddressRate): RefusalRate => ({
-  retryAfterSeconds: (address) => rate.retryAfterSeconds(address),
-  countRefusal: (address) => rate.count(address),
-})

@@ -143,7 +143,11 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
   checkProduction(values, faults)
   checkLists(values, faults)
   // These headers are removed from requests: a prefix of other names would take those away as well.
-  if (/^(x|x-api|otoroshi)$/i.test(values.IDENTITY_HEADER_PREFIX)) {
+  if (
+    /^(x|x-(api|forwarded|real)|content|sec|accept|cache|if|user|transfer|proxy|otoroshi)$/i.test(
+      values.IDENTITY_HEADER_PREFIX,
+    )
+  ) {
     faults.push('IDENTITY_HEADER_PREFIX must not be how other headers begin')
   }
   if (values.KEY_LIFETIME_DAYS > values.KEY_MAX_LIFETIME_DAYS) {

@@ -102,6 +102,8 @@ function explain(error: unknown): string {
     const { message, code } = error.cause as NodeJS.ErrnoException
     return `The database cannot be reached: ${message || code}`
   }
+  if (error instanceof MigrationRefused && error.cause instanceof Error)
+    return `${error.message}: ${error.cause.message}`
   if (mendable.some((fault) => error instanceof fault)) return (error as Error).message
   return String(error instanceof Error ? error.stack : error)
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { createTokenVerifier } from '../../src/auth/bearer.js'
 import auth from '../../src/auth/index.js'
 import { createIssuer } from '../../src/auth/issuer.js'
-import type { Principal, RefusalRate } from '../../src/auth/types.js'
+import type { Principal } from '../../src/auth/types.js'
 import { loadConfig } from '../../src/config.js'
 import { generateSigningKey } from '../../src/dev/signing-key.js'
 import { issueKey } from '../../src/keys/issue.js'
@@ -51,7 +51,7 @@ async function openLatchkey() {
   const { prefix } = policy
   const db = await openDatabase({ url: undefined, dataDir: ':memory:', migrationsDir })
   const usage = createUsageCounter({ db, onError: fail })
-  const refusals = countRefusals(refusedRatePerMinute)
+  const refusals = new AddressRate({ perMinute: refusedRatePerMinute })
   const verifier = createKeyVerifier({ db, prefix, usage, refusals, maxStaleMs: verdictMaxStaleMs })
   const signingKey = await generateSigningKey()
   const issuer = await startIssuer(signingKey)
@@ -99,14 +99,6 @@ const alice: Principal = {
   scopes: ['latchkey:catalog_read', 'latchkey:catalog_write', 'rspy-user'],
   attributes: {},
   config: {},
-}
-
-function countRefusals(perMinute: number): RefusalRate {
-  const rate = new AddressRate({ perMinute })
-  return {
-    retryAfterSeconds: (address) => rate.retryAfterSeconds(address),
-    countRefusal: (address) => rate.count(address),
-  }
 }
 
 function fail(error: unknown): never {

@@ -16,7 +16,7 @@ export interface TokenVerifierOptions {
 }
 
 /** Asymmetric only: `none` and HMAC with the public key are the classic forgeries. */
-const algorithms = ['RS256', 'PS256', 'ES256', 'EdDSA']
+export const signatureAlgorithms = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const maxTokenLength = 16_384
 const cacheMs = 60_000
 const tailLength = 43
@@ -61,7 +61,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): Verify {
   async function verify(token: string, id: string, address: string): Promise<Verdict> {
     try {
       const { payload } = await jwtVerify(token, await issuer.keys(), {
-        algorithms,
+        algorithms: signatureAlgorithms,
         issuer: issuer.issuer,
         requiredClaims: ['sub', 'exp'],
         clockTolerance: clockToleranceSeconds,
@@ -86,7 +86,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): Verify {
   }
 
   function refuse(address: string): Verdict {
-    refusals.countRefusal(address)
+    refusals.count(address)
     return refused
   }
 

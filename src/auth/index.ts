@@ -37,6 +37,12 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
   })
 
   app.addHook('onRequest', (request, reply, done) => {
+    // Reset before it was read: nobody is there to answer, and no address to hold a credential to.
+    if (request.ip === undefined) {
+      reply.hijack()
+      request.raw.destroy()
+      return
+    }
     // A URL that matches no route passes here too, and is answered 404 without telling anything.
     if (request.is404) return done()
     const access = request.routeOptions.config.access

@@ -71,7 +71,7 @@ export type Verify = (credential: string, address: string) => Verdict | Promise<
 export interface RefusalRate {
   /** Seconds until values that are not cached are looked at again; 0 when they are looked at now. */
   retryAfterSeconds(address: string): number
-  countRefusal(address: string): void
+  count(address: string): void
 }
 
 export interface AuthOptions {

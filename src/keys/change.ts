@@ -1,7 +1,7 @@
 import { Problem } from '../errors.js'
 import { addAuditEntry } from '../store/audit.js'
 import { countWorkingKeys, findKey, type KeyChanges, type KeyRow, type Tx, updateKey } from '../store/keys.js'
-import { lockOwner } from '../store/owners.js'
+import { lockOwner, type OwnerRow } from '../store/owners.js'
 import type { KeyContext, Origin } from './context.js'
 import { isExpired } from './status.js'
 
@@ -46,7 +46,7 @@ export async function withOwnKey<T>(
   let mayHaveChanged = false
   try {
     return await context.db.write(async (tx) => {
-      await lockOwner(tx, subject)
+      await lockEnabledOwner(tx, subject)
       const key = await findKey(tx, id)
       if (key === null || key.ownerSubject !== subject) throw new Problem('not_found')
       mayHaveChanged = true
@@ -56,6 +56,13 @@ export async function withOwnKey<T>(
     // Not for a stranger's attempt, nor when the database was down all along: the key in use must go on.
     if (mayHaveChanged) context.forget(id)
   }
+}
+
+/** @throws Problem invalid_credential for an owner who is disabled, whatever their token says */
+export async function lockEnabledOwner(tx: Tx, subject: string): Promise<OwnerRow | null> {
+  const owner = await lockOwner(tx, subject)
+  if (owner?.enabled === false) throw new Problem('invalid_credential')
+  return owner
 }
 
 export async function recordChange(

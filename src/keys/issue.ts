@@ -1,8 +1,8 @@
 import { Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
 import { insertKey, isNameTaken, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
-import { lockOwner, rememberOwner } from '../store/owners.js'
-import { recordChange, requireRoom } from './change.js'
+import { rememberOwner } from '../store/owners.js'
+import { lockEnabledOwner, recordChange, requireRoom } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin } from './context.js'
 import { requireKeepable } from './json.js'
 import { inherit, missingRights } from './scopes.js'
@@ -45,7 +45,7 @@ async function requireOwner(tx: Tx, { principal }: Origin, clock: KeyContext['cl
     const knownAt = new Date(issuedAt === undefined ? clock() : issuedAt * 1000)
     await rememberOwner(tx, { subject, login, name, email, rights: roles, knownAt })
   }
-  const owner = await lockOwner(tx, principal.subject)
+  const owner = await lockEnabledOwner(tx, principal.subject)
   if (owner === null) throw new Problem('not_found')
   return owner
 }

@@ -1,4 +1,4 @@
-import type { KeyRow } from '../store/keys.js'
+import { endOldValues, type KeyRow } from '../store/keys.js'
 import { type Change, changeKey } from './change.js'
 import type { KeyContext, Origin } from './context.js'
 
@@ -9,7 +9,11 @@ export function revokeKey(
   id: string,
   { permanent }: { permanent: boolean },
 ): Promise<KeyRow> {
-  return changeKey(context, origin, id, (key, now) => decideRevocation(key, permanent, now))
+  return changeKey(context, origin, id, async (key, now, tx) => {
+    // A renewal revives the key, but not what was replaced before.
+    await endOldValues(tx, id, now)
+    return decideRevocation(key, permanent, now)
+  })
 }
 
 function decideRevocation(key: KeyRow, permanent: boolean, now: Date): Change | null {

@@ -8,7 +8,8 @@ import { hashValue, newValue } from './value.js'
 const maxOldValues = 10
 
 /**
- * Gives a key a new value; those before it work until the end of the grace each was given.
+ * Gives a key a new value. The one before works until the end of the grace, and none that is older for longer: with
+ * no grace only the new value works.
  * @returns the key, and the value that is never to be had again
  * @throws Problem not_found, validation_failed for one value in its grace too many
  */

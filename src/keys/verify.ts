@@ -101,7 +101,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
       const entry = await read(id)
       failedAt = undefined
       const verdict = entry === null ? refused : judge(entry, value, clock())
-      if (verdict.kind === 'refused' && known === undefined) refusals.countRefusal(address)
+      if (verdict.kind === 'refused' && known === undefined) refusals.count(address)
       return verdict
     } catch (cause) {
       const now = clock()

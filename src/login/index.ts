@@ -29,6 +29,15 @@ async function sessions(app: FastifyInstance, options: SessionsOptions) {
       done()
     })
   }
+  // Another credential decides before the session, which is then not even looked up.
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { authorization = '', 'x-api-key': apiKey } = request.headers
+    const isGuarded = request.routeOptions.config.access !== undefined
+    if (isGuarded && (apiKey !== undefined || /^(bearer|apikey) /i.test(authorization))) {
+      delete request.cookies[cookieNames(publicUrl).session]
+    }
+    done()
+  })
   await app.register(session, {
     secret: options.secret,
     cookieName: cookieNames(publicUrl).session,

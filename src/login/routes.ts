@@ -10,6 +10,8 @@ import type { Verify } from '../auth/types.js'
 import { Problem, renderError } from '../errors.js'
 import type { AddressRate } from '../limits/address-rate.js'
 import type { Database } from '../store/database.js'
+import { deleteSessions } from '../store/sessions.js'
+import { readLogoutToken } from './back-channel.js'
 import { completeLogin, type ReturnedLogin } from './complete.js'
 import { cookieNames, cookieOptions } from './cookies.js'
 import { sendErrorPage, wantsPage } from './page.js'
@@ -19,6 +21,8 @@ import { readReturnTo } from './return-to.js'
 export interface LoginOptions {
   db: Database
   issuer: Issuer
+  /** This service's own client there. */
+  clientId: string
   verifyToken: Verify
   publicUrl: string
   sessionSecret: string
@@ -46,10 +50,6 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
   await app.register(formbody)
   app.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, hide: true }
-  })
-  app.addHook('onRequest', (_request, reply, done) => {
-    reply.header('cache-control', 'no-store')
-    done()
   })
   app.setErrorHandler((error, request, reply) =>
     wantsPage(request) ? sendErrorPage(error, request, reply, publicUrl) : renderError(error, request, reply),
@@ -106,6 +106,26 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
       reply.clearCookie(cookies.session, cookieOptions(publicUrl))
       const next = request.body?.continue === 'login' ? `${publicUrl}/auth/login` : `${publicUrl}/`
       return reply.redirect(await endSessionUrl(request, next, idToken), 303)
+    },
+  )
+
+  app.post(
+    '/auth/backchannel-logout',
+    { schema: { body: Type.Object({ logout_token: Type.String({ maxLength: 16_384 }) }) } },
+    async (request, reply) => {
+      limitAttempts(request)
+      try {
+        const ended = await readLogoutToken(request.body.logout_token, {
+          issuer,
+          clientId: options.clientId,
+          clock,
+        })
+        await deleteSessions(options.db, ended)
+      } catch (error) {
+        options.attempts.count(request.ip)
+        throw error
+      }
+      return reply.code(200).send()
     },
   )
 

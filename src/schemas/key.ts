@@ -8,8 +8,9 @@ export type KeyStatus = (typeof keyStatuses)[number]
 export const maxListLimit = 200
 export const maxGraceSeconds = 30 * 86_400
 
-// Neither control characters nor lone surrogates: the first deceive who reads a list, the second no database keeps.
-const line = '^[^\\p{Cc}\\p{Cs}\\u2028\\u2029]*$'
+// Neither control characters nor those that turn the direction of writing, which deceive who reads a list; nor lone
+// surrogates, which no database keeps.
+const line = '^[^\\p{Cc}\\p{Cs}\\u2028-\\u202E\\u2066-\\u2069]*$'
 const paragraph = '^([^\\p{Cc}\\p{Cs}]|[\\n\\r\\t])*$'
 
 const name = Type.String({

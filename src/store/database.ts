@@ -6,7 +6,7 @@ import { type EmbeddedDatabase, openFolder, openInMemory } from './embedded.js'
 import { type Prisma, PrismaClient } from './generated/client.js'
 import { migrate } from './migrate.js'
 import { createTurns, type Turns } from './turns.js'
-import { asStoreErrors, isConflict } from './unavailable.js'
+import { asStoreErrors, isConflict, isUnavailable } from './unavailable.js'
 import type { SegmentDisk } from './wal-sync.js'
 
 export interface DatabaseOptions {
@@ -187,8 +187,21 @@ function createPrisma(pool: pg.Pool): PrismaClient {
 }
 
 async function queryRows<T>(pool: pg.Pool, query: PreparedQuery): Promise<T[]> {
-  const { rows } = await pool.query(query)
-  return rows as T[] // The caller wrote the columns of the statement.
+  // Not `pool.query`, which gives up its connection after any error, and the embedded database has only one.
+  const client = await pool.connect()
+  const ignore = () => {}
+  client.on('error', ignore)
+  let isBroken = false
+  try {
+    const { rows } = await client.query(query)
+    return rows as T[] // The caller wrote the columns of the statement.
+  } catch (error) {
+    isBroken = isUnavailable(error)
+    throw error
+  } finally {
+    client.off('error', ignore)
+    client.release(isBroken)
+  }
 }
 
 async function writeWithRetries<T>(

@@ -49,16 +49,25 @@ export async function deleteKey(tx: Tx, id: string): Promise<void> {
   await tx.apiKey.delete({ where: { id } })
 }
 
-/** Makes `valueHash` the current value; the one before works until `oldValidUntil`, those past their grace go. */
+/**
+ * Makes `valueHash` the current value. The one before works until `oldValidUntil`, and none that is older for longer;
+ * those past their grace go.
+ */
 export async function replaceValue(
   tx: Tx,
   keyId: string,
   { valueHash, oldValidUntil, now }: { valueHash: Buffer; oldValidUntil: Date; now: Date },
 ): Promise<KeyRow> {
   await tx.apiKeyValue.updateMany({ where: { keyId, validUntil: null }, data: { validUntil: oldValidUntil } })
+  await endOldValues(tx, keyId, oldValidUntil)
   await tx.apiKeyValue.deleteMany({ where: { keyId, validUntil: { lte: now } } })
   await tx.apiKeyValue.create({ data: { hash: toBytes(valueHash), keyId, createdAt: now } })
   return requireKey(tx, keyId)
+}
+
+/** No old value of the key works after that moment. */
+export async function endOldValues(tx: Tx, keyId: string, validUntil: Date): Promise<void> {
+  await tx.apiKeyValue.updateMany({ where: { keyId, validUntil: { gt: validUntil } }, data: { validUntil } })
 }
 
 export async function isNameTaken(tx: Tx, ownerSubject: string, name: string): Promise<boolean> {

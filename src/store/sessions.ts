@@ -52,3 +52,11 @@ export async function updateSession(
 export async function deleteSession(db: Database, idHash: Buffer): Promise<void> {
   await db.write((tx) => tx.session.deleteMany({ where: { idHash: toBytes(idHash) } }))
 }
+
+/** Ends the sessions that began with one of the identity provider's, or all of a person; for good once resolved. */
+export async function deleteSessions(
+  db: Database,
+  ended: { issuerSid: string } | { subject: string },
+): Promise<void> {
+  await db.write((tx) => tx.session.deleteMany({ where: ended }))
+}

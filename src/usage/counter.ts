@@ -1,4 +1,5 @@
 import type { Database } from '../store/database.js'
+import { StoreUnavailable } from '../store/unavailable.js'
 import { addUsage, touchValues, type UsageBatch } from '../store/usage.js'
 
 interface Count {
@@ -76,11 +77,23 @@ export function createUsageCounter({ db, flushEveryMs = 1000, onError }: UsageCo
     counts = new Map()
     for (let start = 0; start < taken.length; start += batchSize) {
       try {
-        await addUsage(db, taken.slice(start, start + batchSize).map(asBatch))
+        await writeBatch(taken.slice(start, start + batchSize).map(asBatch))
       } catch (error) {
         for (const [keyId, count] of taken.slice(start)) putBack(keyId, count)
         throw error
       }
+    }
+  }
+
+  /** @throws StoreUnavailable, when the same counts are worth another try */
+  async function writeBatch(batch: readonly UsageBatch[]): Promise<void> {
+    try {
+      await addUsage(db, batch)
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error
+      if (batch.length > 1) for (const one of batch) await writeBatch([one])
+      // A count that the database will never take must not keep it from the others.
+      else onError(error)
     }
   }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { logIn } from '../support/log-in.js'
 import { startService, type TestService } from '../support/service.js'
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.js'
 import { aForgedValue, expectProblem, requestsTo } from './requests.js'
@@ -156,4 +157,23 @@ test('when the database is back, so is everything', async () => {
 
   expect(await ask.status(value)).toBe(200)
   expect((await service.createKey('alice')).value).toMatch(/^lk_/)
+})
+
+test('a credential in a header needs no session, so a cookie beside it costs no answer', async () => {
+  const { value } = await service.createKey('alice')
+  const { authorization } = await service.as('alice')
+  const { cookie } = await logIn(service, 'alice')
+  await service.inject({ url: '/me', headers: { 'x-api-key': value } })
+  await service.inject({ url: '/me', headers: { authorization } })
+
+  const [key, token, session] = await whileDown(() =>
+    Promise.all([
+      service.inject({ url: '/me', headers: { 'x-api-key': value, cookie } }),
+      service.inject({ url: '/me', headers: { authorization, cookie } }),
+      service.inject({ url: '/me', headers: { cookie } }),
+    ]),
+  )
+
+  expect([key.json.via, token.json.via]).toEqual(['api-key', 'oauth2'])
+  expectProblem(session, 503, 'unavailable')
 })

@@ -221,3 +221,19 @@ test('a refused key does not fall through to a good token beside it', async () =
 
   expectProblem(await service.inject({ url: '/api-keys', headers }), 401, 'invalid_credential')
 })
+
+test('a token of an owner who is disabled here manages no keys', async () => {
+  const { id } = await service.createKey('bob')
+  const before = await ask.countRows()
+  await service.db.prisma.owner.update({ where: { subject: subjects.bob }, data: { enabled: false } })
+
+  const answers = [
+    await ask.as('bob', 'POST', '/api-keys', { name: 'one more' }),
+    await ask.as('bob', 'POST', `/api-keys/${id}/renew`),
+    await ask.as('bob', 'POST', `/api-keys/${id}/rotate`),
+  ]
+
+  for (const answer of answers) expectProblem(answer, 401, 'invalid_credential')
+  expect(await ask.countRows()).toEqual(before)
+  await service.db.prisma.owner.update({ where: { subject: subjects.bob }, data: { enabled: true } })
+})

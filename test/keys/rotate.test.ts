@@ -59,30 +59,53 @@ test('a grace does not outlive the key', async () => {
 test('two rotations leave each old value its own grace', async () => {
   const first = await service.createKey('alice')
   service.clock.advance(1000)
-  const second = (await rotate(first.id, { grace_seconds: 7200 })).json
+  const second = (await rotate(first.id, { grace_seconds: 3600 })).json
   service.clock.advance(1000)
-  const third = (await rotate(first.id, { grace_seconds: 3600 })).json
+  const third = (await rotate(first.id, { grace_seconds: 7200 })).json
 
   expect(third.previous_values).toEqual([
-    { valid_until: inMs(hourMs), last_used_at: null },
-    { valid_until: inMs(2 * hourMs - 1000), last_used_at: null },
+    { valid_until: inMs(2 * hourMs), last_used_at: null },
+    { valid_until: inMs(hourMs - 1000), last_used_at: null },
   ])
   const statuses = async () => Promise.all([first, second, third].map(({ value }) => ask.status(value)))
   expect(await statuses()).toEqual([200, 200, 200])
   service.clock.advance(hourMs)
-  expect(await statuses()).toEqual([200, 401, 200])
+  expect(await statuses()).toEqual([401, 200, 200])
   service.clock.advance(hourMs)
   expect(await statuses()).toEqual([401, 401, 200])
 })
 
-test('a rotation without grace ends the value before it, not those that were promised a grace', async () => {
+test('no old value outlives one that is younger', async () => {
+  const first = await service.createKey('alice')
+  await rotate(first.id, { grace_seconds: 7200 })
+  const { previous_values } = (await rotate(first.id, { grace_seconds: 3600 })).json
+
+  expect(previous_values.map((old: { valid_until: string }) => old.valid_until)).toEqual([
+    inMs(hourMs),
+    inMs(hourMs),
+  ])
+})
+
+test('a revocation ends the old values for good, and a renewal does not bring them back', async () => {
+  const first = await service.createKey('alice')
+  const second = (await rotate(first.id, { grace_seconds: 3600 })).json
+  await ask.as('alice', 'POST', `/api-keys/${first.id}/revoke`)
+  const renewed = await ask.as('alice', 'POST', `/api-keys/${first.id}/renew`)
+
+  expect(renewed.json.previous_values).toEqual([])
+  expect(await ask.status(first.value)).toBe(401)
+  expect(await ask.status(second.value)).toBe(200)
+})
+
+test('after a rotation without grace only the new value works, whatever older ones were promised', async () => {
   const first = await service.createKey('alice')
   const second = (await rotate(first.id, { grace_seconds: 3600 })).json
   const third = (await rotate(first.id)).json
 
-  expect(await ask.status(first.value)).toBe(200)
+  expect(await ask.status(first.value)).toBe(401)
   expect(await ask.status(second.value)).toBe(401)
   expect(await ask.status(third.value)).toBe(200)
+  expect(third.previous_values).toEqual([])
 })
 
 test('the last use of an old value is shown apart, so its owner sees who has not changed over', async () => {
@@ -134,8 +157,8 @@ test('ten old values may be in their grace; then a rotation has none to give', a
 
   expectInvalid(refused, 'grace_seconds')
   expect(await ask.countRows()).toEqual(rows)
-  expect((await rotate(id)).status).toBe(200)
-  expect(await ask.status(value)).toBe(200)
+  expect((await rotate(id)).json.previous_values).toEqual([])
+  expect(await ask.status(value)).toBe(401)
   service.clock.advance(60_000)
   expect((await rotate(id, { grace_seconds: 60 })).status).toBe(200)
   expect(await service.db.prisma.apiKeyValue.count({ where: { keyId: id } })).toBe(2)

@@ -25,7 +25,7 @@ afterAll(() => service.close())
 
 const unlimited: RefusalRate = {
   retryAfterSeconds: () => 0,
-  countRefusal: (address) => refusals.push(address),
+  count: (address) => refusals.push(address),
 }
 const ignoreUsage = { record() {}, recordOldValue() {}, flush: async () => {}, close: async () => {} }
 const aVerifier = (options: Partial<KeyVerifierOptions> = {}) =>
@@ -212,7 +212,7 @@ test('an address that guesses must wait with what is not in memory, not with the
   const known = await service.createKey('alice')
   const fresh = await service.createKey('alice')
   let wait = 0
-  const verifier = aVerifier({ refusals: { retryAfterSeconds: () => wait, countRefusal() {} } })
+  const verifier = aVerifier({ refusals: { retryAfterSeconds: () => wait, count() {} } })
   await check(verifier, known.value)
   wait = 7
 

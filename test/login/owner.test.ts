@@ -156,3 +156,14 @@ test('someone without a name of their own is called by their id', async () => {
 
   expect(await whoIs(service, session)).toMatchObject({ login: 'carol-id', name: null, email: null })
 })
+
+test('what OIDC_AUDIENCES accepts from others changes nothing about the rights at a login', async () => {
+  const narrow = await startService({ ...issuer.env, OIDC_AUDIENCES: 'another-api' })
+  try {
+    const { session } = await logInAt(issuer, narrow, { accessToken: roles('rspy-user') })
+
+    expect((await whoIs(narrow, session))?.roles).toEqual(['rspy-user'])
+  } finally {
+    await narrow.close()
+  }
+})

@@ -19,6 +19,8 @@ export interface FakeIssuer {
   url: string
   /** A code that is good for one exchange. */
   grant(tokens: FakeTokens): string
+  /** Any claims at all, signed by its key. */
+  sign(claims: Claims): Promise<string>
   /** Forms that the token endpoint was sent. */
   readonly exchanges: URLSearchParams[]
   /** Answers 500 to everything until it is called again with false. */
@@ -41,6 +43,7 @@ export async function startFakeIssuer(port = 0): Promise<FakeIssuer> {
     url,
     env: { OIDC_ISSUER: url, OIDC_CLIENT_SECRET: 'the secret of the client' },
     exchanges,
+    sign,
     grant(tokens) {
       const code = `code-${codes.size}-${'c'.repeat(32)}`
       codes.set(code, tokens)

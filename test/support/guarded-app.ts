@@ -9,7 +9,7 @@ import { createKeyVerifier } from '../../src/keys/verify.js'
 import { createUsageCounter } from '../../src/usage/counter.js'
 import type { TestService } from './service.js'
 
-const noLimit = { retryAfterSeconds: () => 0, countRefusal: () => {} }
+const noLimit = { retryAfterSeconds: () => 0, count: () => {} }
 
 export interface Probe {
   access?: Access

@@ -207,3 +207,18 @@ test('more keys than fit one batch are all written, those of a failed batch at t
   })
   expect({ total: Number(_sum.total), keys: _count }).toEqual({ total: 10_002, keys: 5001 })
 })
+
+test('a count that the database will never take keeps no other from being written', async () => {
+  const [poisoned, other] = [await aKey(), await aKey()]
+  const errors: unknown[] = []
+  const counter = createUsageCounter({ db, flushEveryMs: 3_600_000, onError: (error) => errors.push(error) })
+  counter.record(poisoned, midnight, 'a\u0000b', 'curl/8')
+  use(counter, other, midnight, 3)
+
+  await counter.flush()
+  await counter.close()
+
+  expect(errors).toHaveLength(1)
+  expect(await stored(poisoned)).toBeNull()
+  expect(await stored(other)).toMatchObject({ total: 3 })
+})

@@ -1,0 +1,54 @@
+import { jwtVerify } from 'jose'
+import { signatureAlgorithms } from '../auth/bearer.js'
+import type { Issuer } from '../auth/issuer.js'
+import { Problem } from '../errors.js'
+
+/** Whose sessions the identity provider has ended: one of its own sessions, or all of a person. */
+export type EndedSessions = { issuerSid: string } | { subject: string }
+
+export interface LogoutTokenOptions {
+  issuer: Issuer
+  clientId: string
+  /** Milliseconds since the epoch. */
+  clock: () => number
+}
+
+const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout'
+const maxAgeSeconds = 300
+
+/**
+ * Verifies a logout token. An ID token of the same issuer, for the same client, must not pass for one.
+ * @throws Problem invalid_request, or unavailable when the issuer cannot be asked
+ * @see OpenID Connect Back-Channel Logout 1.0 §2.6
+ */
+export async function readLogoutToken(token: string, options: LogoutTokenOptions): Promise<EndedSessions> {
+  const { events, nonce, sid, sub } = await verify(token, options)
+  const tellsOfLogout = typeof events === 'object' && events !== null && logoutEvent in events
+  if (!tellsOfLogout || nonce !== undefined) throw refusal()
+  if (typeof sid === 'string') return { issuerSid: sid }
+  if (typeof sub === 'string') return { subject: sub }
+  throw refusal()
+}
+
+async function verify(token: string, { issuer, clientId, clock }: LogoutTokenOptions) {
+  const keys = await issuer.keys().catch((cause: unknown) => {
+    throw new Problem('unavailable', { cause })
+  })
+  try {
+    const { payload } = await jwtVerify(token, keys, {
+      algorithms: signatureAlgorithms,
+      issuer: issuer.issuer,
+      audience: clientId,
+      requiredClaims: ['iat', 'jti', 'events'],
+      maxTokenAge: maxAgeSeconds,
+      clockTolerance: 5,
+      currentDate: new Date(clock()),
+    })
+    return payload
+  } catch (cause) {
+    throw refusal(cause)
+  }
+}
+
+const refusal = (cause?: unknown) =>
+  new Problem('invalid_request', { detail: 'This is no logout token for this service.', cause })
