@@ -4,27 +4,23 @@ import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import { stacCatalog } from '../examples/stac-catalog/index.js'
 import { isLoopback } from './addresses.js'
-import { createTokenVerifier } from './auth/bearer.js'
 import { createIdentityHeaderRemover } from './auth/identity-headers.js'
-import auth, { type AuthOptions } from './auth/index.js'
-import { createIssuer } from './auth/issuer.js'
+import auth from './auth/index.js'
 import type { Config } from './config.js'
-import { embeddedIdentityProvider, embeddedIssuer, embeddedPrefix } from './dev/index.js'
+import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
 import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
 import { healthRoutes } from './health.js'
 import { meRoutes } from './keys/me.js'
 import { keyRoutes } from './keys/routes.js'
 import type { Random } from './keys/value.js'
-import { createKeyVerifier } from './keys/verify.js'
-import { AddressRate } from './limits/address-rate.js'
 import { loggerOptions } from './log.js'
 import { cookieNames } from './login/cookies.js'
 import sessions, { loginRoutes } from './login/index.js'
 import openApi from './openapi.js'
+import { createParts, type Parts } from './parts.js'
 import { problemResponses } from './schemas/common.js'
 import type { Secrets } from './secrets.js'
 import type { Database } from './store/database.js'
-import { createUsageCounter } from './usage/counter.js'
 import { setValidation } from './validation.js'
 
 export interface AppDependencies {
@@ -47,52 +43,28 @@ const requestTimeoutMs = 15_000
 
 /** The service, ready to listen: everything is registered here, in the order in which a request meets it. */
 export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
-  const { config, db, secrets, version, clock = Date.now, random = randomBytes } = dependencies
-  const { publicUrl } = config
+  const { config } = dependencies
   const app = Fastify(serverOptions(config, dependencies.logStream))
-  const issuer = createIssuer({
-    issuer: config.issuer ?? embeddedIssuer(publicUrl),
-    clientId: config.clientId,
-    clientSecret: config.clientSecret ?? secrets.embeddedClientSecret ?? '',
-    clock,
-  })
-
-  const refusals = new AddressRate({ perMinute: config.refusedRatePerMinute, clock })
-  const attempts = new AddressRate({ perMinute: config.loginRatePerMinute, clock })
-  const usage = createUsageCounter({
-    db,
-    onError: (error) => app.log.error({ err: error }, 'usage could not be written yet'),
-  })
-  const keys = createKeyVerifier({
-    db,
-    prefix: config.keys.prefix,
-    usage,
-    refusals,
-    maxStaleMs: config.verdictMaxStaleMs,
-    clock,
-  })
-  const verifyToken = createTokenVerifier({ issuer, audiences: config.audiences, refusals, clock })
-  // The tokens of a login come from the identity provider itself, for this client, whatever else is accepted.
-  const verifyOwnToken = createTokenVerifier({
-    issuer,
-    audiences: [config.clientId],
-    refusals: new AddressRate({ perMinute: Number.POSITIVE_INFINITY }),
-    maxCached: 1,
-    clock,
-  })
-  const authOptions: AuthOptions = {
-    keyPrefix: config.keys.prefix,
-    verifyKey: keys.verify,
-    verifyToken,
-    clock,
-  }
+  const parts = createParts(dependencies, app.log)
 
   setValidation(app)
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
-  app.addHook('onClose', () => usage.close())
+  app.addHook('onClose', () => parts.usage.close())
   await addCommonHeaders(app, config)
+  await addOpenRoutes(app, dependencies, parts)
+  await app.register((own) => addOwnEndpoints(own, dependencies, parts))
+  if (config.exampleCatalog) {
+    await app.register((guarded) => addExampleCatalog(guarded, config, parts), { prefix: '/catalog' })
+  }
+  if (config.issuer === undefined) await addEmbeddedIdentityProvider(app, dependencies, parts)
+  return app
+}
 
+/** What everybody may see. */
+async function addOpenRoutes(app: FastifyInstance, { config, db, version }: AppDependencies, parts: Parts) {
+  const { issuer, clock } = parts
+  const { publicUrl } = config
   await app.register(openApi, {
     publicUrl,
     issuer: issuer.issuer,
@@ -108,64 +80,61 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     },
     clock,
   })
+}
 
-  await app.register(async (own) => {
-    // Before any hook that refuses: who holds which key is nobody's to keep on the way, a refusal neither.
-    own.addHook('onRequest', (_request, reply, done) => {
-      reply.header('cache-control', 'no-store')
-      done()
+/** What this service is for; the only scope in which its session is a credential. */
+async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependencies, parts: Parts) {
+  const { config, db, secrets, random = randomBytes } = dependencies
+  const { publicUrl } = config
+  const { issuer, attempts, clock } = parts
+  // Before any hook that refuses: who holds which key is nobody's to keep on the way, a refusal neither.
+  own.addHook('onRequest', (_request, reply, done) => {
+    reply.header('cache-control', 'no-store')
+    done()
+  })
+  await own.register(sessions, {
+    db,
+    publicUrl,
+    secret: secrets.sessionSecret,
+    lifetimeMs: config.sessionLifetimeMs,
+    clock,
+  })
+  await own.register(loginRoutes, {
+    db,
+    issuer,
+    clientId: config.clientId,
+    verifyToken: parts.verifyOwnToken,
+    publicUrl,
+    sessionSecret: secrets.sessionSecret,
+    sessionLifetimeMs: config.sessionLifetimeMs,
+    attempts,
+    clock,
+  })
+  await own.register(async (guarded) => {
+    await guarded.register(auth, {
+      ...parts.authOptions,
+      readSession: (request) => request.session.principal ?? null,
+      publicOrigin: new URL(publicUrl).origin,
     })
-    await own.register(sessions, {
-      db,
-      publicUrl,
-      secret: secrets.sessionSecret,
-      lifetimeMs: config.sessionLifetimeMs,
-      clock,
-    })
-    await own.register(loginRoutes, {
-      db,
-      issuer,
-      clientId: config.clientId,
-      verifyToken: verifyOwnToken,
-      publicUrl,
-      sessionSecret: secrets.sessionSecret,
-      sessionLifetimeMs: config.sessionLifetimeMs,
-      attempts,
-      clock,
-    })
-    await own.register(async (guarded) => {
-      await guarded.register(auth, {
-        ...authOptions,
-        readSession: (request) => request.session.principal ?? null,
-        publicOrigin: new URL(publicUrl).origin,
-      })
-      await guarded.register(meRoutes)
-      await guarded.register(keyRoutes, {
-        context: { db, policy: config.keys, clock, random, forget: keys.forget },
-        managementClients: config.managementClients,
-      })
+    await guarded.register(meRoutes)
+    await guarded.register(keyRoutes, {
+      context: { db, policy: config.keys, clock, random, forget: parts.forgetKey },
+      managementClients: config.managementClients,
     })
   })
+}
 
-  if (config.exampleCatalog) {
-    // A service as any other: it takes tokens and keys, and never this site's session.
-    await app.register(
-      async (guarded) => {
-        await guarded.register(auth, authOptions)
-        guarded.addHook('onRoute', ({ schema = {} }) => {
-          schema.response = { ...problemResponses(401, 403), ...(schema.response as object) }
-        })
-        await guarded.register(stacCatalog, {
-          baseUrl: `${publicUrl}/catalog`,
-          serviceDescUrl: `${publicUrl}/docs/json`,
-          serviceDocUrl: `${publicUrl}/docs`,
-        })
-      },
-      { prefix: '/catalog' },
-    )
-  }
-  if (config.issuer === undefined) await addEmbeddedIdentityProvider(app, dependencies, attempts)
-  return app
+/** A service as any other: it takes tokens and keys, and never this site's session. */
+async function addExampleCatalog(guarded: FastifyInstance, { publicUrl }: Config, parts: Parts) {
+  await guarded.register(auth, parts.authOptions)
+  guarded.addHook('onRoute', ({ schema = {} }) => {
+    schema.response = { ...problemResponses(401, 403), ...(schema.response as object) }
+  })
+  await guarded.register(stacCatalog, {
+    baseUrl: `${publicUrl}/catalog`,
+    serviceDescUrl: `${publicUrl}/docs/json`,
+    serviceDocUrl: `${publicUrl}/docs`,
+  })
 }
 
 function serverOptions(config: Config, logStream: AppDependencies['logStream']): FastifyServerOptions {
@@ -261,7 +230,7 @@ function redirectOtherNames(app: FastifyInstance, publicUrl: string): void {
 async function addEmbeddedIdentityProvider(
   app: FastifyInstance,
   { config, secrets }: AppDependencies,
-  attempts: AddressRate,
+  { attempts }: Parts,
 ): Promise<void> {
   const { embeddedClientSecret, signingKey } = secrets
   if (embeddedClientSecret === undefined || signingKey === undefined) {
