@@ -32,7 +32,7 @@ export const settings = {
   ),
   DATA_DIR: text('Folder of the embedded database and of the generated secrets.', './data'),
   LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-    description: 'How much is logged.',
+    description: 'How much is logged: fatal, error, warn, info, debug, trace or silent.',
     default: 'info',
   }),
   TRUST_PROXY: Type.Optional(list('Addresses or CIDR ranges whose X-Forwarded-* headers are believed.')),
@@ -65,7 +65,7 @@ export const settings = {
   ),
   SESSION_LIFETIME_HOURS: count('How long a login lasts in the browser.', 10, { maximum: maxHours }),
   ADMIN_ROLE: text(
-    'Realm role of administrators; the embedded identity provider gives it to alice.',
+    'Realm role of administrators, for an administration to come; the embedded identity provider gives it to alice.',
     'latchkey-admin',
   ),
   KEY_PREFIX: Type.String({

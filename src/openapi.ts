@@ -15,8 +15,8 @@ export interface OpenApiOptions {
 
 const description = `API keys for scripts that outlive a login. Log in, create a key, and send it as \`X-API-Key\`.
 
-Every operation takes an OAuth2 token of the identity provider, or the session of this site once you are logged in
-(the bar at the top); an API key opens those operations that list it. Errors are problem documents (RFC 9457).`
+Operations on keys take the session of this site once you are logged in (the bar at the top), or an OAuth2 token of the
+identity provider. The catalogue takes a token or an API key: press **Authorize**. Errors are problem documents (RFC 9457).`
 
 /** The OpenAPI document at \`/docs/json\`, and Swagger UI at \`/docs\` with its three locks. */
 async function openApi(app: FastifyInstance, options: OpenApiOptions) {

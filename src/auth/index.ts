@@ -28,11 +28,10 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
 
   app.addHook('onRoute', (route) => {
     const access = route.config?.access
-    if (access === undefined) {
-      throw new Error(
-        `The route ${String(route.method)} ${route.url} does not say in config.access who may call it`,
-      )
-    }
+    const name = `The route ${String(route.method)} ${route.url}`
+    if (access === undefined) throw new Error(`${name} does not say in config.access who may call it`)
+    const fault = findFault(access)
+    if (fault !== null) throw new Error(`${name} says in config.access what nobody knows: ${fault}`)
     route.schema = { ...route.schema, security: describeSecurity(access, options) }
   })
 
@@ -182,6 +181,24 @@ function challengeScopes({ scopes = [] }: Access) {
  * and the percent sign, so that it can be read back.
  */
 const asScopeToken = (right: string) => toUSVString(right).replace(/[^!#$&-[\]-~]/gu, encodeURIComponent)
+
+/** Known members and their known words; `scopes` and `allowQueryKey` are held by their types. */
+const knownAccess: Record<keyof Access, readonly unknown[] | null> = {
+  scopes: null,
+  by: ['anyone', 'login', 'login-or-itself'],
+  allowQueryKey: null,
+  readOnlyKeys: ['may-write'],
+}
+
+/** A misspelled member would open the route to everybody, so it must not start. */
+function findFault(access: Access): string | null {
+  for (const [member, word] of Object.entries(access)) {
+    if (!Object.hasOwn(knownAccess, member)) return member
+    const words = knownAccess[member as keyof Access]
+    if (words !== null && word !== undefined && !words.includes(word)) return `${member}: ${String(word)}`
+  }
+  return access.scopes === undefined || Array.isArray(access.scopes) ? null : 'scopes that are no list'
+}
 
 /** The same word that guards the route tells Swagger UI which locks open it. */
 function describeSecurity(access: Access, options: AuthOptions): { [scheme: string]: string[] }[] {

@@ -168,7 +168,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
         operationId: 'renewApiKey',
         summary: 'Renew Api Key',
         description:
-          'Gives a key another 15 days, or until `expires_at`; a revoked or expired one works again. A never-expiring key stays so.',
+          'Lets a key live for the usual lifetime from now (15 days by default), or until `expires_at`, even if it had longer; a revoked or expired one works again. A never-expiring key stays so unless `expires_at` is given.',
         tags,
         params,
         body: ref(schemas.renewKeySchema),

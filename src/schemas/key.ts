@@ -151,7 +151,10 @@ export const keyWithValueSchema = Type.Object(
 export const createKeySchema = Type.Object(
   {
     name,
-    never_expires: Type.Boolean({ default: false, description: 'If false, the key expires in 15 days.' }),
+    never_expires: Type.Boolean({
+      default: false,
+      description: 'If false, the key expires after the usual lifetime (15 days by default).',
+    }),
     config: Type.Unsafe<Record<string, unknown>>({ ...config, default: {} }),
     allowed_referers: Type.Unsafe<string[]>({ ...allowedReferers, default: [] }),
     allowed_ips: Type.Unsafe<string[]>({ ...allowedIps, default: [] }),
@@ -167,7 +170,7 @@ export const createKeySchema = Type.Object(
       description: 'Whether the key may only read (GET, HEAD, OPTIONS).',
     }),
     expires_in: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'Seconds that the key lives, instead of 15 days.' }),
+      Type.Integer({ minimum: 1, description: 'Seconds that the key lives, instead of the usual lifetime.' }),
     ),
     jwt: Type.Boolean({ default: false, description: 'Whether the key may sign JWTs; not offered yet.' }),
   },
@@ -208,7 +211,10 @@ export const revokeKeySchema = Type.Object(
 export const renewKeySchema = Type.Object(
   {
     expires_at: Type.Optional(
-      Type.String({ format: 'date-time', description: 'When the key shall end. Default: 15 days from now.' }),
+      Type.String({
+        format: 'date-time',
+        description: 'When the key shall end. Default: the usual lifetime from now (15 days by default).',
+      }),
     ),
   },
   { $id: 'RenewApiKey', additionalProperties: false, examples: [{}] },

@@ -161,3 +161,17 @@ describe('when the check itself fails, nobody gets in', () => {
     await app.close()
   })
 })
+
+test.each([
+  ['a misspelled member', { scope: ['x'] }],
+  ['an unknown word', { by: 'loggin' }],
+  ['scopes that are no list', { scopes: 'x' }],
+])('a route whose access has %s stops the start', async (_what, access) => {
+  const app = aScope()
+  app.register(async (scope) => {
+    // As a program without types could write it.
+    scope.get('/items', { config: { access: access as object } }, () => 'secret data')
+  })
+
+  await expect(app.ready()).rejects.toThrow('GET /items says in config.access what nobody knows')
+})
