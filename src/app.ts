@@ -4,6 +4,7 @@ import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import { stacCatalog } from '../examples/stac-catalog/index.js'
 import { isLoopback } from './addresses.js'
+import { dropIfGone } from './auth/gone.js'
 import { createIdentityHeaderRemover } from './auth/identity-headers.js'
 import auth from './auth/index.js'
 import type { Config } from './config.js'
@@ -160,12 +161,7 @@ async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<v
   const removeIdentityHeaders = createIdentityHeaderRemover(config.identityHeaderPrefix)
   const { publicUrl } = config
   app.addHook('onRequest', (request, reply, done) => {
-    // Reset before it was read: nobody is there to answer, and there is no address to hold a credential to.
-    if (request.ip === undefined) {
-      reply.hijack()
-      request.raw.destroy()
-      return
-    }
+    if (dropIfGone(request, reply)) return
     removeIdentityHeaders(request.raw)
     reply.header('x-request-id', request.id)
     done()

@@ -5,6 +5,7 @@ import fp from 'fastify-plugin'
 import { sendProblem } from '../errors.js'
 import { readCredential, removeQueryKey } from './credentials.js'
 import { decideAccess } from './decide.js'
+import { dropIfGone } from './gone.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
 import type { Access, AuthOptions, Principal, Verdict } from './types.js'
 
@@ -36,12 +37,7 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
   })
 
   app.addHook('onRequest', (request, reply, done) => {
-    // Reset before it was read: nobody is there to answer, and no address to hold a credential to.
-    if (request.ip === undefined) {
-      reply.hijack()
-      request.raw.destroy()
-      return
-    }
+    if (dropIfGone(request, reply)) return
     // A URL that matches no route passes here too, and is answered 404 without telling anything.
     if (request.is404) return done()
     const access = request.routeOptions.config.access

@@ -78,14 +78,13 @@ async function exchangeCode(
       idTokenExpected: true,
     })
   } catch (cause) {
-    throw isRefusal(cause)
-      ? new Problem('login_failed', { cause })
-      : new Problem('unavailable', {
-          detail: 'The identity provider does not answer: try again soon.',
-          cause,
-        })
+    throw isRefusal(cause) ? new Problem('login_failed', { cause }) : issuerAway(cause)
   }
 }
+
+/** Nobody can log in for the moment, and a person should read why. */
+export const issuerAway = (cause: unknown) =>
+  new Problem('unavailable', { detail: 'The identity provider does not answer: try again soon.', cause })
 
 /** Whether the identity provider, or the check of its answer, said no; anything else is a fault on the way. */
 function isRefusal(error: unknown): boolean {

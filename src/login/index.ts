@@ -20,6 +20,7 @@ export interface SessionsOptions {
 /** Gives the scope `request.session`, kept in the database. */
 async function sessions(app: FastifyInstance, options: SessionsOptions) {
   const { publicUrl } = options
+  const { session: cookieName } = cookieNames(publicUrl)
   await app.register(cookie)
   if (publicUrl.startsWith('https:')) {
     // @fastify/session sets a secure cookie only when the request's protocol is https, which it is not behind a
@@ -34,13 +35,13 @@ async function sessions(app: FastifyInstance, options: SessionsOptions) {
     const { authorization = '', 'x-api-key': apiKey } = request.headers
     const isGuarded = request.routeOptions.config.access !== undefined
     if (isGuarded && (apiKey !== undefined || /^(bearer|apikey) /i.test(authorization))) {
-      delete request.cookies[cookieNames(publicUrl).session]
+      delete request.cookies[cookieName]
     }
     done()
   })
   await app.register(session, {
     secret: options.secret,
-    cookieName: cookieNames(publicUrl).session,
+    cookieName,
     cookie: { ...cookieOptions(publicUrl), maxAge: options.lifetimeMs },
     store: createSessionStore(options.db, options.clock),
     saveUninitialized: false,

@@ -12,7 +12,7 @@ import type { AddressRate } from '../limits/address-rate.js'
 import type { Database } from '../store/database.js'
 import { deleteSessions } from '../store/sessions.js'
 import { readLogoutToken } from './back-channel.js'
-import { completeLogin, type ReturnedLogin } from './complete.js'
+import { completeLogin, issuerAway, type ReturnedLogin } from './complete.js'
 import { cookieNames, cookieOptions } from './cookies.js'
 import { sendErrorPage, wantsPage } from './page.js'
 import { createPendingLogins, type PendingLogin, pendingLoginSeconds } from './pending.js'
@@ -158,10 +158,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     try {
       return await issuer.configuration()
     } catch (cause) {
-      throw new Problem('unavailable', {
-        detail: 'The identity provider does not answer: try again soon.',
-        cause,
-      })
+      throw issuerAway(cause)
     }
   }
 
