@@ -1,6 +1,7 @@
 import { Problem } from '../errors.js'
 import { addAuditEntry } from '../store/audit.js'
 import { countWorkingKeys, findKey, type KeyChanges, type KeyRow, type Tx, updateKey } from '../store/keys.js'
+import { announce } from '../store/notices.js'
 import { lockOwner, type OwnerRow } from '../store/owners.js'
 import type { KeyContext, Origin } from './context.js'
 import { isExpired } from './status.js'
@@ -65,6 +66,7 @@ export async function lockEnabledOwner(tx: Tx, subject: string): Promise<OwnerRo
   return owner
 }
 
+/** Writes a change into the ledger and announces it to the other replicas: every change of a key goes through here. */
 export async function recordChange(
   tx: Tx,
   { principal, address, requestId }: Origin,
@@ -90,6 +92,7 @@ export async function recordChange(
     requestId,
     details,
   })
+  await announce(tx, { key: key.id })
 }
 
 /**

@@ -26,6 +26,7 @@ export async function openWatchedDatabase(): Promise<WatchedDatabase> {
     isDown: false,
     kind: db.kind,
     appliedMigrations: db.appliedMigrations,
+    notices: db.notices,
     get prisma() {
       requireUp()
       return db.prisma

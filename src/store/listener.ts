@@ -1,0 +1,181 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import type { Availability } from './availability.js'
+import { type Change, channel, type Notices, readPayload } from './notices.js'
+
+export interface ListenerOptions {
+  /** A new client, not connected, of nobody else. */
+  createClient: () => pg.Client
+  /** Is told whether the database answers. */
+  availability: Availability
+  /** Hears of the loss of the connection and of its return. */
+  log?: ((message: string, details: { error: unknown }) => void) | undefined
+}
+
+export interface Listener extends Notices {
+  /** Ends at once, whatever the server does. */
+  close(): void
+}
+
+/** How often the server is asked whether it is there. */
+const pulseEveryMs = 250
+/** How long a living server may take for that; with the pulse before it, less than a second. */
+const pulsePatienceMs = 600
+/** For all it takes to connect and to listen. */
+const connectPatienceMs = 900
+const retryAfterMs = 500
+
+/** Too many clients (PostgreSQL): a server that says so is alive, and the pool may well have its connections. */
+const noPlaceCode = '53300'
+
+/** A connection that listens, and what became of it. */
+interface Connection {
+  client: pg.Client
+  broken: AbortSignal
+}
+
+/**
+ * Hears what other replicas announce, on a connection of its own, for ever: a lost one is replaced. The same
+ * connection feels the pulse of the database: an answer proves that all that was announced before the question has
+ * been heard, and its absence that the database does not answer.
+ * @returns after the first attempt, whether it succeeded or not
+ */
+export async function startListener(options: ListenerOptions): Promise<Listener> {
+  const { createClient, availability, log } = options
+  const listeners = new Set<(change: Change) => void>()
+  const closing = new AbortController()
+  let epoch = 0
+  let provenAt = Number.NEGATIVE_INFINITY
+  let lost: { at: number; reason: unknown } | undefined
+  let current: Connection | undefined
+
+  current = await connect()
+  void keepConnected()
+
+  return {
+    get epoch() {
+      return epoch
+    },
+    silentForMs: () => performance.now() - provenAt,
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    close() {
+      closing.abort()
+      if (current !== undefined) destroy(current.client)
+    },
+  }
+
+  async function keepConnected(): Promise<void> {
+    while (!closing.signal.aborted) {
+      if (current === undefined) await pause(retryAfterMs, closing.signal)
+      // The first attempt after a loss comes at once: the server may only have ended this one connection.
+      else await beat(current).catch(noteLoss)
+      if (!closing.signal.aborted) current = await connect()
+    }
+  }
+
+  async function connect(): Promise<Connection | undefined> {
+    const client = createClient()
+    const broken = new AbortController()
+    client.on('error', (error) => broken.abort(error))
+    client.on('end', () => broken.abort(new Error('The server closed the connection')))
+    client.on('notification', ({ payload = '' }) => hear(payload))
+    const askedAt = performance.now()
+    try {
+      await withinTime(connectPatienceMs, listen(client))
+    } catch (error) {
+      destroy(client)
+      noteFailure(error)
+      return undefined
+    }
+    if (closing.signal.aborted) destroy(client)
+    noteReturn(askedAt)
+    return { client, broken: broken.signal }
+  }
+
+  /** @throws what ended the connection */
+  async function beat({ client, broken }: Connection): Promise<never> {
+    for (;;) {
+      await pause(pulseEveryMs, broken)
+      broken.throwIfAborted()
+      const askedAt = performance.now()
+      try {
+        await withinTime(pulsePatienceMs, client.query('SELECT 1'))
+      } catch (error) {
+        destroy(client)
+        if (error instanceof NoAnswer) availability.noteSilence(error)
+        throw error
+      }
+      provenAt = askedAt
+    }
+  }
+
+  function noteReturn(askedAt: number) {
+    // Whatever was announced until now went unheard.
+    epoch += 1
+    provenAt = askedAt
+    availability.noteAnswer()
+    if (lost === undefined) return
+    const seconds = ((performance.now() - lost.at) / 1000).toFixed(1)
+    log?.(`The database is heard again, after ${seconds} s of`, { error: lost.reason })
+    lost = undefined
+  }
+
+  function noteFailure(error: unknown) {
+    if (closing.signal.aborted) return
+    noteLoss(error)
+    if (readCode(error) === noPlaceCode) availability.noteAnswer()
+    else availability.noteSilence(error)
+  }
+
+  function noteLoss(reason: unknown) {
+    if (lost !== undefined || closing.signal.aborted) return
+    lost = { at: performance.now(), reason }
+    log?.('The database connection that hears of changes is lost', { error: reason })
+  }
+
+  function hear(payload: string) {
+    const change = readPayload(payload)
+    if (change !== null) for (const listener of listeners) listener(change)
+  }
+}
+
+async function listen(client: pg.Client): Promise<void> {
+  await client.connect()
+  await client.query(`LISTEN ${channel}`)
+  // Missing in its types. A process that has nothing else to do may end.
+  const socket = client as pg.Client & { unref(): void }
+  socket.unref()
+}
+
+/** Not `end`, which waits for the server. */
+function destroy(client: pg.Client): void {
+  client.connection.stream.destroy()
+}
+
+async function pause(ms: number, until: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { ref: false, signal: until }).catch(() => {})
+}
+
+class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+  constructor(limitMs: number) {
+    super(`No answer within ${limitMs} ms`)
+  }
+}
+
+/** @throws NoAnswer, or what the work throws */
+function withinTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    // When this process was busy, the timer is late and the answer may be here, unread: it is read before the verdict.
+    const judge = () => setImmediate(() => reject(new NoAnswer(limitMs)))
+    const timer = setTimeout(judge, limitMs).unref()
+    void work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
+function readCode(error: unknown): unknown {
+  return typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
+}

@@ -1,0 +1,47 @@
+import type { Tx } from './keys.js'
+
+/** The id of something whose knowledge is out of date. */
+export type Change = { key: string } | { owner: string }
+
+/** What every process on one database hears of the changes of all of them. */
+export interface Notices {
+  /** Grows whenever notices may have been missed: what was read under another epoch is only as good as its own time. */
+  readonly epoch: number
+  /**
+   * For how long nothing proved that notices arrive, in milliseconds: all that was stored before that has been heard.
+   * 0: every change is made in this process (embedded); Infinity: nothing ever proved it.
+   */
+  silentForMs(): number
+  /** @returns a function that ends it */
+  subscribe(listener: (change: Change) => void): () => void
+}
+
+export const channel = 'latchkey_changes'
+
+/** For a database of one process, which forgets what it changes by itself. */
+export const noNotices: Notices = { epoch: 0, silentForMs: () => 0, subscribe: () => () => {} }
+
+const unannounced = new WeakSet<Tx>()
+
+/** Makes `announce` do nothing in this transaction: nobody else could hear it. */
+export function keepQuiet(tx: Tx): void {
+  unannounced.add(tx)
+}
+
+/**
+ * Tells every replica, in the transaction that makes the change: they hear of it when it is stored, and never of one
+ * that was undone.
+ */
+export async function announce(tx: Tx, change: Change): Promise<void> {
+  if (unannounced.has(tx)) return
+  await tx.$executeRaw`SELECT pg_notify(${channel}, ${writePayload(change)})`
+}
+
+const writePayload = (change: Change) => ('key' in change ? `key:${change.key}` : `owner:${change.owner}`)
+
+/** @returns null for what is none of ours: whoever may log in to the database may notify */
+export function readPayload(payload: string): Change | null {
+  const [, kind, id] = /^(key|owner):(.+)$/s.exec(payload) ?? []
+  if (id === undefined) return null
+  return kind === 'key' ? { key: id } : { owner: id }
+}
