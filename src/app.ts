@@ -9,6 +9,7 @@ import { createIdentityHeaderRemover } from './auth/identity-headers.js'
 import auth from './auth/index.js'
 import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
+import type { DirectorySource } from './directory/source.js'
 import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
 import { healthRoutes } from './health.js'
 import { meRoutes } from './keys/me.js'
@@ -32,6 +33,8 @@ export interface AppDependencies {
   version: string
   /** Milliseconds since the epoch. Default: the system's clock. */
   clock?: () => number
+  /** Where people are looked up. Default: at the identity provider. */
+  directory?: DirectorySource
   /** Default: the system's. */
   random?: Random
   /** Where log lines go. Default: standard output. */
@@ -51,7 +54,11 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   setValidation(app)
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
-  app.addHook('onClose', () => parts.usage.close())
+  app.addHook('onReady', async () => parts.directory.start(parts.keys))
+  app.addHook('onClose', async () => {
+    await parts.directory.close()
+    await parts.usage.close()
+  })
   await addCommonHeaders(app, config)
   await addOpenRoutes(app, dependencies, parts)
   await app.register((own) => addOwnEndpoints(own, dependencies, parts))
@@ -87,7 +94,7 @@ async function addOpenRoutes(app: FastifyInstance, { config, db, version }: AppD
 async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependencies, parts: Parts) {
   const { config, db, secrets, random = randomBytes } = dependencies
   const { publicUrl } = config
-  const { issuer, attempts, clock } = parts
+  const { issuer, attempts, clock, directory: owners, keys } = parts
   // Before any hook that refuses: who holds which key is nobody's to keep on the way, a refusal neither.
   own.addHook('onRequest', (_request, reply, done) => {
     reply.header('cache-control', 'no-store')
@@ -95,6 +102,7 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
   })
   await own.register(sessions, {
     db,
+    owners,
     publicUrl,
     secret: secrets.sessionSecret,
     lifetimeMs: config.sessionLifetimeMs,
@@ -102,6 +110,9 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
   })
   await own.register(loginRoutes, {
     db,
+    owners,
+    attributes: config.attributes,
+    forgetOwner: keys.forgetOwner,
     issuer,
     clientId: config.clientId,
     verifyToken: parts.verifyOwnToken,
@@ -119,7 +130,11 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
     })
     await guarded.register(meRoutes)
     await guarded.register(keyRoutes, {
-      context: { db, policy: config.keys, clock, random, forget: parts.forgetKey },
+      context: {
+        ...{ db, owners, clock, random, policy: config.keys },
+        forget: keys.forget,
+        forgetOwner: keys.forgetOwner,
+      },
       managementClients: config.managementClients,
     })
   })

@@ -57,6 +57,23 @@ export const settings = {
     list('Clients whose tokens may manage keys. Default: OIDC_CLIENT_ID and OIDC_SWAGGER_CLIENT_ID.'),
   ),
   OIDC_SWAGGER_CLIENT_ID: text('Public client (PKCE) of Swagger UI.', 'latchkey-swagger'),
+  OIDC_ATTRIBUTES: Type.Optional(
+    list('Attributes of people, or claims of their tokens, that /me and the config of their keys carry.'),
+  ),
+  DIRECTORY_URL: Type.Optional(
+    text("Admin API of the realm. Default: OIDC_ISSUER's, as https://host/admin/realms/name."),
+  ),
+  DIRECTORY_SYNC_SECONDS: count(
+    'How soon what Keycloak says of owners holds for their keys: disabled, enabled, rights, attributes.',
+    30,
+    { maximum: 86_400 },
+  ),
+  DIRECTORY_MAX_STALE_SECONDS: count('How long keys go on when Keycloak cannot be asked about owners.', 3600),
+  OWNER_DISABLED_POLICY: Type.Enum(['suspend', 'revoke'], {
+    description:
+      'Keys of someone who is disabled: suspend (they work again once enabled) or revoke (they do not).',
+    default: 'suspend',
+  }),
   SESSION_SECRET: Type.Optional(
     Type.String({
       description: 'Signs the cookies. Generated into DATA_DIR when embedded, required with DATABASE_URL.',
@@ -139,6 +156,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     faults,
   )
   if (values.OIDC_ISSUER !== undefined) parseUrl('OIDC_ISSUER', values.OIDC_ISSUER, faults)
+  if (values.DIRECTORY_URL !== undefined) parseUrl('DIRECTORY_URL', values.DIRECTORY_URL, faults)
   checkEmbedded(values, publicUrl, env.NODE_ENV, faults)
   checkProduction(values, faults)
   checkLists(values, faults)
@@ -152,6 +170,9 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
   }
   if (values.KEY_LIFETIME_DAYS > values.KEY_MAX_LIFETIME_DAYS) {
     faults.push('KEY_LIFETIME_DAYS must not be more than KEY_MAX_LIFETIME_DAYS')
+  }
+  if (values.DIRECTORY_SYNC_SECONDS > values.DIRECTORY_MAX_STALE_SECONDS) {
+    faults.push('DIRECTORY_MAX_STALE_SECONDS must not be less than DIRECTORY_SYNC_SECONDS')
   }
   if (faults.length > 0 || publicUrl === undefined) throw new ConfigError(faults)
 
@@ -173,6 +194,14 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     swaggerClientId: values.OIDC_SWAGGER_CLIENT_ID,
     audiences: values.OIDC_AUDIENCES ?? ownClients,
     managementClients: values.OIDC_MANAGEMENT_CLIENTS ?? ownClients,
+    attributes: values.OIDC_ATTRIBUTES ?? [],
+    directory: {
+      /** Undefined: derived from the issuer. */
+      url: values.DIRECTORY_URL?.replace(/\/+$/, ''),
+      syncMs: values.DIRECTORY_SYNC_SECONDS * 1000,
+      maxStaleMs: values.DIRECTORY_MAX_STALE_SECONDS * 1000,
+      policy: values.OWNER_DISABLED_POLICY,
+    },
     sessionSecret: values.SESSION_SECRET,
     sessionLifetimeMs: values.SESSION_LIFETIME_HOURS * 3_600_000,
     adminRole: values.ADMIN_ROLE,

@@ -1,9 +1,12 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { createTokenVerifier } from './auth/bearer.js'
 import type { AuthOptions } from './auth/index.js'
-import { createIssuer } from './auth/issuer.js'
+import { createIssuer, type Issuer } from './auth/issuer.js'
 import type { Config } from './config.js'
 import { embeddedIssuer } from './dev/index.js'
+import { fixedPeople, followDirectory } from './directory/follow.js'
+import { createKeycloakDirectory, deriveAdminUrl } from './directory/keycloak.js'
+import type { DirectorySource } from './directory/source.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
 import type { Secrets } from './secrets.js'
@@ -15,12 +18,15 @@ export interface PartsOptions {
   db: Database
   secrets: Partial<Secrets>
   clock?: () => number
+  /** Where people are looked up. Default: Keycloak's admin API, or nowhere with the embedded identity provider. */
+  directory?: DirectorySource
 }
 
 export type Parts = ReturnType<typeof createParts>
 
 /** What lives as long as the service and has a memory: verifiers, limits, counters. */
-export function createParts({ config, db, secrets, clock = Date.now }: PartsOptions, log: FastifyBaseLogger) {
+export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
+  const { config, db, secrets, clock = Date.now } = options
   const issuer = createIssuer({
     issuer: config.issuer ?? embeddedIssuer(config.publicUrl),
     clientId: config.clientId,
@@ -33,28 +39,55 @@ export function createParts({ config, db, secrets, clock = Date.now }: PartsOpti
     onError: (error) => log.error({ err: error }, 'usage could not be written'),
   })
   const { prefix } = config.keys
-  const keys = createKeyVerifier({ db, prefix, usage, refusals, maxStaleMs: config.verdictMaxStaleMs, clock })
+  const owners = options.directory ?? findDirectory(config, issuer)
+  const directory =
+    owners === undefined
+      ? fixedPeople
+      : followDirectory({ ...config.directory, source: owners, db, log, clock })
+  const maxStaleMs = config.verdictMaxStaleMs
+  const keys = createKeyVerifier({ db, prefix, usage, refusals, owners: directory, maxStaleMs, clock })
+  const { attributes } = config
   const authOptions: AuthOptions = {
     keyPrefix: prefix,
     verifyKey: keys.verify,
-    verifyToken: createTokenVerifier({ issuer, audiences: config.audiences, refusals, clock }),
+    verifyToken: createTokenVerifier({
+      issuer,
+      audiences: config.audiences,
+      attributes,
+      refusals,
+      isDisabled: directory.isDisabled,
+      clock,
+    }),
     clock,
   }
   return {
     issuer,
     usage,
     authOptions,
-    forgetKey: keys.forget,
+    directory,
+    keys,
     /** For the tokens of a login: from the identity provider itself, for this client, whatever else is accepted. */
     verifyOwnToken: createTokenVerifier({
       issuer,
       audiences: [config.clientId],
       refusals: new AddressRate({ perMinute: Number.POSITIVE_INFINITY }),
       maxCached: 1,
+      attributes,
       clock,
     }),
     /** Logins by address. */
     attempts: new AddressRate({ perMinute: config.loginRatePerMinute, clock }),
     clock,
   }
+}
+
+/** Undefined: the embedded identity provider, whose two people never change. */
+function findDirectory(config: Config, issuer: Issuer): DirectorySource | undefined {
+  if (config.issuer === undefined) return undefined
+  return createKeycloakDirectory({
+    issuer,
+    adminUrl: config.directory.url ?? deriveAdminUrl(config.issuer),
+    clientId: config.clientId,
+    attributes: config.attributes,
+  })
 }

@@ -6,6 +6,7 @@ import { createIssuer } from '../../src/auth/issuer.js'
 import type { Principal } from '../../src/auth/types.js'
 import { loadConfig } from '../../src/config.js'
 import { generateSigningKey } from '../../src/dev/signing-key.js'
+import { fixedPeople } from '../../src/directory/follow.js'
 import { issueKey } from '../../src/keys/issue.js'
 import { newKeyId, newValue } from '../../src/keys/value.js'
 import { createKeyVerifier } from '../../src/keys/verify.js'
@@ -60,7 +61,16 @@ async function openLatchkey() {
     audiences: [audience],
     refusals,
   })
-  const context = { db, policy, clock: Date.now, random: randomBytes, forget: verifier.forget }
+  const { forget, forgetOwner } = verifier
+  const context = {
+    db,
+    policy,
+    owners: fixedPeople,
+    clock: Date.now,
+    random: randomBytes,
+    forget,
+    forgetOwner,
+  }
   for (let count = 0; count < otherKeys; count++) await makeKey(context, `Key ${count}`)
 
   const app = createService()

@@ -9,6 +9,10 @@ export interface TokenVerifierOptions {
   /** One of these must be in `aud`, or be the `azp`. */
   audiences: readonly string[]
   refusals: RefusalRate
+  /** Names of the claims that are kept as the person's attributes. Default: none. */
+  attributes?: readonly string[]
+  /** Whether this person is known to be disabled, whatever their token says; at once. Default: nobody is. */
+  isDisabled?: (subject: string) => boolean
   /** Verified tokens that are remembered. Default 10,000. */
   maxCached?: number
   /** Milliseconds since the epoch. Default: the system's clock. */
@@ -24,7 +28,7 @@ const clockToleranceSeconds = 5
 
 interface CachedToken {
   token: string
-  verdict: Verdict
+  verdict: Verdict & { kind: 'accepted' }
   /** Milliseconds since the epoch. */
   from: number
   until: number
@@ -36,7 +40,7 @@ interface CachedToken {
  * @see RFC 9068 §4, RFC 8725
  */
 export function createTokenVerifier(options: TokenVerifierOptions): Verify {
-  const { issuer, audiences, refusals } = options
+  const { issuer, audiences, refusals, attributes = [], isDisabled = () => false } = options
   const clock = options.clock ?? Date.now
   const cache = new LRUCache<string, CachedToken>({ max: options.maxCached ?? 10_000 })
 
@@ -50,7 +54,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): Verify {
     const now = clock()
     // A clock that was set back must not lengthen what is remembered.
     if (cached !== undefined && cached.token === token && now >= cached.from && now < cached.until)
-      return cached.verdict
+      return isDisabled(cached.verdict.principal.subject) ? refused : cached.verdict
     // Reading it costs no request: what cannot be ours never reaches the issuer.
     if (!claimsToBeAccessToken(token, issuer.issuer)) return refused
     const retryAfterSeconds = refusals.retryAfterSeconds(address)
@@ -68,7 +72,8 @@ export function createTokenVerifier(options: TokenVerifierOptions): Verify {
         currentDate: new Date(clock()),
       })
       if (!isForUs(payload)) return refuse(address)
-      const verdict: Verdict = { kind: 'accepted', principal: asPrincipal(payload) }
+      const verdict = { kind: 'accepted', principal: asPrincipal(payload, attributes) } as const
+      if (isDisabled(verdict.principal.subject)) return refused
       const from = clock()
       dropEnded(from)
       cache.set(id, { token, verdict, from, until: Math.min((payload.exp ?? 0) * 1000, from + cacheMs) })
@@ -111,8 +116,8 @@ function claimsToBeAccessToken(token: string, issuer: string): boolean {
   }
 }
 
-function asPrincipal(payload: JWTPayload): Principal {
-  const facts = readFacts({ ...payload, sub: String(payload.sub) })
+function asPrincipal(payload: JWTPayload, attributes: readonly string[]): Principal {
+  const facts = readFacts({ ...payload, sub: String(payload.sub) }, attributes)
   return Object.freeze<Principal>({
     subject: facts.subject,
     login: facts.login,
@@ -122,8 +127,8 @@ function asPrincipal(payload: JWTPayload): Principal {
     via: 'oauth2',
     roles: facts.rights,
     scopes: facts.rights,
-    attributes: {},
-    config: {},
+    attributes: facts.attributes,
+    config: facts.attributes,
     issuedAt: payload.iat ?? 0,
     ...(typeof payload.azp === 'string' ? { clientId: payload.azp } : {}),
   })

@@ -7,20 +7,34 @@ export interface Facts {
   name: string | null
   email: string | null
   rights: string[]
+  attributes: Record<string, unknown>
 }
 
 /**
  * Reads Keycloak's claims of a token that was verified before. Members of a wrong type count as absent.
+ * @param attributes names of the claims that are kept as the person's attributes
  * @returns rights as one flat list: realm roles as `role`, client roles as `client:role`, groups as `group:/path`
  */
-export function readFacts(claims: JWTPayload & { sub: string }): Facts {
+export function readFacts(claims: JWTPayload & { sub: string }, attributes: readonly string[]): Facts {
   return {
     subject: claims.sub,
     login: text(claims.preferred_username) ?? claims.sub,
     name: text(claims.name),
     email: text(claims.email),
     rights: readRights(claims),
+    attributes: pickAttributes(claims, attributes),
   }
+}
+
+/** The named members that are there. */
+export function pickAttributes(
+  members: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): Record<string, unknown> {
+  const entries = names.flatMap((name) =>
+    Object.hasOwn(members, name) && members[name] != null ? [[name, members[name]] as const] : [],
+  )
+  return Object.fromEntries(entries)
 }
 
 function readRights(claims: JWTPayload): string[] {

@@ -45,6 +45,8 @@ export interface KeyBounds {
   readonly readOnly: boolean
   /** Null: no restriction. */
   readonly allowedReferers: readonly string[] | null
+  /** Addresses and CIDR ranges, as they were given; `allowsAddress` decides by them. */
+  readonly allowedIps: readonly string[] | null
   readonly allowsAddress: ((address: string) => boolean) | null
   /** Milliseconds since the epoch; Infinity: never. */
   readonly expiresAt: number

@@ -1,4 +1,6 @@
+import type { OwnerWatch } from '../auth/owner-watch.js'
 import type { Principal } from '../auth/types.js'
+import { Problem } from '../errors.js'
 import type { Database } from '../store/database.js'
 import type { Random } from './value.js'
 
@@ -18,8 +20,11 @@ export interface KeyContext {
   /** Milliseconds since the epoch. */
   clock: () => number
   random: Random
+  owners: OwnerWatch
   /** Called after each change of a key, even one of which nobody knows whether it was done. */
   forget: (keyId: string) => void
+  /** Called after each change of what is known of an owner. */
+  forgetOwner: (subject: string) => void
 }
 
 /** Who asked for a change, and from where: what the ledger keeps. */
@@ -27,6 +32,21 @@ export interface Origin {
   principal: Principal
   address: string
   requestId: string
+}
+
+/**
+ * Refuses a life without an end, where the operator does, and where nobody would notice that the owner is gone.
+ * @throws Problem never_expires_not_allowed, or unavailable while that cannot be told
+ */
+export function requireMayLiveForEver({ policy, owners }: KeyContext): void {
+  if (!policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
+  const follows = owners.follows()
+  if (follows === null) throw new Problem('unavailable')
+  if (follows) return
+  throw new Problem('never_expires_not_allowed', {
+    detail:
+      'This service cannot follow its users at the identity provider, so it gives no keys that never expire.',
+  })
 }
 
 export const dayMs = 86_400_000

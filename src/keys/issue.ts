@@ -3,7 +3,7 @@ import type { CreateKey } from '../schemas/key.js'
 import { insertKey, isNameTaken, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
 import { rememberOwner } from '../store/owners.js'
 import { lockEnabledOwner, recordChange, requireRoom } from './change.js'
-import { dayMs, type KeyContext, type KeyPolicy, type Origin } from './context.js'
+import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 import { requireKeepable } from './json.js'
 import { inherit, missingRights } from './scopes.js'
 import { hashValue, newKeyId, newValue } from './value.js'
@@ -18,12 +18,13 @@ export async function issueKey(
   origin: Origin,
   wanted: CreateKey,
 ): Promise<{ key: KeyRow; value: string }> {
+  if (wanted.never_expires) requireMayLiveForEver(context)
   requireSense(wanted, context.policy)
   const { db, policy, clock, random } = context
   const id = newKeyId(random)
   const value = newValue(policy.prefix, id, random)
   const key = await db.write(async (tx) => {
-    const owner = await requireOwner(tx, origin, clock)
+    const owner = await requireOwner(tx, context, origin)
     // Read while the owner is locked, so that later keys have later times.
     const now = new Date(clock())
     requireRights(wanted.scopes, owner.rights)
@@ -35,15 +36,18 @@ export async function issueKey(
     return insertKey(tx, row, hashValue(value))
   })
   context.forget(id)
+  context.forgetOwner(origin.principal.subject)
+  context.owners.noteUse(origin.principal.subject)
   return { key, value }
 }
 
 /** A person may come with a token alone, without ever having logged in here. */
-async function requireOwner(tx: Tx, { principal }: Origin, clock: KeyContext['clock']) {
+async function requireOwner(tx: Tx, { owners, clock }: KeyContext, { principal }: Origin) {
   if (principal.via === 'oauth2') {
-    const { subject, login, name, email, roles, issuedAt } = principal
+    const { subject, login, name, email, roles, attributes, issuedAt } = principal
     const knownAt = new Date(issuedAt === undefined ? clock() : issuedAt * 1000)
-    await rememberOwner(tx, { subject, login, name, email, rights: roles, knownAt })
+    const facts = { subject, login, name, email, rights: roles, attributes, knownAt }
+    await rememberOwner(tx, facts, { keepAttributes: owners.follows() !== false })
   }
   const owner = await lockEnabledOwner(tx, principal.subject)
   if (owner === null) throw new Problem('not_found')
@@ -52,7 +56,6 @@ async function requireOwner(tx: Tx, { principal }: Origin, clock: KeyContext['cl
 
 /** What the schema cannot say: members that contradict each other or the operator's rules. */
 function requireSense(wanted: CreateKey, policy: KeyPolicy): void {
-  if (wanted.never_expires && !policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
   const errors = []
   if (wanted.never_expires && wanted.expires_in !== undefined) {
     errors.push({ path: 'expires_in', message: 'contradicts never_expires' })

@@ -1,7 +1,7 @@
 import { Problem } from '../errors.js'
 import type { KeyRow } from '../store/keys.js'
 import { type Change, changeKey, requireRoom } from './change.js'
-import { dayMs, type KeyContext, type KeyPolicy, type Origin } from './context.js'
+import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 
 /**
  * Gives a key a new end, and makes a revoked or expired one work again.
@@ -14,17 +14,17 @@ export function renewKey(
   wanted: { expires_at?: string },
 ): Promise<KeyRow> {
   return changeKey(context, origin, id, async (key, now, tx) => {
-    const change = decideRenewal(key, wanted.expires_at, context.policy, now)
+    const change = decideRenewal(key, wanted.expires_at, context, now)
     await requireRoom(tx, context, { ownerSubject: key.ownerSubject, now, exceptId: id })
     return change
   })
 }
 
-function decideRenewal(key: KeyRow, wantedEnd: string | undefined, policy: KeyPolicy, now: Date): Change {
+function decideRenewal(key: KeyRow, wantedEnd: string | undefined, context: KeyContext, now: Date): Change {
   if (key.permanentlyRevoked) throw new Problem('permanently_revoked')
   if (key.revokedBy === 'administrator') throw new Problem('set_by_administrator')
   const expiresAt =
-    wantedEnd === undefined ? defaultEnd(key, policy, now) : requireEnd(wantedEnd, policy, now)
+    wantedEnd === undefined ? defaultEnd(key, context, now) : requireEnd(wantedEnd, context.policy, now)
   return {
     action: 'key.renewed',
     changes: { expiresAt, revokedAt: null, revokedBy: null },
@@ -32,10 +32,10 @@ function decideRenewal(key: KeyRow, wantedEnd: string | undefined, policy: KeyPo
   }
 }
 
-function defaultEnd(key: KeyRow, policy: KeyPolicy, now: Date): Date | null {
-  if (key.expiresAt !== null) return new Date(now.getTime() + policy.lifetimeDays * dayMs)
-  // The operator may have forbidden such keys since: then renewing needs an end.
-  if (!policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
+function defaultEnd(key: KeyRow, context: KeyContext, now: Date): Date | null {
+  if (key.expiresAt !== null) return new Date(now.getTime() + context.policy.lifetimeDays * dayMs)
+  // They may not be allowed any more: then renewing needs an end.
+  requireMayLiveForEver(context)
   return null
 }
 

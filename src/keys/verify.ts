@@ -1,25 +1,27 @@
-import { timingSafeEqual } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { compileRanges } from '../addresses.js'
-import type { Principal, RefusalRate, Verdict, Verify } from '../auth/types.js'
+import { type OwnerWatch, trustLastLogin } from '../auth/owner-watch.js'
+import type { RefusalRate, Verdict, Verify } from '../auth/types.js'
 import type { Database } from '../store/database.js'
 import type { VerificationRow } from '../store/keys.js'
 import { StoreUnavailable } from '../store/unavailable.js'
 import type { UsageCounter } from '../usage/counter.js'
+import { KnownKey } from './known-key.js'
+import { KnownOwners } from './known-owners.js'
 import { createLookUp } from './look-up.js'
-import { grantedScopes } from './scopes.js'
-import { hashPresented, hasValidChecksum, readKeyId } from './value.js'
+import { hasValidChecksum, readKeyId } from './value.js'
 
 export interface KeyVerifierOptions {
   db: Database
   prefix: string
   usage: UsageCounter
   refusals: RefusalRate
+  /** Default: what the last login told of an owner serves. */
+  owners?: OwnerWatch
   /** How long a key that was read serves when the database cannot be asked, in milliseconds. */
   maxStaleMs: number
   /**
-   * How long it serves before the database is asked again, at most `maxStaleMs`. Default 5000, since another replica
-   * may have changed it.
+   * How long it serves, without proof that every change of it would have been heard, before the database is asked
+   * again; at most `maxStaleMs`. Default 5000.
    */
   freshMs?: number
   /** How long the database may take for a look-up. Default 3000. */
@@ -34,21 +36,16 @@ export interface KeyVerifier {
   verify: Verify
   /** Drops what is remembered of a key. From its return on, no verdict rests on what was read before. */
   forget(keyId: string): void
-}
-
-/** A key as it was read: everything that does not depend on the time is decided here, once. */
-interface Entry {
-  readonly readAt: number
-  readonly isOpen: boolean
-  /** Milliseconds since the epoch; Infinity: never. */
-  readonly expiresAt: number
-  readonly valueHash: Buffer
-  readonly accepted: Verdict
-  readonly oldValues: readonly { hash: Buffer; validUntil: number; accepted: Verdict }[]
+  /** The same for every key of an owner. */
+  forgetOwner(subject: string): void
+  /** The identity provider told, at this time, that what is known of the owner is so. */
+  confirmOwner(subject: string, knownAt: number): void
+  /** People whose keys were accepted since then. */
+  ownersUsedSince(since: number): string[]
 }
 
 interface Reading {
-  entry: Promise<Entry | null>
+  key: Promise<KnownKey | null>
   /** The key changed while it was being read. */
   isOutdated: boolean
 }
@@ -61,79 +58,130 @@ const refused: Verdict = { kind: 'refused' }
 
 /** Checks API keys against this service's own store, from memory where what was read is fresh enough. */
 export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
-  const { prefix, usage, refusals, maxStaleMs, maxCached = 100_000 } = options
+  const { prefix, usage, refusals, maxStaleMs, maxCached = 100_000, owners: watch = trustLastLogin } = options
+  const { notices } = options.db
   const clock = options.clock ?? Date.now
   const freshMs = Math.min(options.freshMs ?? 5000, maxStaleMs)
   const lookUp = createLookUp(options.db, options.patienceMs ?? 3000)
-  const entries = new LRUCache<string, Entry>({ max: maxCached })
+  const owners = new KnownOwners()
+  const keys = new LRUCache<string, KnownKey>({ max: maxCached, dispose: (key) => owners.release(key.owner) })
   // A place of their own: a flood of unknown values must not push out the keys in use.
   const unknown = new LRUCache<string, number>({ max: maxUnknown })
   const readings = new Map<string, Reading>()
   let failedAt: number | undefined
 
-  return { verify, forget }
+  notices.subscribe((change) => ('key' in change ? forget(change.key) : owners.forget(change.owner)))
+
+  return {
+    verify,
+    forget,
+    forgetOwner: (subject) => owners.forget(subject),
+    confirmOwner: (subject, knownAt) => owners.confirm(subject, knownAt),
+    ownersUsedSince: (since) => owners.usedSince(since),
+  }
 
   function verify(value: string, address: string): Verdict | Promise<Verdict> {
     const id = readKeyId(value, prefix)
     if (id === null) return refused
     const now = clock()
-    const entry = entries.get(id)
-    if (entry !== undefined && isWithin(freshMs, entry.readAt, now)) return judge(entry, value, now)
-    const unknownSince = entry === undefined ? unknown.get(id) : undefined
-    if (unknownSince !== undefined && isWithin(unknownForMs, unknownSince, now)) return refused
+    const key = keys.get(id)
+    if (key !== undefined && serves(key, freshMs, now)) return decide(key, value, now)
+    const unknownSince = key === undefined ? unknown.get(id) : undefined
+    if (unknownSince !== undefined && Math.abs(now - unknownSince) < unknownForMs) return refused
     if (!hasValidChecksum(value)) return refused
-    if (entry !== undefined) return verifyByReading(id, value, address, entry)
+    if (key !== undefined) return verifyByReading(id, value)
     const retryAfterSeconds = refusals.retryAfterSeconds(address)
     if (retryAfterSeconds > 0) return { kind: 'throttled', retryAfterSeconds }
-    return verifyByReading(id, value, address, undefined)
+    return verifyUnseen(id, value, address)
   }
 
-  async function verifyByReading(
-    id: string,
-    value: string,
-    address: string,
-    known: Entry | undefined,
-  ): Promise<Verdict> {
+  async function verifyUnseen(id: string, value: string, address: string): Promise<Verdict> {
+    const verdict = await verifyByReading(id, value)
+    if (verdict.kind === 'refused') refusals.count(address)
+    return verdict
+  }
+
+  async function verifyByReading(id: string, value: string): Promise<Verdict> {
     try {
       // While the database is down, one request a second finds that out for all.
-      if (failedAt !== undefined && isWithin(retryDatabaseAfterMs, failedAt, clock()))
+      if (failedAt !== undefined && Math.abs(clock() - failedAt) < retryDatabaseAfterMs)
         throw new RecentFailure()
-      const entry = await read(id)
+      const key = await read(id)
       failedAt = undefined
-      const verdict = entry === null ? refused : judge(entry, value, clock())
-      if (verdict.kind === 'refused' && known === undefined) refusals.count(address)
-      return verdict
+      return key === null ? refused : decide(key, value, clock())
     } catch (cause) {
       const now = clock()
       if (cause instanceof StoreUnavailable) failedAt = now
-      // `known` may have been dropped meanwhile, because the key was changed: only what is still held may serve.
-      const held = entries.peek(id)
-      if (held !== undefined && isWithin(maxStaleMs, held.readAt, now)) return judge(held, value, now)
+      // Only what is still held may serve: what was held before may have been dropped, because the key was changed.
+      const held = keys.peek(id)
+      if (held !== undefined && serves(held, maxStaleMs, now)) return decide(held, value, now)
+      return { kind: 'unavailable', cause }
+    }
+  }
+
+  /** Whether what was read of a key is certain as of less than so long ago. */
+  function serves(key: KnownKey, lengthMs: number, now: number): boolean {
+    if (key.owner.isOutdated) return false
+    // In either direction: a clock that was set back must not make old knowledge fresh.
+    if (Math.abs(now - key.readAt) < lengthMs) return true
+    return key.epoch === notices.epoch && notices.silentForMs() < lengthMs
+  }
+
+  /** The verdict of the key and of the identity provider on its owner. */
+  function decide(key: KnownKey, value: string, now: number): Verdict | Promise<Verdict> {
+    const verdict = key.judge(value, now)
+    const { owner } = key
+    if (verdict.kind !== 'accepted' || owner.kind === 'server') return verdict
+    if (watch.isDisabled(owner.subject)) return refused
+    // Only a right value gets here, so nobody else can make this service ask.
+    const standing = watch.standing(owner.knownAt, now)
+    if (standing === 'look') return lookAndDecide(key, value)
+    if (standing === 'unknown') return { kind: 'unavailable', cause: new OwnerUnknown() }
+    owner.usedAt = now
+    return verdict
+  }
+
+  async function lookAndDecide({ principal, owner }: KnownKey, value: string): Promise<Verdict> {
+    try {
+      await watch.look(owner.subject)
+      // Read again, since something may be new; from memory where nothing is.
+      const id = principal.keyId as string // The principal of a key always names it.
+      const held = keys.peek(id)
+      const key = held !== undefined && serves(held, freshMs, clock()) ? held : await read(id)
+      const now = clock()
+      if (key === null || watch.isDisabled(owner.subject)) return refused
+      const verdict = key.judge(value, now)
+      if (verdict.kind !== 'accepted') return verdict
+      if (watch.standing(key.owner.knownAt, now) !== 'current') throw new OwnerUnknown()
+      key.owner.usedAt = now
+      return verdict
+    } catch (cause) {
       return { kind: 'unavailable', cause }
     }
   }
 
   /** Reads a key once for all who wait for it, and again when it changed while it was being read. */
-  function read(id: string): Promise<Entry | null> {
+  function read(id: string): Promise<KnownKey | null> {
     const running = readings.get(id)
-    if (running !== undefined) return running.entry
-    const readAt = clock()
-    const reading: Reading = { isOutdated: false, entry: lookUp(id).then(settle, fail) }
+    if (running !== undefined) return running.key
+    // As of the question: the answer may be older than its arrival, never older than that.
+    const asked = { at: clock(), epoch: notices.epoch, moment: owners.now() }
+    const reading: Reading = { isOutdated: false, key: lookUp(id).then(settle, fail) }
     readings.set(id, reading)
-    return reading.entry
+    return reading.key
 
-    function settle(row: VerificationRow | null): Entry | null | Promise<Entry | null> {
+    function settle(row: VerificationRow | null): KnownKey | null | Promise<KnownKey | null> {
       if (reading.isOutdated) return read(id)
       readings.delete(id)
       if (row === null) {
-        entries.delete(id)
+        keys.delete(id)
         unknown.set(id, clock())
         return null
       }
-      // As of the question: the answer may be older than its arrival, never older than that.
-      const entry = asEntry(row, readAt, usage)
-      entries.set(id, entry)
-      return entry
+      if (owners.hasChangedSince(row.subject, asked.moment)) return read(id)
+      const key = new KnownKey(row, owners.take(row), asked.at, asked.epoch, usage)
+      keys.set(id, key)
+      return key
     }
 
     function fail(error: unknown): never {
@@ -143,7 +191,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   }
 
   function forget(id: string) {
-    entries.delete(id)
+    keys.delete(id)
     unknown.delete(id)
     const reading = readings.get(id)
     if (reading !== undefined) reading.isOutdated = true
@@ -158,75 +206,9 @@ class RecentFailure extends Error {
   }
 }
 
-function judge(entry: Entry, value: string, now: number): Verdict {
-  if (!entry.isOpen || now >= entry.expiresAt) return refused
-  // Hash before comparing: the time it takes speaks of a hash, not of the secret.
-  const presented = hashPresented(value)
-  if (timingSafeEqual(presented, entry.valueHash)) return entry.accepted
-  for (const old of entry.oldValues) {
-    if (timingSafeEqual(presented, old.hash)) return now < old.validUntil ? old.accepted : refused
+class OwnerUnknown extends Error {
+  override readonly name = 'OwnerUnknown'
+  constructor() {
+    super('What is known of the owner is too old, and the identity provider cannot be asked')
   }
-  return refused
-}
-
-/** Distance in either direction: a clock that was set back must not make old knowledge fresh. */
-const isWithin = (lengthMs: number, since: number, now: number) => Math.abs(now - since) < lengthMs
-
-function asEntry(row: VerificationRow, readAt: number, usage: UsageCounter): Entry {
-  const { id } = row
-  const expiresAt = row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY
-  const accepted = {
-    kind: 'accepted',
-    principal: asPrincipal(row),
-    key: {
-      readOnly: row.read_only,
-      allowedReferers: row.allowed_referers.length === 0 ? null : row.allowed_referers,
-      allowsAddress: row.allowed_ips.length === 0 ? null : compileRanges(row.allowed_ips),
-      expiresAt,
-    },
-    recordUse: (at, address, userAgent) => usage.record(id, at, address, userAgent),
-  } satisfies Verdict
-  const values = row.hashes.map((hash, at) => ({ hash, validUntil: row.valid_untils[at] ?? null }))
-  return {
-    readAt,
-    isOpen: row.enabled && row.revoked_at === null && row.owner_enabled,
-    expiresAt,
-    valueHash: values.find(({ validUntil }) => validUntil === null)?.hash ?? Buffer.alloc(32),
-    accepted,
-    oldValues: values.flatMap(({ hash, validUntil }) =>
-      validUntil === null
-        ? []
-        : [{ hash, validUntil: validUntil.getTime(), accepted: countingOldValue(accepted, hash, usage) }],
-    ),
-  }
-}
-
-function countingOldValue(
-  accepted: Verdict & { kind: 'accepted' },
-  hash: Buffer,
-  usage: UsageCounter,
-): Verdict {
-  return {
-    ...accepted,
-    recordUse: (at, address, userAgent) => {
-      accepted.recordUse?.(at, address, userAgent)
-      usage.recordOldValue(hash, at)
-    },
-  }
-}
-
-function asPrincipal(row: VerificationRow): Principal {
-  return Object.freeze<Principal>({
-    subject: row.subject,
-    login: row.login,
-    name: row.owner_name,
-    email: row.email,
-    kind: row.kind,
-    via: 'api-key',
-    roles: row.rights,
-    scopes: grantedScopes(row.scopes, row.rights),
-    attributes: row.attributes,
-    config: row.config,
-    keyId: row.id,
-  })
 }

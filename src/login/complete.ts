@@ -1,10 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import * as oidc from 'openid-client'
 import { readFacts } from '../auth/claims.js'
+import type { OwnerWatch } from '../auth/owner-watch.js'
 import type { Verify } from '../auth/types.js'
 import { Problem } from '../errors.js'
 import type { Database } from '../store/database.js'
-import { lockOwner, rememberOwner } from '../store/owners.js'
+import { lockOwner, type OwnerFacts, rememberOwner } from '../store/owners.js'
 import { insertSession } from '../store/sessions.js'
 import type { PendingLogin } from './pending.js'
 import { asPrincipal, hashSessionId } from './sessions.js'
@@ -16,11 +17,19 @@ export interface ReturnedLogin {
 
 export interface CompleteLoginOptions {
   db: Database
+  owners: OwnerWatch
+  /** Names of the claims that are kept as the person's attributes. */
+  attributes: readonly string[]
+  /** Called when what is known of an owner changed. */
+  forgetOwner: (subject: string) => void
   configuration: oidc.Configuration
   verifyToken: Verify
   sessionLifetimeMs: number
   clock: () => number
 }
+
+/** What the access token tells better than the ID token. */
+type Told = Partial<Pick<OwnerFacts, 'rights' | 'attributes'>>
 
 type Tokens = Awaited<ReturnType<typeof oidc.authorizationCodeGrant>>
 
@@ -37,22 +46,25 @@ export async function completeLogin(
   const tokens = await exchangeCode(options.configuration, login, returned)
   const claims = tokens.claims()
   if (claims === undefined) throw new Problem('login_failed')
-  const rights = await readRights(tokens, options.verifyToken)
-  const facts = readFacts(claims)
+  const told = await readAccessToken(tokens, options.verifyToken)
+  const facts = readFacts(claims, options.attributes)
+  const { subject } = facts
+  // Enabled a moment ago, perhaps: the identity provider has just let them in.
+  if (options.owners.isDisabled(subject)) await options.owners.look(subject)
 
   await request.session.regenerate()
   const now = new Date(options.clock())
   const owner = await options.db.write(async (tx) => {
-    await rememberOwner(tx, {
-      ...facts,
-      rights: rights ?? facts.rights,
-      knownAt: new Date(claims.iat * 1000),
-    })
-    const owner = await lockOwner(tx, claims.sub)
-    if (owner?.enabled !== true) return null
+    await rememberOwner(
+      tx,
+      { ...facts, ...told, knownAt: new Date(claims.iat * 1000) },
+      { keepAttributes: options.owners.follows() !== false },
+    )
+    const owner = await lockOwner(tx, subject)
+    if (owner?.enabled !== true || options.owners.isDisabled(subject)) return null
     await insertSession(tx, {
       idHash: hashSessionId(request.session.sessionId),
-      subject: claims.sub,
+      subject,
       issuerSid: typeof claims.sid === 'string' ? claims.sid : null,
       data: {},
       createdAt: now,
@@ -60,6 +72,7 @@ export async function completeLogin(
     })
     return owner
   })
+  options.forgetOwner(subject)
   if (owner === null) throw new Problem('login_failed', { detail: 'This account is disabled here.' })
   request.session.principal = asPrincipal(owner)
   if (tokens.id_token !== undefined) request.session.idToken = tokens.id_token
@@ -99,17 +112,17 @@ function isRefusal(error: unknown): boolean {
 
 /**
  * Keycloak tells roles in the access token, and in the ID token only where a mapper says so.
- * @returns null when the access token is not one that this service can read
+ * @returns nothing when the access token is not one that this service can read
  */
-async function readRights(tokens: Tokens, verifyToken: Verify): Promise<readonly string[] | null> {
+async function readAccessToken(tokens: Tokens, verifyToken: Verify): Promise<Told> {
   // The identity provider sent it, not the browser: what a bad script behind the same address is refused for
   // must not cost this person their rights.
   const verdict = await verifyToken(tokens.access_token, 'the identity provider')
   switch (verdict.kind) {
     case 'accepted':
-      return verdict.principal.roles
+      return { rights: verdict.principal.roles, attributes: verdict.principal.attributes }
     case 'refused':
-      return null
+      return {}
     case 'throttled':
       throw new Problem('unavailable')
     case 'unavailable':

@@ -2,6 +2,7 @@ import cookie from '@fastify/cookie'
 import session from '@fastify/session'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { OwnerWatch } from '../auth/owner-watch.js'
 import type { Database } from '../store/database.js'
 import { cookieNames, cookieOptions } from './cookies.js'
 import { createSessionStore } from './sessions.js'
@@ -11,6 +12,7 @@ export { loginRoutes } from './routes.js'
 export interface SessionsOptions {
   db: Database
   publicUrl: string
+  owners: OwnerWatch
   secret: string
   lifetimeMs: number
   /** Milliseconds since the epoch. */
@@ -43,7 +45,7 @@ async function sessions(app: FastifyInstance, options: SessionsOptions) {
     secret: options.secret,
     cookieName,
     cookie: { ...cookieOptions(publicUrl), maxAge: options.lifetimeMs },
-    store: createSessionStore(options.db, options.clock),
+    store: createSessionStore(options.db, options.owners, options.clock),
     saveUninitialized: false,
     rolling: false,
   })

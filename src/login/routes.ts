@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache'
 import * as oidc from 'openid-client'
 import Type from 'typebox'
 import type { Issuer } from '../auth/issuer.js'
+import type { OwnerWatch } from '../auth/owner-watch.js'
 import { isSameOrigin } from '../auth/same-origin.js'
 import type { Verify } from '../auth/types.js'
 import { Problem, renderError } from '../errors.js'
@@ -20,6 +21,11 @@ import { readReturnTo } from './return-to.js'
 
 export interface LoginOptions {
   db: Database
+  owners: OwnerWatch
+  /** Names of the claims that are kept as the person's attributes. */
+  attributes: readonly string[]
+  /** Called when what is known of an owner changed. */
+  forgetOwner: (subject: string) => void
   issuer: Issuer
   /** This service's own client there. */
   clientId: string

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { FastifySessionOptions } from '@fastify/session'
 import type { Session } from 'fastify'
+import type { OwnerWatch } from '../auth/owner-watch.js'
 import type { Principal } from '../auth/types.js'
 import type { Database } from '../store/database.js'
 import type { OwnerRow } from '../store/owners.js'
@@ -21,7 +22,7 @@ type SessionStore = NonNullable<FastifySessionOptions['store']>
 export const hashSessionId = (sessionId: string): Buffer => hash('sha256', sessionId, 'buffer')
 
 /** Keeps sessions in the database, so that a logout really ends them. Anonymous ones are never stored. */
-export function createSessionStore(db: Database, clock: () => number): SessionStore {
+export function createSessionStore(db: Database, owners: OwnerWatch, clock: () => number): SessionStore {
   return {
     get(sessionId, callback) {
       read(sessionId).then((session) => callback(null, session), callback)
@@ -44,12 +45,16 @@ export function createSessionStore(db: Database, clock: () => number): SessionSt
     const row = await findSession(db, hashSessionId(sessionId), new Date(clock()))
     if (row?.owner == null) return null
     const { owner } = row
+    owners.noteUse(owner.subject)
+    const isEnabled = owner.enabled && !owners.isDisabled(owner.subject)
     // Written by `set` above.
-    return { ...(row.data as object), ...(owner.enabled && { principal: asPrincipal(owner) }) } as Session
+    return { ...(row.data as object), ...(isEnabled && { principal: asPrincipal(owner) }) } as Session
   }
 }
 
 export function asPrincipal(owner: OwnerRow): Principal {
+  // Written from JSON objects only.
+  const attributes = owner.attributes as Record<string, unknown>
   return {
     subject: owner.subject,
     login: owner.login,
@@ -59,7 +64,7 @@ export function asPrincipal(owner: OwnerRow): Principal {
     via: 'session',
     roles: owner.rights,
     scopes: owner.rights,
-    attributes: owner.attributes as Record<string, unknown>,
-    config: {},
+    attributes,
+    config: attributes,
   }
 }

@@ -1,5 +1,7 @@
-import type { Owner } from './generated/client.js'
+import type { Database } from './database.js'
+import type { Owner, Prisma } from './generated/client.js'
 import type { Tx } from './keys.js'
+import { announce } from './notices.js'
 
 export type OwnerRow = Owner
 
@@ -9,23 +11,114 @@ export interface OwnerFacts {
   name: string | null
   email: string | null
   rights: readonly string[]
-  /** When the token that tells this was issued. */
+  /** Parsed from JSON. */
+  attributes: Readonly<Record<string, unknown>>
+  /** When the identity provider told this. */
   knownAt: Date
 }
 
-/** Keeps what a token told about a person, unless a newer one told something else. */
-export async function rememberOwner(tx: Tx, facts: OwnerFacts): Promise<void> {
+/**
+ * Keeps what a token told about a person, unless something newer is known.
+ * @param keepAttributes those that the token does not carry stay, since the identity provider is asked for them apart
+ */
+export async function rememberOwner(
+  tx: Tx,
+  facts: OwnerFacts,
+  { keepAttributes }: { keepAttributes: boolean },
+): Promise<void> {
   await tx.$executeRaw`
-    INSERT INTO owners (subject, kind, login, name, email, rights, known_at)
-    VALUES (${facts.subject}, 'user', ${facts.login}, ${facts.name}, ${facts.email}, ${[...facts.rights]}, ${facts.knownAt})
+    INSERT INTO owners (subject, kind, login, name, email, rights, attributes, known_at)
+    VALUES (${facts.subject}, 'user', ${facts.login}, ${facts.name}, ${facts.email}, ${[...facts.rights]},
+      ${JSON.stringify(facts.attributes)}::jsonb, ${facts.knownAt})
     ON CONFLICT (subject) DO UPDATE SET
       login = excluded.login, name = excluded.name, email = excluded.email,
-      rights = excluded.rights, known_at = excluded.known_at
+      rights = excluded.rights, known_at = excluded.known_at,
+      attributes = CASE WHEN ${keepAttributes} THEN owners.attributes || excluded.attributes ELSE excluded.attributes END
     WHERE owners.known_at <= excluded.known_at`
+  await announce(tx, { owner: facts.subject })
 }
 
 /** Until the transaction ends nobody else changes this owner's keys, so what is counted stays true. */
 export async function lockOwner(tx: Tx, subject: string): Promise<OwnerRow | null> {
   await tx.$queryRaw`SELECT 1 FROM owners WHERE subject = ${subject} FOR UPDATE`
   return tx.owner.findUnique({ where: { subject } })
+}
+
+/** What the identity provider told when it was asked; the caller holds the owner. */
+export async function updateOwner(
+  tx: Tx,
+  { subject, ...facts }: OwnerFacts & { enabled: boolean },
+): Promise<void> {
+  const attributes = facts.attributes as Prisma.InputJsonObject
+  await tx.owner.update({ where: { subject }, data: { ...facts, rights: [...facts.rights], attributes } })
+  await announce(tx, { owner: subject })
+}
+
+export async function setOwnerEnabled(tx: Tx, subject: string, enabled: boolean): Promise<void> {
+  await tx.owner.update({ where: { subject }, data: { enabled } })
+  await announce(tx, { owner: subject })
+}
+
+/** Notes that the identity provider still tells the same of these people. */
+export async function confirmOwners(db: Database, subjects: readonly string[], knownAt: Date): Promise<void> {
+  await db.query({
+    name: 'confirm-owners',
+    // In the order of the subjects, so that two replicas cannot wait for each other.
+    text: `
+WITH known AS (SELECT subject FROM owners WHERE subject = ANY($1::text[]) ORDER BY subject FOR NO KEY UPDATE)
+UPDATE owners o SET known_at = GREATEST(o.known_at, $2::timestamptz) FROM known WHERE known.subject = o.subject`,
+    values: [subjects, knownAt],
+  })
+}
+
+export const findOwner = ({ prisma }: Database, subject: string): Promise<OwnerRow | null> =>
+  prisma.owner.findUnique({ where: { subject } })
+
+/** People among these, as they are known. */
+export const findPeople = ({ prisma }: Database, subjects: readonly string[]): Promise<OwnerRow[]> =>
+  prisma.owner.findMany({ where: { subject: { in: [...subjects] }, kind: 'user' } })
+
+/** Everyone who is known to be disabled. */
+export async function findDisabledPeople({ prisma }: Database): Promise<string[]> {
+  const people = await prisma.owner.findMany({
+    where: { kind: 'user', enabled: false },
+    select: { subject: true },
+  })
+  return people.map(({ subject }) => subject)
+}
+
+/** Who holds a key that may work, and was known last before that time; the oldest knowledge first. */
+export async function findLongUnseenPeople(
+  db: Database,
+  { before, now, limit }: { before: Date; now: Date; limit: number },
+): Promise<string[]> {
+  const rows = await db.query<{ subject: string }>({
+    name: 'find-long-unseen-people',
+    text: `
+SELECT o.subject FROM owners o
+WHERE o.known_at < $1 AND o.kind = 'user' AND EXISTS (
+  SELECT 1 FROM api_keys k
+  WHERE k.owner_subject = o.subject AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2))
+ORDER BY o.known_at LIMIT $3`,
+    values: [before, now, limit],
+  })
+  return rows.map(({ subject }) => subject)
+}
+
+const directoryRow = 1
+
+/** Whether the identity provider let this service follow its people when it last said so; null: it never did. */
+export async function wasFollowed({ prisma }: Database): Promise<boolean | null> {
+  const state = await prisma.directoryState.findUnique({ where: { id: directoryRow } })
+  return state?.followed ?? null
+}
+
+export async function rememberFollowed(db: Database, followed: boolean): Promise<void> {
+  await db.write((tx) =>
+    tx.directoryState.upsert({
+      where: { id: directoryRow },
+      create: { id: directoryRow, followed },
+      update: { followed },
+    }),
+  )
 }

@@ -152,6 +152,49 @@ export const cases: Record<keyof typeof settings, Case> = {
     valid: [['ui', 'ui']],
     invalid: [],
   },
+  OIDC_ATTRIBUTES: {
+    default: [],
+    read: (c) => c.attributes,
+    valid: [
+      ['department', ['department']],
+      ['department, organization', ['department', 'organization']],
+    ],
+    invalid: [],
+  },
+  DIRECTORY_URL: {
+    default: undefined,
+    read: (c) => c.directory.url,
+    valid: [['https://sso.example.org/admin/realms/r/', 'https://sso.example.org/admin/realms/r']],
+    invalid: ['sso.example.org', 'ftp://sso.example.org/', 'https://u:pw@sso.example.org/'],
+  },
+  DIRECTORY_SYNC_SECONDS: {
+    default: 30_000,
+    read: (c) => c.directory.syncMs,
+    valid: [
+      ['1', 1000],
+      ['3600', 3_600_000],
+    ],
+    invalid: ['0', '86401', '1.5', 'off', '-1'],
+  },
+  DIRECTORY_MAX_STALE_SECONDS: {
+    default: 3_600_000,
+    read: (c) => c.directory.maxStaleMs,
+    valid: [
+      ['30', 30_000],
+      ['86400', 86_400_000],
+    ],
+    // The first is below DIRECTORY_SYNC_SECONDS.
+    invalid: ['29', '0', 'off', '-1'],
+  },
+  OWNER_DISABLED_POLICY: {
+    default: 'suspend',
+    read: (c) => c.directory.policy,
+    valid: [
+      ['suspend', 'suspend'],
+      ['revoke', 'revoke'],
+    ],
+    invalid: ['delete', 'REVOKE'],
+  },
   SESSION_SECRET: {
     default: undefined,
     read: (c) => c.sessionSecret,

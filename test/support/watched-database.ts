@@ -26,7 +26,8 @@ export async function openWatchedDatabase(): Promise<WatchedDatabase> {
     isDown: false,
     kind: db.kind,
     appliedMigrations: db.appliedMigrations,
-    notices: db.notices,
+    // As of a database that other processes change as well, and from which nothing is heard.
+    notices: { epoch: 0, silentForMs: () => Number.POSITIVE_INFINITY, subscribe: () => () => {} },
     get prisma() {
       requireUp()
       return db.prisma

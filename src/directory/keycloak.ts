@@ -1,0 +1,149 @@
+import * as oidc from 'openid-client'
+import { pickAttributes, readFacts } from '../auth/claims.js'
+import type { Issuer } from '../auth/issuer.js'
+import { type DirectorySource, NotAllowed, type Person } from './source.js'
+
+export interface KeycloakOptions {
+  issuer: Issuer
+  /** Of the realm's admin API, as `https://keycloak.example.org/admin/realms/platform`, without a slash at its end. */
+  adminUrl: string
+  clientId: string
+  /** Names of the attributes, or of claims of the access token, that are kept of a person. */
+  attributes: readonly string[]
+}
+
+interface Token {
+  value: string
+  /** Milliseconds of the monotonic clock. */
+  usableUntil: number
+}
+
+const pageSize = 1000
+const timeoutMs = 3000
+/** A token is not used to its very end. */
+const tokenReserveSeconds = 10
+const rolesNeeded = 'view-users, query-users and view-clients of the client realm-management'
+
+/**
+ * Looks people up at Keycloak's admin API, by the service account of this service's own client, which needs the roles
+ * view-users, query-users and view-clients. Rights are those that an access token of this client would carry now.
+ */
+export function createKeycloakDirectory(options: KeycloakOptions): DirectorySource {
+  const { issuer, adminUrl, clientId, attributes } = options
+  let token: Token | undefined
+  let clientUuid: string | undefined
+
+  return { listDisabled, find }
+
+  async function listDisabled(): Promise<Set<string>> {
+    const subjects = new Set<string>()
+    for (let first = 0; ; first += pageSize) {
+      const query = `enabled=false&briefRepresentation=true&first=${first}&max=${pageSize}`
+      const page = asList(await requireAnswer(`/users?${query}`))
+      for (const user of page) subjects.add(text(user, 'id'))
+      if (page.length < pageSize) return subjects
+    }
+  }
+
+  async function find(subject: string): Promise<Person | null> {
+    const user = await ask(`/users/${encodeURIComponent(subject)}`)
+    if (user === null) return null
+    if (readMember(user, 'enabled') !== true) return { enabled: false }
+    const claims = await generateClaims(subject)
+    const { subject: _same, ...facts } = readFacts({ ...claims, sub: subject }, attributes)
+    const own = pickAttributes(unwrapSingle(readMember(user, 'attributes')), attributes)
+    return { enabled: true, ...facts, attributes: { ...own, ...facts.attributes } }
+  }
+
+  /** The claims that an access token of this client would have, through all of its mappers. */
+  async function generateClaims(subject: string): Promise<Record<string, unknown>> {
+    clientUuid ??= await findClient()
+    const query = `userId=${encodeURIComponent(subject)}&scope=openid`
+    const path = `/clients/${clientUuid}/evaluate-scopes/generate-example-access-token?${query}`
+    const claims = await ask(path)
+    if (typeof claims === 'object' && claims !== null) return { ...claims }
+    // The person was there a moment ago: rather the client was deleted, and perhaps made again.
+    clientUuid = undefined
+    throw new Error('The identity provider tells no rights of a person whom it has')
+  }
+
+  async function findClient(): Promise<string> {
+    const [client] = asList(await requireAnswer(`/clients?clientId=${encodeURIComponent(clientId)}`))
+    if (client === undefined)
+      throw new NotAllowed(`the client ${clientId} cannot be seen: give it ${rolesNeeded}`)
+    return text(client, 'id')
+  }
+
+  async function requireAnswer(path: string): Promise<unknown> {
+    const answer = await ask(path)
+    if (answer === null) throw new Error(`The identity provider has no ${path.replace(/\?.*/, '')}`)
+    return answer
+  }
+
+  /** @returns the parsed answer; null for 404 */
+  async function ask(path: string, isSecondTry = false): Promise<unknown> {
+    const answer = await fetch(adminUrl + path, {
+      headers: { authorization: `Bearer ${await getToken()}`, accept: 'application/json' },
+      redirect: 'error',
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    if (answer.ok) return answer.json()
+    await answer.body?.cancel()
+    if (answer.status === 404) return null
+    if (answer.status === 401 && !isSecondTry) {
+      // Its session may have been ended, as by a restart of the identity provider.
+      token = undefined
+      return ask(path, true)
+    }
+    if (answer.status === 403) throw new NotAllowed(`the service account lacks roles: give it ${rolesNeeded}`)
+    throw new Error(`The identity provider answered ${answer.status} to ${path.replace(/\?.*/, '')}`)
+  }
+
+  async function getToken(): Promise<string> {
+    if (token !== undefined && performance.now() < token.usableUntil) return token.value
+    const { access_token: value, expires_in: seconds = 60 } = await logIn()
+    token = { value, usableUntil: performance.now() + (seconds - tokenReserveSeconds) * 1000 }
+    return value
+  }
+
+  async function logIn() {
+    try {
+      return await oidc.clientCredentialsGrant(await issuer.configuration())
+    } catch (error) {
+      if (error instanceof oidc.ResponseBodyError && error.status < 500) {
+        throw new NotAllowed(
+          `the client ${clientId} has no service account, or its secret is wrong (${error.error_description ?? error.error})`,
+          { cause: error },
+        )
+      }
+      throw error
+    }
+  }
+}
+
+/** Keycloak's admin API of the realm that the issuer names. */
+export function deriveAdminUrl(issuer: string): string {
+  return issuer.replace(/\/realms\/([^/]+)\/?$/, '/admin/realms/$1')
+}
+
+/** Keycloak keeps every attribute as a list; of those with one value, the value, as a claim would have it. */
+function unwrapSingle(attributes: unknown): Record<string, unknown> {
+  const entries = Object.entries(typeof attributes === 'object' && attributes !== null ? attributes : {})
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, Array.isArray(value) && value.length === 1 ? value[0] : value]),
+  )
+}
+
+function asList(answer: unknown): unknown[] {
+  if (Array.isArray(answer)) return answer
+  throw new Error('The identity provider did not answer with a list')
+}
+
+function text(item: unknown, name: string): string {
+  const value = readMember(item, name)
+  if (typeof value === 'string') return value
+  throw new Error(`The identity provider's answer has no ${name}`)
+}
+
+const readMember = (item: unknown, name: string): unknown =>
+  typeof item === 'object' && item !== null ? Reflect.get(item, name) : undefined

@@ -1,0 +1,25 @@
+/** A person as the identity provider has them now. */
+export type Person =
+  | { enabled: false }
+  | {
+      enabled: true
+      login: string
+      name: string | null
+      email: string | null
+      /** Realm roles as `role`, client roles as `client:role`, groups as `group:/path`. */
+      rights: string[]
+      attributes: Record<string, unknown>
+    }
+
+/** Where people are looked up. Each call throws NotAllowed, or anything else when it cannot be asked now. */
+export interface DirectorySource {
+  /** The subjects of everyone who is disabled. */
+  listDisabled(): Promise<Set<string>>
+  /** Null: nobody has this subject (any more). */
+  find(subject: string): Promise<Person | null>
+}
+
+/** The identity provider answered, and does not let this service look people up. */
+export class NotAllowed extends Error {
+  override readonly name = 'NotAllowed'
+}

@@ -1,0 +1,147 @@
+import { timingSafeEqual } from 'node:crypto'
+import { compileRanges } from '../addresses.js'
+import type { KeyBounds, Principal, Verdict } from '../auth/types.js'
+import type { VerificationRow } from '../store/keys.js'
+import type { UsageCounter } from '../usage/counter.js'
+import type { KnownOwner } from './known-owners.js'
+import { grantedScopes } from './scopes.js'
+import { hashPresented } from './value.js'
+
+type Accepted = Verdict & { kind: 'accepted' }
+
+interface OldValue {
+  readonly hash: string
+  /** Milliseconds since the epoch. */
+  readonly validUntil: number
+  readonly accepted: Accepted
+}
+
+const refused: Verdict = { kind: 'refused' }
+const nothing = Object.freeze({})
+/** Of a key without a current value, which no presented value hashes to. */
+const noHash = ''
+
+/**
+ * A key as it was read. Everything that does not depend on the time is decided here, once. It is its own verdict
+ * and its own bounds, since a service may remember a hundred thousand of them.
+ */
+export class KnownKey implements Accepted, KeyBounds {
+  readonly principal: Principal
+  readonly readOnly: boolean
+  readonly allowedReferers: readonly string[] | null
+  readonly allowedIps: readonly string[] | null
+  readonly allowsAddress: ((address: string) => boolean) | null
+  readonly expiresAt: number
+  readonly #isOpen: boolean
+  readonly #hash: string
+  readonly #oldValues: readonly OldValue[] | null
+  readonly #usage: UsageCounter
+
+  /**
+   * @param readAt when it was asked for, in milliseconds since the epoch
+   * @param epoch of the store's notices when it was asked for
+   */
+  constructor(
+    row: VerificationRow,
+    readonly owner: KnownOwner,
+    readonly readAt: number,
+    readonly epoch: number,
+    usage: UsageCounter,
+  ) {
+    this.principal = asPrincipal(row, owner)
+    this.readOnly = row.read_only
+    this.allowedReferers = orNull(row.allowed_referers)
+    this.allowedIps = orNull(row.allowed_ips)
+    this.allowsAddress = this.allowedIps && compileRanges(this.allowedIps)
+    this.expiresAt = row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY
+    this.#isOpen = row.enabled && row.revoked_at === null && owner.isEnabled
+    this.#usage = usage
+    const values = row.hashes.map((hash, at) => ({ hash, validUntil: row.valid_untils[at] ?? null }))
+    this.#hash = values.find(({ validUntil }) => validUntil === null)?.hash.toString('latin1') ?? noHash
+    this.#oldValues = orNull(
+      values.flatMap(({ hash, validUntil }) =>
+        validUntil === null
+          ? []
+          : [
+              {
+                hash: hash.toString('latin1'),
+                validUntil: validUntil.getTime(),
+                accepted: this.#asOld(hash),
+              },
+            ],
+      ),
+    )
+  }
+
+  get kind(): 'accepted' {
+    return 'accepted'
+  }
+
+  get key(): KeyBounds {
+    return this
+  }
+
+  recordUse(at: number, address: string, userAgent: string | undefined): void {
+    // The principal of a key always names it.
+    this.#usage.record(this.principal.keyId as string, at, address, userAgent)
+  }
+
+  /** Whether the value opens the key now, as far as the key itself tells. */
+  judge(value: string, now: number): Verdict {
+    if (!this.#isOpen || now >= this.expiresAt) return refused
+    // Hash before comparing: the time it takes speaks of a hash, not of the secret.
+    const presented = hashPresented(value)
+    if (isEqual(presented, this.#hash)) return this
+    if (this.#oldValues === null) return refused
+    const old = this.#oldValues.find(({ hash }) => isEqual(presented, hash))
+    return old !== undefined && now < old.validUntil ? old.accepted : refused
+  }
+
+  #asOld(hash: Buffer): Accepted {
+    const recordOldValue = (at: number) => this.#usage.recordOldValue(hash, at)
+    return {
+      kind: 'accepted',
+      principal: this.principal,
+      key: this,
+      recordUse: (at, address, userAgent) => {
+        this.recordUse(at, address, userAgent)
+        recordOldValue(at)
+      },
+    }
+  }
+}
+
+// Hashes are kept as strings of one byte a character, which take a third of a Buffer's memory.
+const kept = Buffer.alloc(32)
+
+function isEqual(presented: Buffer, hash: string): boolean {
+  if (kept.write(hash, 'latin1') !== kept.length) return false
+  return timingSafeEqual(presented, kept)
+}
+
+function asPrincipal(row: VerificationRow, owner: KnownOwner): Principal {
+  return Object.freeze<Principal>({
+    subject: owner.subject,
+    login: owner.login,
+    name: owner.name,
+    email: owner.email,
+    kind: owner.kind,
+    via: 'api-key',
+    roles: owner.rights,
+    scopes: grantedScopes(row.scopes, owner.rights),
+    attributes: owner.attributes,
+    config: mergeConfig(row.config, owner.attributes),
+    keyId: row.id,
+  })
+}
+
+/** What the directory says of the owner stands over what the owner says of the key. */
+function mergeConfig(
+  own: Record<string, unknown>,
+  attributes: KnownOwner['attributes'],
+): Readonly<Record<string, unknown>> {
+  if (Object.keys(own).length === 0) return Object.keys(attributes).length === 0 ? nothing : attributes
+  return { ...own, ...attributes }
+}
+
+const orNull = <T>(items: readonly T[]): readonly T[] | null => (items.length === 0 ? null : items)
