@@ -75,6 +75,8 @@ export function followDirectory(options: FollowOptions): Directory {
   let disabled = new Set<string>()
   /** Of the disabled those who do not exist any more, so that each poll need not ask for them again. */
   const deleted = new Set<string>()
+  /** Those of whom the store does not know yet, since it could not be asked. */
+  const unstored = new Set<string>()
   const used = new Map<string, number>()
   const looks = new Map<string, Promise<void>>()
   /** What was stored of people, to know it again while the store is away. */
@@ -166,12 +168,16 @@ export function followDirectory(options: FollowOptions): Directory {
   /** Brings the store and this process to what was seen. @throws StoreUnavailable, unless nothing changed */
   async function settle(sightings: readonly Sighting[]): Promise<void> {
     for (const { subject, person } of sightings) {
-      if (person?.enabled !== true) disabled.add(subject)
+      if (person?.enabled !== true) {
+        disabled.add(subject)
+        unstored.add(subject)
+      }
       if (person === null) deleted.add(subject)
       else deleted.delete(subject)
     }
     const confirmed = await store(sightings)
     for (const { subject, person, at } of confirmed) {
+      unstored.delete(subject)
       // Only now: before, the store would still have had them as disabled, or with the rights of before.
       if (person?.enabled === true) disabled.delete(subject)
       audience.confirmOwner(subject, at.getTime())
@@ -221,8 +227,11 @@ export function followDirectory(options: FollowOptions): Directory {
 
   async function syncOnce(): Promise<void> {
     await readStore()
-    await settleDisabled(await ask(() => source.listDisabled()))
-    await lookAt(await findDue())
+    const listed = await ask(() => source.listDisabled())
+    // Each for itself: what the store cannot do now must not keep the keys in use from being confirmed.
+    await settleDisabled(listed).catch(logUnlessAway)
+    await lookAt(findAbout())
+    await lookAt(await findLongUnseen())
     // Not before: whoever comes back from an outage has no use for all owners being looked at at once.
     noteFollowing()
   }
@@ -239,7 +248,7 @@ export function followDirectory(options: FollowOptions): Directory {
     const before = disabled
     disabled = new Set([...before, ...listed])
     const at = new Date(clock())
-    const added = [...listed].filter((subject) => !before.has(subject))
+    const added = [...listed].filter((subject) => !before.has(subject) || unstored.has(subject))
     for (let start = 0; start < added.length; start += batchSize) {
       const batch = added.slice(start, start + batchSize)
       await settle(batch.map((subject) => ({ subject, person: { enabled: false }, at })))
@@ -248,18 +257,17 @@ export function followDirectory(options: FollowOptions): Directory {
     await lookAt([...before].filter((subject) => !listed.has(subject) && !deleted.has(subject)))
   }
 
-  /** Who is about and was not looked at in this round, and some of those who were not seen for long. */
-  async function findDue(): Promise<string[]> {
-    const now = clock()
-    const since = now - 2 * syncMs
+  /** Who is about: in the last two rounds at least one of their keys was accepted, or they were logged in. */
+  function findAbout(): string[] {
+    const since = clock() - 2 * roundMs
     for (const [subject, at] of used) if (at < since) used.delete(subject)
-    const about = new Set([...audience.ownersUsedSince(since), ...used.keys()])
-    const unseen = await findLongUnseenPeople(db, {
-      before: new Date(now - maxStaleMs / 2),
-      now: new Date(now),
-      limit: longUnseenARound,
-    })
-    return [...new Set([...about, ...unseen])]
+    return [...new Set([...audience.ownersUsedSince(since), ...used.keys()])]
+  }
+
+  function findLongUnseen(): Promise<string[]> {
+    const now = clock()
+    const before = new Date(now - maxStaleMs / 2)
+    return findLongUnseenPeople(db, { before, now: new Date(now), limit: longUnseenARound })
   }
 
   function noteFollowing(): void {
