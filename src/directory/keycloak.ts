@@ -110,7 +110,7 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
     try {
       return await oidc.clientCredentialsGrant(await issuer.configuration())
     } catch (error) {
-      if (error instanceof oidc.ResponseBodyError && error.status < 500) {
+      if (error instanceof oidc.ResponseBodyError && [400, 401, 403].includes(error.status)) {
         throw new NotAllowed(
           `the client ${clientId} has no service account, or its secret is wrong (${error.error_description ?? error.error})`,
           { cause: error },

@@ -5,6 +5,7 @@ import { importJWK, SignJWT } from 'jose'
 import { buildApp } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 import { developmentAccounts, embeddedIssuer, generateSigningKey } from '../../src/dev/index.js'
+import type { DirectorySource } from '../../src/directory/source.js'
 import type { Database } from '../../src/store/database.js'
 import { openTestDatabase } from './database.js'
 
@@ -64,7 +65,7 @@ let signingKey: ReturnType<typeof generateSigningKey> | undefined
 /** The whole service on an embedded database in memory, listening, since it is also its own identity provider. */
 export async function startService(
   env: Record<string, string> = {},
-  options: { db?: Database } = {},
+  options: { db?: Database; directory?: DirectorySource } = {},
 ): Promise<TestService> {
   signingKey ??= generateSigningKey()
   const jwk = await signingKey
@@ -84,6 +85,7 @@ export async function startService(
     secrets: { sessionSecret: 's'.repeat(32), embeddedClientSecret: 'c'.repeat(32), signingKey: jwk },
     version: '0.0.0-test',
     clock: clock.now,
+    ...(options.directory === undefined ? {} : { directory: options.directory }),
     logStream: { write: (line) => log.push(line) },
   })
   await app.listen({ host: '127.0.0.1', port })
