@@ -68,7 +68,7 @@ function openPostgres(url: string): Engine {
     },
     startListening: async (log) => {
       const listener = await startListener({
-        createClient: () => new pg.Client(connection),
+        createClient: () => new pg.Client({ ...connection, fallback_application_name: 'latchkey-changes' }),
         availability,
         log,
       })
