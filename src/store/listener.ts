@@ -25,8 +25,11 @@ const pulsePatienceMs = 600
 const connectPatienceMs = 900
 const retryAfterMs = 500
 
-/** Too many clients (PostgreSQL): a server that says so is alive, and the pool may well have its connections. */
-const noPlaceCode = '53300'
+/**
+ * PostgreSQL's refusals that only a living server gives: no place for one more client, while the pool may well have
+ * its connections; and no listening on a standby, which still tells who holds which key.
+ */
+const livingCodes: unknown[] = ['53300', '25006']
 
 /** A connection that listens, and what became of it. */
 interface Connection {
@@ -47,10 +50,9 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   let epoch = 0
   let provenAt = Number.NEGATIVE_INFINITY
   let lost: { at: number; reason: unknown } | undefined
-  let current: Connection | undefined
+  let latestClient: pg.Client | undefined
 
-  current = await connect()
-  void keepConnected()
+  void keepConnected(await connect())
 
   return {
     get epoch() {
@@ -63,21 +65,23 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     },
     close() {
       closing.abort()
-      if (current !== undefined) destroy(current.client)
+      if (latestClient !== undefined) destroy(latestClient)
     },
   }
 
-  async function keepConnected(): Promise<void> {
+  async function keepConnected(first: Connection | undefined): Promise<void> {
+    let connection = first
     while (!closing.signal.aborted) {
-      if (current === undefined) await pause(retryAfterMs, closing.signal)
+      if (connection === undefined) await pause(retryAfterMs, closing.signal)
       // The first attempt after a loss comes at once: the server may only have ended this one connection.
-      else await beat(current).catch(noteLoss)
-      if (!closing.signal.aborted) current = await connect()
+      else await beat(connection).catch(noteLoss)
+      if (!closing.signal.aborted) connection = await connect()
     }
   }
 
   async function connect(): Promise<Connection | undefined> {
     const client = createClient()
+    latestClient = client
     const broken = new AbortController()
     client.on('error', (error) => broken.abort(error))
     client.on('end', () => broken.abort(new Error('The server closed the connection')))
@@ -90,7 +94,6 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
       noteFailure(error)
       return undefined
     }
-    if (closing.signal.aborted) destroy(client)
     noteReturn(askedAt)
     return { client, broken: broken.signal }
   }
@@ -126,7 +129,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   function noteFailure(error: unknown) {
     if (closing.signal.aborted) return
     noteLoss(error)
-    if (readCode(error) === noPlaceCode) availability.noteAnswer()
+    if (livingCodes.includes(readCode(error))) availability.noteAnswer()
     else availability.noteSilence(error)
   }
 

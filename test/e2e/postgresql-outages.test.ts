@@ -10,6 +10,7 @@ import { type Postgresql, runSql, startPostgresql } from './support/postgresql.j
 import { type Service, startService } from './support/service.js'
 import { settingsFor } from './support/settings.js'
 import { type SlowProxy, startSlowProxy } from './support/slow-proxy.js'
+import { asCarol } from './support/tokens.js'
 
 /** What one request may take when the answer is that nobody can tell. */
 const NOTICE_MS = 1000
@@ -198,7 +199,7 @@ describe('the service', () => {
     service = await startService({
       env: { ...settingsFor({ issuer: issuer.url }, proxy.url), VERDICT_MAX_STALE_SECONDS: '3' },
     })
-    token = { authorization: `Bearer ${await issuer.sign(claimsOfCarol(issuer))}` }
+    token = await asCarol(issuer)
   })
   beforeEach(async () => {
     await expect.poll(async () => (await readiness()).status, { timeout: 2 * RETURN_MS }).toBe(200)
@@ -283,20 +284,6 @@ describe('the service', () => {
     return answers.map(({ status }) => status)
   }
 })
-
-const claimsOfCarol = ({ url }: FakeIssuer) => {
-  const now = Math.floor(Date.now() / 1000)
-  return {
-    iss: url,
-    sub: 'carol-id',
-    aud: 'latchkey',
-    azp: 'latchkey',
-    typ: 'Bearer',
-    preferred_username: 'carol',
-    iat: now,
-    exp: now + 3600,
-  }
-}
 
 async function timed<T>(work: Promise<T>): Promise<{ answer: T; tookMs: number }> {
   const begun = performance.now()
