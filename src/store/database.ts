@@ -20,6 +20,8 @@ export interface PreparedQuery {
   name: string
   text: string
   values: unknown[]
+  /** Runs it in a transaction, so that what its caller was told has failed is not done later. Default: false. */
+  isChange?: boolean
 }
 
 export interface WriteOptions {
@@ -82,7 +84,8 @@ function createDatabase(engine: Engine, appliedMigrations: string[], notices: No
     kind: engine.kind,
     appliedMigrations,
     notices,
-    query: (query) => availability.whileAnswering(() => asStoreErrors(queryRows(pool, query))),
+    query: (query) =>
+      availability.whileAnswering((requireAwaited) => asStoreErrors(queryRows(pool, query, requireAwaited))),
     write: (work, options) =>
       availability.whileAnswering(async (requireAwaited) => {
         const checked = checkWork(engine, work, requireAwaited)
@@ -133,21 +136,49 @@ function createPrisma({ pool, availability }: Engine): PrismaClient {
   return extended as unknown as PrismaClient
 }
 
-async function queryRows<T>(pool: pg.Pool, query: PreparedQuery): Promise<T[]> {
+async function queryRows<T>(
+  pool: pg.Pool,
+  query: PreparedQuery,
+  requireAwaited: RequireAwaited,
+): Promise<T[]> {
   // Not `pool.query`, which gives up its connection after any error, and the embedded database has only one.
   const client = await pool.connect()
   const ignore = () => {}
   client.on('error', ignore)
   let isBroken = false
   try {
-    const { rows } = await client.query(query)
-    return rows as T[] // The caller wrote the columns of the statement.
+    const ask = query.isChange ? changeRows : readRows
+    return await ask<T>(client, query, requireAwaited)
   } catch (error) {
     isBroken = isUnavailable(error)
     throw error
   } finally {
     client.off('error', ignore)
     client.release(isBroken)
+  }
+}
+
+async function readRows<T>(client: pg.PoolClient, { name, text, values }: PreparedQuery): Promise<T[]> {
+  const { rows } = await client.query({ name, text, values })
+  return rows as T[] // The caller wrote the columns of the statement.
+}
+
+/** A statement alone commits by itself, even when the server finds it in a connection that was given up. */
+async function changeRows<T>(
+  client: pg.PoolClient,
+  query: PreparedQuery,
+  requireAwaited: RequireAwaited,
+): Promise<T[]> {
+  await client.query('BEGIN')
+  try {
+    const rows = await readRows<T>(client, query)
+    requireAwaited()
+    await client.query('COMMIT')
+    return rows
+  } catch (error) {
+    // The next to use the session must not find itself in the failed transaction; a broken one is not used again.
+    await client.query('ROLLBACK').catch(() => {})
+    throw error
   }
 }
 

@@ -30,10 +30,11 @@ ON CONFLICT (key_id) DO UPDATE SET
   last_user_agent = CASE WHEN u.last_used_at <= excluded.last_used_at THEN excluded.last_user_agent ELSE u.last_user_agent END,
   last_used_at = GREATEST(u.last_used_at, excluded.last_used_at)`
 
-/** Adds counts to those of other replicas. */
+/** Adds counts to those of other replicas; what fails as unavailable was not added, and may be tried again. */
 export async function addUsage(db: Database, batch: readonly UsageBatch[]): Promise<void> {
   await db.query({
     name: 'add-usage',
+    isChange: true,
     text: addUsageStatement,
     values: [
       batch.map((entry) => entry.keyId),

@@ -1,7 +1,11 @@
+import { randomBytes, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.js'
+import { insertKey } from '../../src/store/keys.js'
+import { rememberOwner } from '../../src/store/owners.js'
 import { StoreUnavailable } from '../../src/store/unavailable.js'
+import { addUsage } from '../../src/store/usage.js'
 import { type FakeIssuer, startFakeIssuer } from '../support/fake-issuer.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { readSessionNames, writeSession } from '../support/sessions.js'
@@ -133,6 +137,40 @@ describe('the database', () => {
     },
   )
 
+  test.each(outages)(
+    'counts that one that %s did not acknowledge are kept for later, and not made twice',
+    async (_how, begin, end) => {
+      const id = randomUUID().slice(0, 8)
+      const createdAt = new Date('2026-11-21T12:00:00Z')
+      const ada = { subject: 'ada', login: 'ada', name: null, email: null, rights: [], knownAt: createdAt }
+      await db.write(async (tx) => {
+        await rememberOwner(tx, ada)
+        await insertKey(tx, { id, ownerSubject: 'ada', name: id, createdAt }, randomBytes(32))
+      })
+      const batch = {
+        keyId: id,
+        total: 1,
+        today: 1,
+        day: '2026-11-21',
+        lastUsedAt: createdAt,
+        lastUsedIp: '127.0.0.1',
+        lastUserAgent: null,
+      }
+
+      await begin()
+      const { error } = await timeFailure(addUsage(db, [batch]))
+      await end()
+      await expect.poll(() => db.isReachable(1000), { timeout: RETURN_MS }).toBe(true)
+      await addUsage(db, [batch])
+
+      expect(error).toBeInstanceOf(StoreUnavailable)
+      const rows = await runSql(postgresql.url, 'SELECT total::int FROM api_key_usage WHERE key_id = $1', [
+        id,
+      ])
+      expect(rows).toEqual([{ total: 1 }])
+    },
+  )
+
   test('what only waits for a lock, or takes its time, is waited for', async () => {
     await writeSession(db, 'locked')
     const holding = runSql(
@@ -193,6 +231,8 @@ describe('the service', () => {
   let issuer: FakeIssuer
   let service: Service
   let token: { authorization: string }
+  /** How often each key was accepted, by its id. */
+  const accepted = new Map<string, number>()
 
   beforeAll(async () => {
     issuer = await startFakeIssuer()
@@ -245,6 +285,7 @@ describe('the service', () => {
       console.log(`noticed after ${Math.round(noticedAfterMs)} ms, back after ${Math.round(backAfterMs)} ms`)
       // Refused is not done: neither the key nor, as the answers above show, its revocation.
       expect(JSON.stringify((await listKeys()).body)).not.toContain(refusedName)
+      await expect.poll(() => readTotal(used)).toBe(accepted.get(used.id))
     },
   )
 
@@ -264,8 +305,18 @@ describe('the service', () => {
   }
 
   const listKeys = () => ask(`${service.url}/api-keys?limit=100`, { headers: token })
-  const useKey = ({ value }: NewKey) =>
-    ask(`${service.url}/catalog/collections`, { headers: { 'x-api-key': value } })
+  async function useKey({ id, value }: NewKey) {
+    const answer = await ask(`${service.url}/catalog/collections`, { headers: { 'x-api-key': value } })
+    if (answer.status === 200) accepted.set(id, (accepted.get(id) ?? 0) + 1)
+    return answer
+  }
+
+  /** How often the service says that it accepted the key. */
+  async function readTotal({ id }: NewKey): Promise<unknown> {
+    const { body } = await ask(`${service.url}/api-keys/${id}`, { headers: token })
+    return (body as { usage: { total: number } }).usage.total
+  }
+
   const useToken = () => ask(`${service.url}/catalog/collections`, { headers: token })
   const readiness = () => ask(`${service.url}/health/ready`)
 

@@ -71,6 +71,28 @@ describe('writing', () => {
     expect(await readSessionNames(database)).toEqual([])
   })
 
+  test.each([
+    ['refused', 'P0001', Error],
+    ['met a full disk', '53100', StoreUnavailable],
+  ])('a prepared change that %s is undone, and the next one is made', async (_how, code, kind) => {
+    const change = (name: string, text: string) => database.query({ name, text, values: [], isChange: true })
+    await change('create', 'CREATE TABLE notes (text text)')
+    await change(
+      'define',
+      `CREATE FUNCTION fail() RETURNS text LANGUAGE plpgsql AS $$
+       BEGIN INSERT INTO notes VALUES ('undone'); RAISE EXCEPTION 'no' USING ERRCODE = '${code}'; END $$`,
+    )
+
+    await expect(change('fail', 'SELECT fail()')).rejects.toThrow(kind)
+    await change('add', `INSERT INTO notes VALUES ('kept')`)
+    await writeSession(database, 'one')
+
+    expect(await database.query({ name: 'read', text: 'SELECT text FROM notes', values: [] })).toEqual([
+      { text: 'kept' },
+    ])
+    expect(await readSessionNames(database)).toEqual(['one'])
+  })
+
   test('a hundred writes at once all succeed', async () => {
     const names = Array.from({ length: 100 }, (_, count) => `name-${count}`)
 
