@@ -1,13 +1,18 @@
+import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { announce, type Change } from '../../src/store/notices.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { requirePostgresql } from './support/environment.js'
+import { projectFolder } from './support/folders.js'
 import { createDatabase, runSql } from './support/postgresql.js'
+
+const run = promisify(execFile)
 
 /** A replica without its service. */
 interface Replica {
@@ -216,4 +221,17 @@ test('closing waits for nobody, also while the connection is being replaced', as
   await sleep(1000)
   const left = await runSql(superuserUrl, 'SELECT 1 FROM pg_stat_activity WHERE datname = $1', [name])
   expect(left).toEqual([])
+})
+
+test('listening keeps no process alive that has nothing else to do', async () => {
+  const script = `
+    import { openDatabase } from '${join(projectFolder, 'dist/src/store/database.js')}'
+    const db = await openDatabase(${JSON.stringify({ url, dataDir: '', migrationsDir })})
+    console.log(Number.isFinite(db.notices.silentForMs()))`
+
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], {
+    timeout: 20_000,
+  })
+
+  expect(stdout).toBe('true\n')
 })
