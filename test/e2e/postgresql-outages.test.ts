@@ -142,9 +142,17 @@ describe('the database', () => {
     async (_how, begin, end) => {
       const id = randomUUID().slice(0, 8)
       const createdAt = new Date('2026-11-21T12:00:00Z')
-      const ada = { subject: 'ada', login: 'ada', name: null, email: null, rights: [], knownAt: createdAt }
+      const ada = {
+        subject: 'ada',
+        login: 'ada',
+        name: null,
+        email: null,
+        rights: [],
+        attributes: {},
+        knownAt: createdAt,
+      }
       await db.write(async (tx) => {
-        await rememberOwner(tx, ada)
+        await rememberOwner(tx, ada, { keepAttributes: false })
         await insertKey(tx, { id, ownerSubject: 'ada', name: id, createdAt }, randomBytes(32))
       })
       const batch = {
