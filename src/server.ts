@@ -23,7 +23,8 @@ async function main(): Promise<void> {
     url: config.databaseUrl,
     dataDir: config.dataDir,
     migrationsDir: join(dirname(packageFile), 'prisma', 'migrations'),
-    log: (message, details) => process.stderr.write(`${message}: ${String(details.error)}\n`),
+    log: (message, { error }) =>
+      process.stderr.write(error === undefined ? `${message}\n` : `${message}: ${String(error)}\n`),
   })
   try {
     await serve(config, db, (require(packageFile) as { version: string }).version)

@@ -11,8 +11,6 @@ import { asStoreErrors, isConflict, isUnavailable } from './unavailable.js'
 export interface DatabaseOptions extends EngineOptions {
   /** The folder of `<name>/migration.sql`. */
   migrationsDir: string
-  /** Hears of connections that broke while nobody used them, and of the database's silence and return. */
-  log?: ((message: string, details: { error: unknown }) => void) | undefined
 }
 
 export interface PreparedQuery {

@@ -4,7 +4,9 @@ import { basename, dirname, join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
 import type { PoolConfig } from 'pg'
 import { lockDirectory } from './directory-lock.js'
+import { type OpenedFolder, openSession } from './embedded-session.js'
 import { StoreUnavailable } from './unavailable.js'
+import { startUpkeep, type UpkeepOptions } from './upkeep.js'
 import { createWalSync, type SegmentDisk } from './wal-sync.js'
 
 /** PostgreSQL inside this process (PGlite), spoken to through an ordinary pool of `pg`. */
@@ -13,6 +15,8 @@ export interface EmbeddedDatabase {
   poolConfig: PoolConfig
   /** Resolves when all that was committed before is on the disk. */
   syncLog(): Promise<void>
+  /** Begins what keeps it alive for long, with statements that run on the pool; ends when it is closed. */
+  keepUp(options: Pick<UpkeepOptions, 'run' | 'log'>): void
   /** The whole database as a tar file, to begin another one from. */
   dump(): Promise<Blob>
   close(): Promise<void>
@@ -24,7 +28,9 @@ export interface FolderOptions {
   disk?: SegmentDisk
 }
 
-type Session = Pick<PoolConfig, 'host' | 'user' | 'database'> & { connection: { parse(query: object): void } }
+type Session = Pick<PoolConfig, 'host' | 'user' | 'database'> & {
+  connection: { parse(query: object): void; parsedStatements: object; submittedNamedStatements: object }
+}
 
 /** A database that is gone with the process. */
 export async function openInMemory(loadDataDir?: Blob): Promise<EmbeddedDatabase> {
@@ -35,8 +41,9 @@ export async function openInMemory(loadDataDir?: Blob): Promise<EmbeddedDatabase
     ...(loadDataDir === undefined ? {} : { loadDataDir }),
   })
   return {
-    poolConfig: await createPoolConfig(lite),
+    poolConfig: await createPoolConfig(lite.execProtocolStream.bind(lite)),
     syncLog: async () => {},
+    keepUp: () => {},
     dump: () => lite.dumpDataDir('none'),
     close: () => lite.close(),
   }
@@ -52,13 +59,18 @@ export async function openFolder({ folder, disk }: FolderOptions): Promise<Embed
   try {
     if (!existsSync(join(folder, 'PG_VERSION'))) await createFolder(folder)
     chmodSync(folder, 0o700)
-    const { lite, syncLog } = await openDurable(folder, disk)
+    const session = await openSession(() => openDurable(folder, disk))
+    let endUpkeep = () => {}
     return {
-      poolConfig: await createPoolConfig(lite),
-      syncLog,
-      dump: () => lite.dumpDataDir('none'),
+      poolConfig: await createPoolConfig(session.exchange),
+      syncLog: session.syncLog,
+      keepUp: (options) => {
+        endUpkeep = startUpkeep({ folder, session, ...options })
+      },
+      dump: session.dump,
       close: async () => {
-        await lite.close().finally(unlock)
+        endUpkeep()
+        await session.close().finally(unlock)
       },
     }
   } catch (error) {
@@ -69,6 +81,10 @@ export async function openFolder({ folder, disk }: FolderOptions): Promise<Embed
 
 // What the adapter of Prisma sends has no zone: the session's zone decides which instant is stored.
 const utc = ['-c', 'TimeZone=UTC']
+const durable = ['fsync=on', 'wal_sync_method=fsync']
+// A small folder, and a checkpoint that needs no new file, which a full disk refuses and PostgreSQL then dies of.
+const smallLog = ['max_wal_size=64MB', 'min_wal_size=32MB', 'max_active_replication_origins=0']
+const segmentsBetweenCheckpoints = 2
 
 /** Made beside its place and moved there whole, so that a process killed meanwhile leaves nothing half made. */
 async function createFolder(folder: string): Promise<void> {
@@ -89,22 +105,24 @@ async function createFolder(folder: string): Promise<void> {
  * PostgreSQL asks, but the segments of the log: each commit asks for one, and they are synced together, without
  * blocking the process, before a commit is acknowledged, and in any case before a page is written.
  */
-async function openDurable(
-  folder: string,
-  disk: SegmentDisk | undefined,
-): Promise<{ lite: PGlite; syncLog(): Promise<void> }> {
+async function openDurable(folder: string, disk: SegmentDisk | undefined): Promise<OpenedFolder> {
   const { PGlite } = await import('@electric-sql/pglite')
   const { NodeFS } = await import('@electric-sql/pglite/nodefs')
   const log = createWalSync(disk)
   const files = new NodeFS(folder)
   let fsyncs = 0
+  let hasStopped = false
+  const begunSegments = new Set<string>()
   const hooks: FileHooks = {
     beforeWrite: (path) => {
       if (!isLogSegment(path)) log.flushNow()
     },
     onFsync: (path, file) => {
       fsyncs += 1
-      if (isLogSegment(path)) return log.defer(path)
+      if (isLogSegment(path)) {
+        begunSegments.add(path)
+        return log.defer(path)
+      }
       log.flushNow()
       fsyncSync(file)
     },
@@ -114,18 +132,29 @@ async function openDurable(
     const { emscriptenOpts } = await init(lite, options)
     // PGlite's types call the module's file system opaque; `NodeFsModule` is what it is in the pinned version.
     const hook = (module: object) => hookFiles((module as NodeFsModule).NODEFS, hooks)
-    return { emscriptenOpts: { ...emscriptenOpts, preRun: [...(emscriptenOpts.preRun ?? []), hook] } }
+    const onAbort = () => {
+      hasStopped = true
+    }
+    return {
+      emscriptenOpts: { ...emscriptenOpts, onAbort, preRun: [...(emscriptenOpts.preRun ?? []), hook] },
+    }
   }
   // `fsync` is the one of PostgreSQL's methods that PGlite's file system hears of.
   const startParams = PGlite.defaultStartParams.filter((parameter) => parameter !== '-F')
   const lite = await PGlite.create({
     fs: files,
-    startParams: [...startParams, '-c', 'fsync=on', '-c', 'wal_sync_method=fsync', ...utc],
+    startParams: [...startParams, ...[...durable, ...smallLog].flatMap((setting) => ['-c', setting]), ...utc],
   })
   // Every start writes its control file. Silence means that this PGlite is built in another way.
   if (fsyncs === 0)
     throw new Error('The embedded database does not sync its files; refusing to store anything in it')
-  return { lite, syncLog: () => log.flush() }
+  return {
+    lite,
+    hasStopped: () => hasStopped,
+    syncLog: () => log.flush(),
+    isLogLong: () => begunSegments.size > segmentsBetweenCheckpoints,
+    noteCheckpoint: () => begunSegments.clear(),
+  }
 }
 
 interface FileHooks {
@@ -178,17 +207,20 @@ function isLogSegment(path: string): boolean {
   return basename(dirname(path)) === 'pg_wal' && /^[0-9A-F]{24}$/.test(basename(path))
 }
 
-async function createPoolConfig(lite: PGlite): Promise<PoolConfig> {
+async function createPoolConfig(exchange: PGlite['execProtocolStream']): Promise<PoolConfig> {
   const { createPgConfig } = await import('@electric-sql/pglite/node-postgres')
-  // What the database itself refuses comes as a message; a rejection means that it is closed or has crashed.
-  const exchange = lite.execProtocolStream.bind(lite)
-  lite.execProtocolStream = async (message, options) => {
+  const execProtocolStream: PGlite['execProtocolStream'] = async (message, options) => {
     try {
       return await exchange(message, options)
     } catch (error) {
+      // What the database itself refuses comes as a message; a rejection means that it is closed or has crashed, and
+      // what was prepared is gone with it.
+      Object.assign(session.connection, { parsedStatements: {}, submittedNamedStatements: {} })
       throw new StoreUnavailable(error)
     }
   }
+  // All that it uses of a PGlite, by its own test for one.
+  const lite = { execProtocolStream, waitReady: Promise.resolve() } as Partial<PGlite> as PGlite
   const session: Session = createPgConfig(lite)
   // Prisma's adapter gives the parsers of a query's result in `types`, which PGlite takes for a list of type ids.
   const parse = session.connection.parse.bind(session.connection)

@@ -16,6 +16,8 @@ export interface EngineOptions {
   loadDataDir?: Blob | undefined
   /** For tests that observe when the embedded database's log is synced. */
   disk?: SegmentDisk | undefined
+  /** Hears of connections that broke, of the database's silence and return, and of a full disk; `error` may be undefined. */
+  log?: ((message: string, details: { error: unknown }) => void) | undefined
 }
 
 /** A database on whichever engine, before anything is done with it. */
@@ -36,9 +38,9 @@ const patienceMs = 30_000
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   if (options.url !== undefined) return openPostgres(options.url)
-  const { dataDir, disk, loadDataDir } = options
-  if (dataDir === ':memory:') return openEmbedded(await openInMemory(loadDataDir))
-  return openEmbedded(await openFolder({ folder: join(dataDir, 'db'), ...(disk ? { disk } : {}) }))
+  const { dataDir, disk, loadDataDir, log } = options
+  if (dataDir === ':memory:') return openEmbedded(await openInMemory(loadDataDir), log)
+  return openEmbedded(await openFolder({ folder: join(dataDir, 'db'), ...(disk ? { disk } : {}) }), log)
 }
 
 function openPostgres(url: string): Engine {
@@ -98,9 +100,10 @@ function trackConnections(pool: pg.Pool): () => void {
   }
 }
 
-function openEmbedded(embedded: EmbeddedDatabase): Engine {
+function openEmbedded(embedded: EmbeddedDatabase, log: EngineOptions['log'] = () => {}): Engine {
   // Bounded, so that the pool asked within a transaction, which waits for itself, ends in an error.
   const pool = new pg.Pool({ ...embedded.poolConfig, connectionTimeoutMillis: 10_000 })
+  embedded.keepUp({ run: (statement) => pool.query(statement), log })
   return {
     kind: 'embedded',
     pool,
