@@ -1,5 +1,8 @@
+import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
+import { Server as TcpServer } from 'node:net'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.js'
@@ -14,6 +17,8 @@ import { StoreUnavailable } from './store/unavailable.js'
 const require = createRequire(import.meta.url)
 /** Less than the 30 s after which Kubernetes kills. */
 const drainMs = 20_000
+/** In which a connection in use has its next request, whose answer says that it is the last. */
+const lastAnswerMs = 500
 
 /** The process: settings, database, service, and their end in the opposite order. */
 async function main(): Promise<void> {
@@ -36,9 +41,13 @@ async function main(): Promise<void> {
 
 async function serve(config: Config, db: Database, version: string): Promise<void> {
   const app = await buildApp({ config, db, secrets: await findSecrets(config), version })
+  let ended = Promise.resolve()
+  app.addHook('preClose', () => endConnections(app.server, ended))
   await listen(app, config)
   closeWithGrace({ delay: drainMs, logger: app.log }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'the process ends of an error')
+    // First, so that whoever is told that their connection ends is not told to come in again.
+    ended = stopListening(app.server)
     await app.close().finally(() => db.close())
   })
   app.log.info(
@@ -46,6 +55,19 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
     'ready',
   )
   if (config.issuer === undefined) process.stdout.write(welcome(config))
+}
+
+/** @returns resolves when the last connection has ended too */
+function stopListening(server: Server): Promise<void> {
+  // Of the TCP server alone: HTTP's would also close the connections on which a request is just on its way.
+  return new Promise((resolve) => TcpServer.prototype.close.call(server, () => resolve()))
+}
+
+/** Ends connections between two requests: while it closes, Fastify answers with `Connection: close`. */
+async function endConnections(server: Server, ended: Promise<void>): Promise<void> {
+  await Promise.race([ended, sleep(lastAnswerMs)])
+  server.closeIdleConnections()
+  await ended
 }
 
 /** The port is not to be had; the message tells the operator why. */

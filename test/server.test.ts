@@ -162,7 +162,8 @@ test('SIGTERM lets a request that is under way end, keeps the counters, and exit
   await new Promise((resolve) => setTimeout(resolve, 200))
 
   server.signal('SIGTERM')
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  // Kept connections are good for one more answer until then.
+  await new Promise((resolve) => setTimeout(resolve, 800))
   const refused = await callWithKey().catch((error: Error) => error)
   slow.end(body.slice(5))
   const [answer] = await once(slow, 'response')
