@@ -144,7 +144,8 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
 async function addExampleCatalog(guarded: FastifyInstance, { publicUrl }: Config, parts: Parts) {
   await guarded.register(auth, parts.authOptions)
   guarded.addHook('onRoute', ({ schema = {} }) => {
-    schema.response = { ...problemResponses(401, 403), ...(schema.response as object) }
+    const ofBody = schema.body === undefined ? [] : ([413, 415] as const)
+    schema.response = { ...problemResponses(400, 401, 403, ...ofBody), ...(schema.response as object) }
   })
   await guarded.register(stacCatalog, {
     baseUrl: `${publicUrl}/catalog`,

@@ -1,4 +1,4 @@
-import swagger from '@fastify/swagger'
+import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -70,6 +70,7 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
         },
       },
     },
+    transformObject: freeBodies,
     // Components keep the names of their schemas.
     refResolver: {
       buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `schema-${index}`),
@@ -98,6 +99,20 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
     },
     staticCSP: contentSecurityPolicy([new URL(issuer).origin]),
   })
+}
+
+/** Asked without a body, these do what they do with one that has no members. */
+const bodiesMayLack = ['/api-keys/{id}/revoke', '/api-keys/{id}/renew', '/api-keys/{id}/rotate']
+
+/** @fastify/swagger calls every body required. */
+const freeBodies: SwaggerTransformObject = (documents) => {
+  if (!('openapiObject' in documents)) return documents.swaggerObject
+  const { openapiObject: document } = documents
+  for (const path of bodiesMayLack) {
+    const body = document.paths?.[path]?.post?.requestBody
+    if (body !== undefined && 'content' in body) body.required = false
+  }
+  return document
 }
 
 /**

@@ -15,7 +15,7 @@ interface Operation {
   description: string
   tags: string[]
   security: Record<string, string[]>[]
-  requestBody?: { content: Record<string, { schema: Record<string, unknown> }> }
+  requestBody?: { required: boolean; content: Record<string, { schema: Record<string, unknown> }> }
   responses: Record<
     string,
     { description: string; content?: Record<string, { schema: Record<string, unknown> }> }
@@ -166,10 +166,11 @@ describe('each error', () => {
       { headers: json, payload: '{' },
       { headers: json, payload: '[]' },
       { headers: { 'content-type': 'text/plain' }, payload: 'x' },
+      { headers: { 'content-type': 'application/xml' }, payload: '<x/>' },
       { headers: json, payload: JSON.stringify({ note: 'x'.repeat(70_000) }) },
       { headers: json, payload: '{"unknown":1}' },
     ]
-    for (const { method, path, responses, summary } of ofManager()) {
+    for (const { method, path, responses, summary } of operations) {
       for (const url of [
         path.replace('{id}', 'unknown'),
         path.replace('{id}', '-_-'),
@@ -211,6 +212,30 @@ test('every example is one that its own schema takes', () => {
       expect([name, validate(example), validate.errors]).toEqual([name, true, null])
     }
   }
+})
+
+test('a body may be left out exactly where the document says so', async () => {
+  const { id } = await service.createKey('alice')
+  const headers = await service.as('alice')
+  const withBody = operations.filter(({ requestBody }) => requestBody !== undefined)
+
+  for (const { method, path, requestBody, summary } of withBody) {
+    const url = path.replace('{id}', id)
+    const { status } = await service.inject({ method: method.toUpperCase() as 'POST', url, headers })
+    expect([summary, status === 400]).toEqual([summary, requestBody?.required])
+  }
+})
+
+test('the patterns of the document are ones that clients in other languages read', () => {
+  const patterns: string[] = []
+  JSON.parse(JSON.stringify(document), (name, value) => {
+    if (name === 'pattern') patterns.push(value)
+    return value
+  })
+
+  expect(patterns.length).toBeGreaterThan(3)
+  // JSON Schema 2020-12 §6.4 names what can be relied on; classes of Unicode are not in it.
+  for (const pattern of patterns) expect(pattern).not.toMatch(/\\p\{|\(\?[<!]/)
 })
 
 test('every body has an example, and so has every answer with a key', () => {

@@ -9,9 +9,9 @@ export const maxListLimit = 200
 export const maxGraceSeconds = 30 * 86_400
 
 // Neither control characters nor those that turn the direction of writing, which deceive who reads a list; nor lone
-// surrogates, which no database keeps.
-const line = '^[^\\p{Cc}\\p{Cs}\\u2028-\\u202E\\u2066-\\u2069]*$'
-const paragraph = '^([^\\p{Cc}\\p{Cs}]|[\\n\\r\\t])*$'
+// surrogates, which no database keeps. Spelled out, since `\p{…}` is not in what every client's engine reads.
+const line = '^[^\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069\\uD800-\\uDFFF]*$'
+const paragraph = '^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F\\uD800-\\uDFFF]*$'
 
 const name = Type.String({
   minLength: 1,
