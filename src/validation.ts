@@ -1,3 +1,4 @@
+import { toUSVString } from 'node:util'
 import { Ajv, type Options, type SchemaObject } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
@@ -29,6 +30,7 @@ function createAjv(options: Options): Ajv {
   const add = addFormats as unknown as (ajv: Ajv) => void
   add(ajv)
   ajv.addFormat('ip-range', isIpRange)
+  ajv.addFormat('well-formed', (text: string) => toUSVString(text) === text)
   for (const schema of namedSchemas) ajv.addSchema(schema)
   return ajv
 }

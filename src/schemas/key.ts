@@ -8,21 +8,28 @@ export type KeyStatus = (typeof keyStatuses)[number]
 export const maxListLimit = 200
 export const maxGraceSeconds = 30 * 86_400
 
-// Neither control characters nor those that turn the direction of writing, which deceive who reads a list; nor lone
-// surrogates, which no database keeps. Spelled out, since `\p{…}` is not in what every client's engine reads.
-const line = '^[^\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069\\uD800-\\uDFFF]*$'
-const paragraph = '^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F\\uD800-\\uDFFF]*$'
+// Neither control characters nor those that turn the direction of writing, which deceive who reads a list: spelled out,
+// since `\p{…}` is not in what every client's engine reads. Nor lone surrogates, which no database keeps: a format of
+// its own, since many of those engines cannot even name them.
+const line = {
+  pattern: '^[^\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069]*$',
+  format: 'well-formed',
+}
+const paragraph = {
+  pattern: '^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F]*$',
+  format: 'well-formed',
+}
 
 const name = Type.String({
   minLength: 1,
   maxLength: 100,
-  pattern: line,
+  ...line,
   description: 'Free text by which you recognise the key; unique among yours.',
   examples: ['Nightly ingestion'],
 })
 const note = Type.String({
   maxLength: 1000,
-  pattern: paragraph,
+  ...paragraph,
   description: 'A reminder of where the key is used.',
 })
 const config = Type.Record(Type.String(), Type.Unknown(), {
@@ -49,7 +56,7 @@ const allowedIps = Type.Array(Type.String({ format: 'ip-range', maxLength: 50 })
   description: 'Addresses or CIDR ranges that may use the key; empty: any.',
   examples: [[]],
 })
-const scope = Type.String({ minLength: 1, maxLength: 255, pattern: line })
+const scope = Type.String({ minLength: 1, maxLength: 255, ...line })
 
 const keyMembers = {
   id: Type.String(),

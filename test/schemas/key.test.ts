@@ -19,6 +19,7 @@ const ajv = new Ajv({ strict: false, allErrors: true })
 // ajv-formats is CommonJS: its types say `default` where Node hands out the function itself.
 ;(addFormats as unknown as (ajv: Ajv) => void)(ajv)
 ajv.addFormat('ip-range', true)
+ajv.addFormat('well-formed', true)
 for (const schema of namedSchemas) ajv.addSchema(schema)
 
 interface Annotated {
