@@ -8,7 +8,7 @@ export interface LoggedIn {
 }
 
 /** Logs a person in as a browser does, over the embedded identity provider. */
-export async function logIn({ url }: TestService, person: 'alice' | 'bob'): Promise<LoggedIn> {
+export async function logIn({ url }: Pick<TestService, 'url'>, person: 'alice' | 'bob'): Promise<LoggedIn> {
   const account = developmentAccounts.find(({ username }) => username === person)
   const browser = createBrowser()
   const { headers } = await browser.request(`${url}/auth/login`)

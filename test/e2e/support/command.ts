@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process'
 
 export interface CommandOptions {
   env?: NodeJS.ProcessEnv
+  /** Default: that of this process. */
+  cwd?: string
   /** Kills the command and rejects when it is aborted. */
   signal?: AbortSignal | undefined
 }
@@ -13,10 +15,10 @@ export interface CommandOptions {
 export async function runCommand(
   command: string,
   args: string[],
-  { env = process.env, signal }: CommandOptions = {},
+  { env = process.env, cwd, signal }: CommandOptions = {},
 ): Promise<string> {
   return await new Promise((resolve, reject) => {
-    execFile(command, args, { env, signal, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
+    execFile(command, args, { env, cwd, signal, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout)
       else reject(new Error(`${command} failed: ${error.message}\n${stdout}${stderr}`, { cause: error }))
     })

@@ -5,6 +5,7 @@ set -euo pipefail
 
 cache=${LATCHKEY_CACHE:-$HOME/.cache/latchkey}
 venv=$cache/python
+schemathesis_version=4.32.5
 
 have_chromium() { [ -x "${CHROMIUM_PATH:-/usr/bin/chromium}" ]; }
 have_curl() { command -v curl >/dev/null; }
@@ -36,9 +37,11 @@ have_requests() {
   return 1
 }
 
+have_schemathesis() { "$venv/bin/st" --version 2>/dev/null | grep -qF "$schemathesis_version"; }
+
 list_missing() {
   local thing
-  for thing in chromium curl java maven postgresql requests; do
+  for thing in chromium curl java maven postgresql requests schemathesis; do
     "have_$thing" || printf '%s\n' "$thing"
   done
 }
@@ -51,6 +54,7 @@ package_of() {
     maven) echo maven ;;
     postgresql) echo postgresql ;;
     requests) echo python3-requests ;;
+    schemathesis) echo python3-venv ;; # itself it is not in Debian
   esac
 }
 
@@ -62,11 +66,13 @@ describe() {
     maven) echo "Maven (mvn), which downloads Keycloak" ;;
     postgresql) echo "PostgreSQL's server binaries: initdb, postgres (or set PG_BIN)" ;;
     requests) echo "Python 3 with the package requests" ;;
+    schemathesis) echo "Python 3.10 or later with venv, into which schemathesis is installed" ;;
   esac
 }
 
-install_requests_for_this_user() { # needs no root, where Python has venv and pip
-  python3 -m venv "$venv" >/dev/null 2>&1 && "$venv/bin/pip" install --quiet requests
+install_python_packages() { # needs no root, where Python has venv and pip
+  python3 -m venv "$venv" >/dev/null 2>&1 &&
+    "$venv/bin/pip" install --quiet requests "schemathesis==$schemathesis_version"
 }
 
 install_with_apt() { # $@ = things
@@ -91,9 +97,8 @@ mapfile -t missing < <(list_missing)
 
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   install_with_apt "${missing[@]}"
-elif [[ " ${missing[*]} " == *' requests '* ]]; then
-  install_requests_for_this_user || true
 fi
+if ! have_requests || ! have_schemathesis; then install_python_packages || true; fi
 
 mapfile -t missing < <(list_missing)
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -18,3 +18,6 @@ async function canImportRequests(python: string): Promise<boolean> {
     return false
   }
 }
+
+/** The program that attacks a service by its OpenAPI document, where install.sh puts it. */
+export const schemathesisProgram = () => join(openCacheFolder(), 'python/bin/st')
