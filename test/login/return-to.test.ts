@@ -11,6 +11,7 @@ test.each([
   ['/a/../docs', '/docs'],
   ['/docs?next=//evil.example', '/docs?next=//evil.example'],
   ['/é', '/%C3%A9'],
+  [`/${'x'.repeat(999)}`, `/${'x'.repeat(999)}`],
 ])('a path of this site is kept: %s', (wanted, path) => {
   expect(readReturnTo(wanted)).toBe(path)
 })

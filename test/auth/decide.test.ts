@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest'
+import { decideAccess } from '../../src/auth/decide.js'
+import type { Access, KeyBounds, Principal } from '../../src/auth/types.js'
+
+const aPrincipal = (facts: Partial<Principal> = {}): Principal => ({
+  subject: 'alice-id',
+  login: 'alice',
+  name: null,
+  email: null,
+  kind: 'user',
+  via: 'api-key',
+  roles: ['read', 'write'],
+  scopes: ['read'],
+  attributes: {},
+  config: {},
+  keyId: 'key-1',
+  ...facts,
+})
+const aKey = (bounds: Partial<KeyBounds> = {}): KeyBounds => ({
+  readOnly: false,
+  allowedReferers: null,
+  allowsAddress: null,
+  expiresAt: Number.POSITIVE_INFINITY,
+  ...bounds,
+})
+const aCall = (facts: Partial<Parameters<typeof decideAccess>[3]> = {}) => ({
+  method: 'GET',
+  headers: {},
+  address: '192.0.2.1',
+  params: {},
+  ...facts,
+})
+const decide = (
+  access: Access,
+  key: KeyBounds | undefined = aKey(),
+  call = aCall(),
+  principal = aPrincipal(),
+) => decideAccess(principal, key, access, call)
+const post = aCall({ method: 'POST' })
+
+describe('a key without bounds may call', () => {
+  test.each<[string, Access]>([
+    ['what is open to any credential', {}],
+    ['what is open to anyone', { by: 'anyone' }],
+    ['what asks for nothing in particular', { scopes: [] }],
+    ['what asks for a scope that it has', { scopes: ['read'] }],
+  ])('%s', (_case, access) => {
+    expect(decide(access, aKey(), post)).toBeNull()
+  })
+
+  test('what only a key itself may do, on itself', () => {
+    expect(decide({ by: 'login-or-itself' }, aKey(), aCall({ params: { id: 'key-1' } }))).toBeNull()
+  })
+})
+
+describe('a key may not call', () => {
+  test.each<[string, Access, string]>([
+    ['what is for logins', { by: 'login' }, 'login_required'],
+    ['what is for logins, though it has the scope', { by: 'login', scopes: ['read'] }, 'login_required'],
+    ['what asks for a scope that only its owner has', { scopes: ['write'] }, 'insufficient_scope'],
+    ['what asks for one scope more than it has', { scopes: ['read', 'write'] }, 'insufficient_scope'],
+  ])('%s', (_case, access, code) => {
+    expect(decide(access)).toBe(code)
+  })
+
+  test.each([{}, { id: 'key-2' }])('what only a key itself may do, on anything else: %j', (params) => {
+    expect(decide({ by: 'login-or-itself' }, aKey(), aCall({ params }))).toBe('login_required')
+  })
+})
+
+describe('a caller who logged in', () => {
+  const person = aPrincipal({ via: 'session' })
+
+  test.each<Access>([{}, { by: 'login' }, { by: 'login-or-itself' }, { scopes: ['read'] }])(
+    'may call %j',
+    (access) => {
+      expect(decideAccess(person, undefined, access, post)).toBeNull()
+    },
+  )
+
+  test('needs the scopes as a key does', () => {
+    expect(decideAccess(person, undefined, { by: 'login', scopes: ['admin'] }, post)).toBe(
+      'insufficient_scope',
+    )
+  })
+})
+
+describe('a read-only key', () => {
+  const readOnly = aKey({ readOnly: true })
+
+  test.each(['GET', 'HEAD', 'OPTIONS'])('may %s', (method) => {
+    expect(decide({}, readOnly, aCall({ method }))).toBeNull()
+  })
+
+  test.each(['POST', 'DELETE', 'PROPFIND'])('may not %s', (method) => {
+    expect(decide({}, readOnly, aCall({ method }))).toBe('read_only_key')
+  })
+
+  test('may write where the route says that it only reads', () => {
+    expect(decide({ readOnlyKeys: 'may-write' }, readOnly, post)).toBeNull()
+  })
+})
+
+test('a key bound to hosts is refused from elsewhere and works from there', () => {
+  const bound = aKey({ allowedReferers: ['portal.example'] })
+
+  expect(decide({}, bound)).toBe('referer_not_allowed')
+  expect(decide({}, bound, aCall({ headers: { origin: 'https://evil.example' } }))).toBe(
+    'referer_not_allowed',
+  )
+  expect(decide({}, bound, aCall({ headers: { origin: 'https://portal.example' } }))).toBeNull()
+})
+
+test('a key bound to addresses is refused from elsewhere and works from there', () => {
+  const bound = aKey({ allowsAddress: (address) => address === '192.0.2.1' })
+
+  expect(decide({}, bound, aCall({ address: '192.0.2.2' }))).toBe('address_not_allowed')
+  expect(decide({}, bound)).toBeNull()
+})
+
+test('of several refusals the first in the order of the contract is told', () => {
+  const access: Access = { by: 'login', scopes: ['admin'] }
+  const allowsAddress = () => false
+  const allowedReferers = ['portal.example']
+
+  expect(decide(access, aKey({ allowedReferers, allowsAddress, readOnly: true }), post)).toBe(
+    'referer_not_allowed',
+  )
+  expect(decide(access, aKey({ allowsAddress, readOnly: true }), post)).toBe('address_not_allowed')
+  expect(decide(access, aKey({ readOnly: true }), post)).toBe('read_only_key')
+  expect(decide(access, aKey(), post)).toBe('login_required')
+  expect(decide({ scopes: ['admin'] }, aKey(), post)).toBe('insufficient_scope')
+})

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config'
+
+/** The tests that a mutant must not survive: those of the decisions themselves, which need no started service. */
+export default defineConfig({
+  root: new URL('../..', import.meta.url).pathname,
+  test: {
+    include: [
+      'test/auth/allowed-hosts.test.ts',
+      'test/auth/decide.test.ts',
+      'test/auth/read-credential.test.ts',
+      'test/auth/same-origin.test.ts',
+      'test/auth/verify-token.test.ts',
+      'test/keys/scopes.test.ts',
+      'test/keys/status.test.ts',
+      'test/keys/value-shape.test.ts',
+      'test/login/return-to.test.ts',
+    ],
+  },
+})
