@@ -4,10 +4,13 @@ import { stdSerializers } from 'pino'
 
 const hidden = '[hidden]'
 
-// Query members that hold a credential or that lead to one; everything else of a URL helps who reads the log.
+// Query members that hold a credential, lead to one, or that people take for the one that does; everything else of a URL
+// helps who reads the log.
 const secretMembers = new Set([
   'api_key',
   'api-key',
+  'apikey',
+  'x-api-key',
   'access_token',
   'refresh_token',
   'id_token',
