@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { homedir, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 
-/** The root of the checkout. */
-export const projectFolder = resolve(import.meta.dirname, '../../..')
+/** The root of the checkout, wherever the compiler put this file: the benchmark uses it from `dist/`. */
+export const projectFolder = dirname(createRequire(import.meta.url).resolve('#package/package.json'))
 
 /** Logs of everything that a run starts; emptied at the start of the next run. */
 export const logsFolder = join(projectFolder, 'test/e2e/logs')

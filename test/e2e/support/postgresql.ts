@@ -4,6 +4,7 @@ import { chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises
 import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import { runCommand } from './command.js'
 import { logsFolder, makeTemporaryFolder } from './folders.js'
 import { findFreePort } from './ports.js'
 import { type ProcessGroup, type SystemUser, signalProcess, startProcessGroup } from './process-group.js'
@@ -27,6 +28,8 @@ export interface Postgresql extends PostgresqlAddress {
   restart(): Promise<void>
   log(): Promise<string>
   stop(): Promise<void>
+  /** Stops it and keeps its rows in this new folder, for servers to come to begin from. */
+  save(target: string): Promise<void>
 }
 
 export interface PostgresqlOptions {
@@ -34,6 +37,8 @@ export interface PostgresqlOptions {
   port?: number
   /** Default: a random one. */
   password?: string
+  /** A folder that `save` made, to begin from a copy of it; needs the password of that server. Default: an empty one. */
+  from?: string
 }
 
 /** Where a PostgreSQL on this port, with this password, will answer. */
@@ -61,7 +66,8 @@ export async function startPostgresql(options: PostgresqlOptions = {}): Promise<
   const removeFolder = async () => await rm(folder, { recursive: true, force: true })
   let server: ProcessGroup
   try {
-    await createCluster({ ...launch, password })
+    if (options.from === undefined) await createCluster({ ...launch, password })
+    else await copyCluster(launch, options.from)
     server = await launchServer(launch)
   } catch (error) {
     await removeFolder()
@@ -75,8 +81,10 @@ export async function startPostgresql(options: PostgresqlOptions = {}): Promise<
   }
   try {
     await waitUntilReady(address.superuserUrl, server)
-    await runSql(address.superuserUrl, `CREATE ROLE latchkey LOGIN PASSWORD '${password}'`)
-    await runSql(address.superuserUrl, 'CREATE DATABASE latchkey OWNER latchkey')
+    if (options.from === undefined) {
+      await runSql(address.superuserUrl, `CREATE ROLE latchkey LOGIN PASSWORD '${password}'`)
+      await runSql(address.superuserUrl, 'CREATE DATABASE latchkey OWNER latchkey')
+    }
   } catch (error) {
     await stop()
     throw error
@@ -96,6 +104,11 @@ export async function startPostgresql(options: PostgresqlOptions = {}): Promise<
     },
     log: async () => await server.log(),
     stop,
+    async save(target) {
+      await server.stop()
+      await copyFolder(join(folder, 'cluster'), target)
+      await removeFolder()
+    },
   }
 }
 
@@ -152,6 +165,18 @@ async function createCluster({
   const { code } = await initdb.exited
   await initdb.stop()
   if (code !== 0) throw new Error(`initdb ended with ${code}:\n${await initdb.log()}`)
+}
+
+async function copyCluster({ folder, user }: Launch, from: string): Promise<void> {
+  await mkdir(join(folder, 'sockets'))
+  await copyFolder(from, join(folder, 'cluster'))
+  if (user === undefined) return
+  for (const path of [folder, join(folder, 'sockets')]) await chown(path, user.uid, user.gid)
+}
+
+/** With owners and modes, about which PostgreSQL is strict. */
+async function copyFolder(from: string, to: string): Promise<void> {
+  await runCommand('cp', ['-a', '--reflink=auto', from, to])
 }
 
 async function launchServer({ binaries, folder, port, user }: Launch): Promise<ProcessGroup> {

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { projectFolder } from './folders.js'
 
 export interface Exit {
   code: number | null
@@ -114,7 +115,12 @@ function spawnLeader(command: string, args: string[], options: ProcessGroupOptio
 
 /** See guard.sh. It leads a group of its own, so that Ctrl-C at the terminal does not reach it. */
 function startGuard(pid: number, stopSignal: string, temporaryFolder = ''): ChildProcess {
-  const args = [join(import.meta.dirname, 'guard.sh'), String(pid), stopSignal.slice(3), temporaryFolder]
+  const args = [
+    join(projectFolder, 'test/e2e/support/guard.sh'),
+    String(pid),
+    stopSignal.slice(3),
+    temporaryFolder,
+  ]
   const guard = spawn('sh', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   // Neither may keep this process alive.
   guard.unref()
