@@ -3,22 +3,25 @@ import { connect, type Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { answerParent, type Sight, type Visit } from './messages.js'
 import { quantile } from './statistics.js'
+import { scatteredNumbers, storedKey } from './stored-keys.js'
 
-// Enough to keep the server busy all the time, so that its CPU time per request does not depend on idling.
-const connections = 16
+interface Target {
+  sockets: Socket[]
+  /** The next request to send, each time it is asked. */
+  nextRequest: () => Buffer
+}
 
-const socketsByPort = new Map<number, Socket[]>()
+const targets = new Map<number, Target>()
 
 answerParent((visit) => load(visit as Visit))
 
 /** Sends the requests over connections that stay open, one at a time on each. */
-async function load({ port, request, status, requests }: Visit): Promise<Sight> {
-  const sockets =
-    socketsByPort.get(port) ?? (await Promise.all(Array.from({ length: connections }, () => open(port))))
-  socketsByPort.set(port, sockets)
-  const bytes = Buffer.from(request, 'latin1')
+async function load(visit: Visit): Promise<Sight> {
+  const { port, status, requests } = visit
+  const { sockets, nextRequest } = await reach(visit)
+  // Made before the clock starts, since the value of a key takes as long to make as a request to answer.
+  const toSend = Array.from({ length: requests }, nextRequest)
   const latencies: number[] = []
-  let left = requests
   const startedAt = performance.now()
   await Promise.all(sockets.map(sendInTurn))
   const seconds = (performance.now() - startedAt) / 1000
@@ -37,8 +40,8 @@ async function load({ port, request, status, requests }: Visit): Promise<Sight> 
         end()
       }
       const send = () => {
-        if (left === 0) return settle(resolve)
-        left -= 1
+        const bytes = toSend.pop()
+        if (bytes === undefined) return settle(resolve)
         received = ''
         sentAt = performance.now()
         socket.write(bytes)
@@ -55,6 +58,21 @@ async function load({ port, request, status, requests }: Visit): Promise<Sight> 
       send()
     })
   }
+}
+
+/** Sockets stay open from visit to visit, and where each request carries another key the next visit goes on. */
+async function reach({ port, request, storedKeys, connections }: Visit): Promise<Target> {
+  const target = targets.get(port) ?? { sockets: [], nextRequest: createRequests(request, storedKeys) }
+  targets.set(port, target)
+  while (target.sockets.length < connections) target.sockets.push(await open(port))
+  return { ...target, sockets: target.sockets.slice(0, connections) }
+}
+
+function createRequests(request: string, storedKeys: number | undefined): () => Buffer {
+  const bytes = Buffer.from(request, 'latin1')
+  if (storedKeys === undefined) return () => bytes
+  const numbers = scatteredNumbers(storedKeys)
+  return () => Buffer.from(request.replace('{key}', storedKey(numbers.next().value).value), 'latin1')
 }
 
 async function open(port: number): Promise<Socket> {

@@ -5,14 +5,18 @@ import { fileURLToPath } from 'node:url'
 /** What a server process tells when it listens. */
 export interface Ready {
   port: number
-  /** One whole request, to be sent again and again. */
+  /** One whole request, to be sent again and again; `{key}` in it stands for the value of a stored key. */
   request: string
   status: number
+  /** How many keys are stored, where each request carries another one of them. */
+  storedKeys?: number
 }
 
 /** What the load process is asked to do. */
 export interface Visit extends Ready {
   requests: number
+  /** How many requests are under way at once. */
+  connections: number
 }
 
 /** What it saw. */
@@ -31,8 +35,8 @@ export interface Worker {
 }
 
 /** Starts a file beside this one. A worker that ends before its answer fails the run. */
-export function startWorker(file: string, parameters: string[] = []): Worker {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), parameters)
+export function startWorker(file: string, parameters: string[] = [], nodeOptions: string[] = []): Worker {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), parameters, { execArgv: nodeOptions })
   return {
     first: nextMessage(child),
     ask: (question) => {

@@ -1,20 +1,23 @@
 import type { AddressInfo } from 'node:net'
 import { answerParent, type Ready } from './messages.js'
-import { variants } from './variants/index.js'
+import { firstCheck, variants } from './variants/index.js'
 
-/** One variant in a process of its own, which is asked for the CPU time it has used. */
-const variant = variants.find(({ name }) => name === process.argv[2])
-if (variant === undefined) throw new Error(`There is no variant ${process.argv[2]}`)
+/** One variant in a process of its own, which is asked for the CPU time it has used: `serve.js <name> [<parameter> …]`. */
+const [name, ...parameters] = process.argv.slice(2)
+const variant = [...variants, firstCheck].find((one) => one.name === name)
+if (variant === undefined) throw new Error(`There is no variant ${name}`)
 
-const { app, credential = {}, status = 200 } = await variant.open()
+const { app, credential = {}, status = 200, rest, storedKeys } = await variant.open(...parameters)
 await app.listen({ host: '127.0.0.1', port: 0 })
 const { port } = app.server.address() as AddressInfo // It listens on TCP.
 
-answerParent(() => {
+answerParent(async (question) => {
+  if (question === 'rest') await rest?.()
   const { user, system } = process.cpuUsage()
   return user + system
 })
-const ready: Ready = { port, request: asRequest(port, credential), status }
+const request = asRequest(port, credential)
+const ready: Ready = { port, request, status, ...(storedKeys === undefined ? {} : { storedKeys }) }
 process.send?.(ready)
 
 /** As the Python library requests sends it. */

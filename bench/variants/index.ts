@@ -1,11 +1,18 @@
 import type { Server } from './service.js'
 
-export interface Variant {
+interface Openable {
   name: string
+  open(...parameters: string[]): Promise<Server>
+}
+
+export interface Variant extends Openable {
   title: string
   /** CPU time per request in units of the base's, at most. */
   target?: number
-  open(): Promise<Server>
+  /** Share of the requests that others get, for one that takes long. Default: 1. */
+  share?: number
+  /** Opened with the URL of an empty PostgreSQL. */
+  needsPostgresql?: boolean
 }
 
 /** What all others are compared with. */
@@ -18,6 +25,7 @@ const latchkey = () => import('./latchkey.js')
 const bearerAuth = (count: number) => () =>
   import('./bearer-auth.js').then(({ openBearerAuth }) => openBearerAuth(count))
 const jwt = () => import('./jwt.js')
+const betterAuth = () => import('./better-auth.js')
 
 const keyLike = { 'X-API-Key': `lk_${'x'.repeat(8)}_${'x'.repeat(49)}` }
 const tokenLike = { Authorization: `Bearer ${'x'.repeat(1500)}` }
@@ -58,4 +66,29 @@ export const variants: readonly Variant[] = [
     title: '`@fastify/jwt`, RS256, cached',
     open: async () => (await jwt()).openJwtCached(),
   },
+  {
+    name: 'better-auth-secondary',
+    title: '`@better-auth/api-key`, keys in a Map, updates deferred',
+    share: 1 / 8,
+    open: async () => (await betterAuth()).openWithSecondaryStorage(),
+  },
+  {
+    name: 'better-auth-memory',
+    title: '`@better-auth/api-key`, memory adapter',
+    share: 1 / 8,
+    open: async () => (await betterAuth()).openWithMemoryAdapter(),
+  },
+  {
+    name: 'better-auth-postgresql',
+    title: '`@better-auth/api-key`, PostgreSQL (its CPU time not counted)',
+    share: 1 / 16,
+    needsPostgresql: true,
+    open: async (url = '') => (await betterAuth()).openWithPostgresql(url),
+  },
 ]
+
+/** Opened with a data folder or a URL, and how many keys are stored there. */
+export const firstCheck: Openable = {
+  name: 'first',
+  open: async (store = '', storedKeys = '') => (await import('./first.js')).openFirst(store, storedKeys),
+}

@@ -8,6 +8,10 @@ export interface Server {
   credential?: Record<string, string>
   /** What it must answer. Default: 200. */
   status?: number
+  /** How many keys are stored, where `{key}` in the credential stands for another of them each time. */
+  storedKeys?: number
+  /** Does what it has put off. */
+  rest?: () => Promise<void>
 }
 
 /** The same service for every variant: no log, no limits, nothing but its route. */

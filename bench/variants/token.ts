@@ -1,9 +1,10 @@
 import { importJWK, type JWK, SignJWT } from 'jose'
 
 export const audience = 'latchkey'
+const alice = '11111111-1111-4111-8111-111111111111'
 
 /** An access token with the claims and so the length of Keycloak's. */
-export async function signToken(signingKey: JWK, issuer: string): Promise<string> {
+export async function signToken(signingKey: JWK, issuer: string, subject = alice): Promise<string> {
   const claims = {
     jti: 'onrtac:1f0b5c86-4c5f-4c0a-9d7f-6a7b8c9d0e1f',
     aud: [audience, 'account'],
@@ -29,7 +30,7 @@ export async function signToken(signingKey: JWK, issuer: string): Promise<string
   return new SignJWT(claims)
     .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid })
     .setIssuer(issuer)
-    .setSubject('11111111-1111-4111-8111-111111111111')
+    .setSubject(subject)
     .setIssuedAt()
     .setExpirationTime('1h')
     .sign(await importJWK(signingKey, 'RS256'))

@@ -1,0 +1,58 @@
+import { createDatabase, startPostgresql } from '../../test/e2e/support/postgresql.js'
+import { type Measurements, measureRounds, seriesOf } from '../rounds.js'
+import { findMiss, type RunOptions, type Section } from '../section.js'
+import { median, pairedRatios, quantile } from '../statistics.js'
+import { base, type Variant, variants } from '../variants/index.js'
+
+/** What the hook costs on a route, beside what others use instead. */
+export async function measureHook({ blocks, rounds, requests }: RunOptions): Promise<Section> {
+  const postgresql = await startPostgresql()
+  try {
+    const competitors = await Promise.all(
+      variants.map(async ({ name, share = 1, needsPostgresql = false }) => {
+        const parameters = needsPostgresql ? [await createDatabase(postgresql)] : []
+        return { name, share, server: { variant: name, parameters } }
+      }),
+    )
+    const plan = { blocks, rounds, requests, firstWarmUp: 40_000, warmUp: 500 }
+    const measurements = await measureRounds(competitors, plan)
+    return describe(measurements, `${blocks} blocks of ${rounds} rounds of ${requests} requests`)
+  } finally {
+    await postgresql.stop()
+  }
+}
+
+function describe(measurements: Measurements, setup: string): Section {
+  const ratioOf = (variant: Variant) => median(ratiosOf(variant, measurements))
+  return {
+    heading: 'The hook',
+    setup,
+    head: ['', 'CPU ratio', 'quartiles', 'target', 'CPU µs', 'req/s', 'p50 ms', 'p99 ms'],
+    rows: variants.map((variant) => describeVariant(variant, measurements)),
+    misses: variants.flatMap((variant) => findMiss(variant.title, ratioOf(variant), variant.target)),
+    bars: variants.map((variant) => ({
+      label: variant.title,
+      value: ratioOf(variant),
+      isOurs: variant.title.startsWith('Latchkey'),
+    })),
+  }
+}
+
+function describeVariant(variant: Variant, measurements: Measurements): string[] {
+  const { cpuMicros, requestsPerSecond, p50Ms, p99Ms } = seriesOf(variant.name, measurements)
+  const ratios = ratiosOf(variant, measurements)
+  return [
+    variant.title,
+    median(ratios).toFixed(2),
+    `${quantile(ratios, 0.25).toFixed(2)}-${quantile(ratios, 0.75).toFixed(2)}`,
+    variant.target === undefined ? '' : `≤ ${variant.target}`,
+    median(cpuMicros).toFixed(1),
+    median(requestsPerSecond).toFixed(0),
+    median(p50Ms).toFixed(2),
+    median(p99Ms).toFixed(2),
+  ]
+}
+
+function ratiosOf(variant: Variant, measurements: Measurements): number[] {
+  return pairedRatios(seriesOf(variant.name, measurements).cpuMicros, seriesOf(base, measurements).cpuMicros)
+}
