@@ -80,7 +80,7 @@ export const variants: readonly Variant[] = [
   },
   {
     name: 'better-auth-postgresql',
-    title: '`@better-auth/api-key`, PostgreSQL (its CPU time not counted)',
+    title: '`@better-auth/api-key`, PostgreSQL (its CPU apart)',
     share: 1 / 16,
     needsPostgresql: true,
     open: async (url = '') => (await betterAuth()).openWithPostgresql(url),
