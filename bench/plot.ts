@@ -62,4 +62,5 @@ const ticksUpTo = (greatest: number) =>
 const asWords = ({ label, value }: Bar) => escapeMarkup(`${withoutMarks(label)} ${asRatio(value)}`)
 const asRatio = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(0))
 const withoutMarks = (label: string) => label.replaceAll('`', '')
-const escapeMarkup = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+const escapeMarkup = (text: string) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

@@ -5,9 +5,10 @@ import auth from '../../src/auth/index.js'
 import { createIssuer } from '../../src/auth/issuer.js'
 import { loadConfig } from '../../src/config.js'
 import { generateSigningKey } from '../../src/dev/signing-key.js'
+import { type Directory, followDirectory } from '../../src/directory/follow.js'
 import { createKeyVerifier } from '../../src/keys/verify.js'
 import { AddressRate } from '../../src/limits/address-rate.js'
-import { openDatabase } from '../../src/store/database.js'
+import { type Database, openDatabase } from '../../src/store/database.js'
 import { createUsageCounter } from '../../src/usage/counter.js'
 import { startIssuer } from './issuer.js'
 import { addRoute, createService } from './service.js'
@@ -42,19 +43,35 @@ export async function openHook({
   })
   const refusals = new AddressRate({ perMinute: refusedRatePerMinute })
   const size = maxCached === undefined ? {} : { maxCached }
-  const verifier = createKeyVerifier({ db, prefix, usage, refusals, maxStaleMs, ...size })
+  const owners = followNobody(db)
+  const verifier = createKeyVerifier({ db, prefix, usage, refusals, owners, maxStaleMs, ...size })
   const signingKey = await generateSigningKey()
   const issuer = await startIssuer(signingKey)
   const verifyToken = createTokenVerifier({
     issuer: createIssuer({ issuer, clientId: audience, clientSecret: 'secret' }),
     audiences: [audience],
     refusals,
+    isDisabled: owners.isDisabled,
   })
   const app = createService()
   await app.register(auth, { keyPrefix: prefix, verifyKey: verifier.verify, verifyToken })
   addRoute(app)
-  const context = { db, policy, clock: Date.now, random: randomBytes, forget: verifier.forget }
+  const { forget, forgetOwner } = verifier
+  const context = { db, policy, owners, clock: Date.now, random: randomBytes, forget, forgetOwner }
   return { app, prefix, usage, context, signingKey, issuer }
+}
+
+/** What each check asks the directory is asked; the owners in the store are never old enough to be looked up. */
+function followNobody(db: Database): Directory {
+  return followDirectory({
+    source: { listDisabled: async () => new Set(), find: async () => null },
+    db,
+    policy: 'suspend',
+    syncMs: Number.POSITIVE_INFINITY,
+    maxStaleMs: Number.POSITIVE_INFINITY,
+    log: { info() {}, warn: fail, error: fail },
+    clock: Date.now,
+  })
 }
 
 function fail(error: unknown): never {

@@ -19,6 +19,7 @@ const aPrincipal = (facts: Partial<Principal> = {}): Principal => ({
 const aKey = (bounds: Partial<KeyBounds> = {}): KeyBounds => ({
   readOnly: false,
   allowedReferers: null,
+  allowedIps: null,
   allowsAddress: null,
   expiresAt: Number.POSITIVE_INFINITY,
   ...bounds,
