@@ -18,7 +18,7 @@ export interface Listener extends Notices {
 }
 
 /** How often the server is asked whether it is there. */
-const pulseEveryMs = 250
+const pulseEveryMs = 200
 /** How long a living server may take for that; with the pulse before it, less than a second. */
 const pulsePatienceMs = 600
 /** For all it takes to connect and to listen. */
