@@ -23,7 +23,8 @@ const pulseEveryMs = 200
 const pulsePatienceMs = 600
 /** For all it takes to connect and to listen. */
 const connectPatienceMs = 900
-const retryAfterMs = 500
+/** Short, since nothing is asked until an attempt succeeds; one that is refused costs next to nothing. */
+const retryAfterMs = 100
 
 /**
  * PostgreSQL's refusals that only a living server gives: no place for one more client, while the pool may well have

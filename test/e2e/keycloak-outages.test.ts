@@ -169,6 +169,7 @@ describe('without PostgreSQL', () => {
     await world.photograph(visitor, 'docs-database-away')
     const said = await visitor.page.locator('#login-bar').innerText()
     await postgresql.restart()
+    await expect.poll(readiness, { timeout: 5_000 }).toBe(200)
     await visitor.page.reload()
 
     expect(said).not.toContain('Not logged in')
