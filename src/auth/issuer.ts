@@ -1,5 +1,6 @@
-import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose'
+import type { JWTVerifyGetKey } from 'jose'
 import * as oidc from 'openid-client'
+import { createSigningKeys } from './signing-keys.js'
 
 export interface IssuerOptions {
   /** The issuer's URL, as in `iss`. */
@@ -15,7 +16,10 @@ export interface Issuer {
   readonly issuer: string
   /** @throws when the identity provider cannot be reached */
   configuration(): Promise<oidc.Configuration>
-  /** @throws when the identity provider cannot be reached */
+  /**
+   * What finds the key of a token; see `signing-keys.ts` for how long it knows one.
+   * @throws when the identity provider was never reached
+   */
   keys(): Promise<JWTVerifyGetKey>
   /** Asks it now, whatever is remembered. */
   isReachable(timeoutMs: number): Promise<boolean>
@@ -40,11 +44,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
   const keys = rememberSuccess(async () => {
     const { jwks_uri } = (await configuration()).serverMetadata()
     if (jwks_uri === undefined) throw new Error('The identity provider names no jwks_uri')
-    return createRemoteJWKSet(new URL(jwks_uri), {
-      cooldownDuration: 30_000,
-      cacheMaxAge: 600_000,
-      timeoutDuration: requestTimeoutSeconds * 1000,
-    })
+    return createSigningKeys({ url: new URL(jwks_uri), timeoutMs: requestTimeoutSeconds * 1000, clock })
   }, clock)
 
   return { issuer: options.issuer, configuration, keys, isReachable }

@@ -6,17 +6,18 @@ import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 export interface TestIssuer {
   url: string
   /** What goes wrong from now on, at every endpoint. Default: nothing. */
-  fault: 'none' | 'status-500' | 'hang-up' | 'not-json' | 'other-issuer' | 'no-jwks'
+  fault: 'none' | 'status-500' | 'hang-up' | 'hang' | 'not-json' | 'other-issuer' | 'no-jwks'
   /** How often its documents were asked for. */
   asked: { discovery: number; jwks: number }
   /** An access token as it signs it; undefined claims are left out. */
   token(clock: () => number, claims?: Record<string, unknown>): Promise<string>
+  /** Signs with a new key from now on, and no longer tells of the one before. */
+  rotate(): Promise<void>
   close(): Promise<void>
 }
 
 export async function startIssuer(): Promise<TestIssuer> {
-  const { privateKey, publicKey } = await generateKeyPair('ES256')
-  const jwk: JWK = { ...(await exportJWK(publicKey)), kid: 'one', alg: 'ES256', use: 'sig' }
+  let { privateKey, jwk } = await makeKey()
   const server = createServer((request, response) => answer(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/realms/test`
@@ -38,8 +39,11 @@ export async function startIssuer(): Promise<TestIssuer> {
         preferred_username: 'somebody',
         ...claims,
       })
-        .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+        .setProtectedHeader({ alg: 'ES256', kid: jwk.kid ?? '' })
         .sign(privateKey)
+    },
+    rotate: async () => {
+      ;({ privateKey, jwk } = await makeKey())
     },
     close: async () => {
       server.closeAllConnections()
@@ -53,6 +57,7 @@ export async function startIssuer(): Promise<TestIssuer> {
     issuer.asked[isDiscovery ? 'discovery' : 'jwks'] += 1
     const { fault } = issuer
     if (fault === 'hang-up') return void request.socket.destroy()
+    if (fault === 'hang') return
     response.setHeader('connection', 'close')
     if (fault === 'status-500') response.statusCode = 500
     if (fault === 'not-json') return void response.end('<html>')
@@ -70,4 +75,10 @@ export async function startIssuer(): Promise<TestIssuer> {
       jwks_uri: `${url}/certs`,
     }
   }
+}
+
+async function makeKey() {
+  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  const jwk: JWK = { ...(await exportJWK(publicKey)), kid: crypto.randomUUID(), alg: 'ES256', use: 'sig' }
+  return { privateKey, jwk }
 }
