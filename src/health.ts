@@ -11,6 +11,8 @@ export interface HealthOptions {
 }
 
 const timeoutMs = 2000
+// The service itself is busy just then, and may be asking itself.
+const startTimeoutMs = 5000
 const rememberMs = 1000
 
 const tags = ['Health']
@@ -19,6 +21,12 @@ const upSchema = Type.Object({ status: Type.Literal('up') }, { description: 'Wel
 /** Whether the process lives, and whether it can do its work. */
 export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app, { needs, clock }) => {
   let asked: { at: number; missing: Promise<string[]> } | undefined
+
+  // The start does not wait for what comes later by itself; and yet whoever started it should know.
+  app.addHook('onListen', (done) => {
+    void warnOfMissing()
+    done()
+  })
 
   app.get(
     '/health/live',
@@ -57,14 +65,25 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthOptions> = async (app
   /** Asked once a second at most, however many ask here. */
   function findMissing(): Promise<string[]> {
     const now = clock()
-    if (asked === undefined || Math.abs(now - asked.at) >= rememberMs) asked = { at: now, missing: askAll() }
+    if (asked === undefined || Math.abs(now - asked.at) >= rememberMs)
+      asked = { at: now, missing: askAll(timeoutMs) }
     return asked.missing
   }
 
-  async function askAll(): Promise<string[]> {
+  async function warnOfMissing(): Promise<void> {
+    const missing = await askAll(startTimeoutMs)
+    // It may have been ended meanwhile.
+    if (missing.length === 0 || !app.server.listening) return
+    app.log.warn(
+      { missing },
+      `does not answer: ${missing.join(', ')}; what needs it is unavailable until it does, and no restart is needed`,
+    )
+  }
+
+  async function askAll(withinMs: number): Promise<string[]> {
     const answers = await Promise.all(
       Object.entries(needs).map(async ([name, ask]) =>
-        (await ask(timeoutMs).catch(() => false)) ? [] : [name],
+        (await ask(withinMs).catch(() => false)) ? [] : [name],
       ),
     )
     return answers.flat()

@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { Server as TcpServer } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
@@ -11,6 +11,7 @@ import { developmentAccounts, generateSigningKey } from './dev/index.js'
 import { loadSecrets, type Secrets, SecretsUnreadable } from './secrets.js'
 import { type Database, openDatabase } from './store/database.js'
 import { DirectoryInUse } from './store/directory-lock.js'
+import { FolderUnopenable } from './store/embedded.js'
 import { MigrationRefused } from './store/migrate.js'
 import { StoreUnavailable } from './store/unavailable.js'
 
@@ -24,13 +25,14 @@ const lastAnswerMs = 500
 async function main(): Promise<void> {
   const config = loadConfig(readEnvironment())
   const packageFile = require.resolve('#package/package.json')
-  const db = await openDatabase({
+  const opening = openDatabase({
     url: config.databaseUrl,
     dataDir: config.dataDir,
     migrationsDir: join(dirname(packageFile), 'prisma', 'migrations'),
     log: (message, { error }) =>
       process.stderr.write(error === undefined ? `${message}\n` : `${message}: ${String(error)}\n`),
   })
+  const db = await requireFolder(config, opening)
   try {
     await serve(config, db, (require(packageFile) as { version: string }).version)
   } catch (error) {
@@ -94,10 +96,38 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<voi
   }
 }
 
+/** `DATA_DIR` does not serve; the message tells the operator why. */
+class CannotUseFolder extends Error {
+  override readonly name = 'CannotUseFolder'
+}
+
+const folderFaults: Record<string, string> = {
+  EACCES: 'the user that it runs as may not write there',
+  EPERM: 'the user that it runs as may not write there',
+  EROFS: 'it cannot be written to, for its file system is read-only or does not allow it',
+  ENOENT: 'it cannot be made there',
+  ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'it is a file',
+  ENOSPC: 'its disk is full',
+  EDQUOT: 'its quota is spent',
+}
+
+/** Passes on what the work on `DATA_DIR` gives, or what is wrong with that folder. */
+async function requireFolder<T>({ dataDir, databaseUrl }: Config, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    const { code = '' } = (error instanceof StoreUnavailable ? error.cause : error) as NodeJS.ErrnoException
+    const fault = folderFaults[code]
+    if (databaseUrl !== undefined || fault === undefined) throw error
+    throw new CannotUseFolder(`The service cannot use the folder ${resolve(dataDir)} (DATA_DIR): ${fault}`)
+  }
+}
+
 async function findSecrets(config: Config): Promise<Pick<Secrets, 'sessionSecret'> & Partial<Secrets>> {
   const { sessionSecret } = config
   if (config.databaseUrl !== undefined && sessionSecret !== undefined) return { sessionSecret }
-  const secrets = await loadSecrets(config.dataDir, generateSigningKey)
+  const secrets = await requireFolder(config, loadSecrets(config.dataDir, generateSigningKey))
   return { ...secrets, ...(sessionSecret === undefined ? {} : { sessionSecret }) }
 }
 
@@ -118,7 +148,15 @@ function welcome({ publicUrl }: Config): string {
 }
 
 /** Faults that whoever starts the service can mend: the sentence tells how, and a stack would only hide it. */
-const mendable = [ConfigError, SecretsUnreadable, CannotListen, DirectoryInUse, MigrationRefused]
+const mendable = [
+  ConfigError,
+  SecretsUnreadable,
+  CannotListen,
+  CannotUseFolder,
+  DirectoryInUse,
+  FolderUnopenable,
+  MigrationRefused,
+]
 
 function explain(error: unknown): string {
   if (error instanceof StoreUnavailable) {

@@ -130,6 +130,23 @@ test('wrong settings stop it before it writes anything, all in one message', asy
   rmSync(empty, { recursive: true })
 })
 
+test('a folder that cannot be used is told in one sentence', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'latchkey-server-'))
+  writeFileSync(join(other, 'file'), '')
+  const wrong = startServer(other, {
+    PORT: String(await findFreePort()),
+    DATA_DIR: join(other, 'file', 'data'),
+  })
+
+  expect(await wrong.exited).toEqual({ code: 1, signal: null })
+  expect(wrong.complaints()).toBe(
+    `The service cannot use the folder ${join(other, 'file', 'data')} (DATA_DIR): a part of the path is a file\n`,
+  )
+  expect(wrong.output()).toBe('')
+  expect(readdirSync(other)).toEqual(['file'])
+  rmSync(other, { recursive: true })
+})
+
 test('a database that cannot be reached is told without its password', async () => {
   const empty = mkdtempSync(join(tmpdir(), 'latchkey-server-'))
   const nowhere = await findFreePort()

@@ -56,7 +56,7 @@ const transactionTimes = { maxWait: 15_000, timeout: 30_000 }
 
 /**
  * Opens the database and brings it to this build's schema.
- * @throws StoreUnavailable · MigrationRefused · DirectoryInUse
+ * @throws StoreUnavailable · MigrationRefused · DirectoryInUse · FolderUnopenable
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const engine = await asStoreErrors(openEngine(options))

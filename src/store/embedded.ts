@@ -32,6 +32,19 @@ type Session = Pick<PoolConfig, 'host' | 'user' | 'database'> & {
   connection: { parse(query: object): void; parsedStatements: object; submittedNamedStatements: object }
 }
 
+/** PostgreSQL does not start on the folder, which is no fault of this program: its disk is full, or its files damaged. */
+export class FolderUnopenable extends Error {
+  override readonly name = 'FolderUnopenable'
+
+  constructor(folder: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    super(
+      `The embedded database in ${folder} cannot be opened: make room when its disk is full, else restore a backup (${reason})`,
+      { cause },
+    )
+  }
+}
+
 /** A database that is gone with the process. */
 export async function openInMemory(loadDataDir?: Blob): Promise<EmbeddedDatabase> {
   const { PGlite } = await import('@electric-sql/pglite')
@@ -51,7 +64,7 @@ export async function openInMemory(loadDataDir?: Blob): Promise<EmbeddedDatabase
 
 /**
  * A database in a folder, made when there is none; nobody else may open it meanwhile.
- * @throws DirectoryInUse
+ * @throws DirectoryInUse · FolderUnopenable
  */
 export async function openFolder({ folder, disk }: FolderOptions): Promise<EmbeddedDatabase> {
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
@@ -141,9 +154,12 @@ async function openDurable(folder: string, disk: SegmentDisk | undefined): Promi
   }
   // `fsync` is the one of PostgreSQL's methods that PGlite's file system hears of.
   const startParams = PGlite.defaultStartParams.filter((parameter) => parameter !== '-F')
-  const lite = await PGlite.create({
+  const opening = PGlite.create({
     fs: files,
     startParams: [...startParams, ...[...durable, ...smallLog].flatMap((setting) => ['-c', setting]), ...utc],
+  })
+  const lite = await opening.catch((cause: unknown) => {
+    throw new FolderUnopenable(folder, cause)
   })
   // Every start writes its control file. Silence means that this PGlite is built in another way.
   if (fsyncs === 0)

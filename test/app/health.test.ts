@@ -52,13 +52,40 @@ test('without its identity provider it is not ready either, and is again once th
 test('however many ask, it looks once a second', async () => {
   const issuer = await startIssuer()
   const service = await startService({ OIDC_ISSUER: issuer.url, OIDC_CLIENT_SECRET: 'secret' })
+  // At its start it asks by itself.
+  await expect.poll(() => issuer.asked.discovery).toBe(1)
   service.clock.freeze('2030-01-01T00:00:00.000Z')
   await Promise.all(Array.from({ length: 20 }, () => service.inject({ url: '/health/ready' })))
-  expect(issuer.asked.discovery).toBe(1)
+  expect(issuer.asked.discovery).toBe(2)
 
   service.clock.advance(1000)
   await service.inject({ url: '/health/ready' })
-  expect(issuer.asked.discovery).toBe(2)
+  expect(issuer.asked.discovery).toBe(3)
+  await service.close()
+  await issuer.close()
+})
+
+test('a start without the identity provider is told once in the log, and works', async () => {
+  const issuer = await startIssuer()
+  issuer.fault = 'status-500'
+  const service = await startService({ OIDC_ISSUER: issuer.url, OIDC_CLIENT_SECRET: 'secret' })
+  const warnings = () => service.log.filter((line) => line.includes('"level":40'))
+
+  await expect.poll(warnings).toHaveLength(1)
+  expect(warnings()[0]).toContain('does not answer: issuer;')
+  expect(warnings()[0]).not.toMatch(/secret|stack/)
+  expect((await service.inject({ url: '/health/live' })).status).toBe(200)
+  await service.close()
+  await issuer.close()
+})
+
+test('a start with all that it needs warns of nothing', async () => {
+  const issuer = await startIssuer()
+  const service = await startService({ OIDC_ISSUER: issuer.url, OIDC_CLIENT_SECRET: 'secret' })
+
+  await expect.poll(() => issuer.asked.discovery).toBe(1)
+  await service.inject({ url: '/health/ready' })
+  expect(service.log.filter((line) => line.includes('does not answer'))).toEqual([])
   await service.close()
   await issuer.close()
 })
