@@ -6,6 +6,7 @@ import { sendProblem } from '../errors.js'
 import { readCredential, removeQueryKey } from './credentials.js'
 import { decideAccess } from './decide.js'
 import { dropIfGone } from './gone.js'
+import { refuse } from './refuse.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
 import type { Access, AuthOptions, Principal, Verdict } from './types.js'
 
@@ -20,6 +21,7 @@ const expiryNoticeMs = 3 * 86_400_000
  * A route of the scope says in `config.access` who may call it; one that says nothing stops the start.
  */
 const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
+  requireVerifiers(options)
   const keyMark = `${options.keyPrefix}_`
   const clock = options.clock ?? Date.now
   const { publicOrigin = '' } = options
@@ -51,9 +53,9 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
       case 'none':
         return admitSession(request, reply, access, done)
       case 'key':
-        return admit(options.verifyKey(credential.value, request.ip), request, reply, access, done)
+        return admit(options.verifyKey(credential.value, request.ip, request), request, reply, access, done)
       case 'token':
-        return admit(options.verifyToken(credential.token, request.ip), request, reply, access, done)
+        return admit(options.verifyToken(credential.token, request.ip, request), request, reply, access, done)
       default:
         return credential satisfies never
     }
@@ -136,26 +138,6 @@ function hideQueryKey(request: FastifyRequest, reply: FastifyReply): void {
   reply.header('referrer-policy', 'no-referrer')
 }
 
-function refuse(
-  verdict: Exclude<Verdict, { kind: 'accepted' }>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) {
-  switch (verdict.kind) {
-    case 'refused':
-      return sendProblem(reply, 'invalid_credential')
-    case 'throttled':
-      return sendProblem(reply, 'rate_limited', {
-        headers: { 'retry-after': String(verdict.retryAfterSeconds) },
-      })
-    case 'unavailable':
-      request.log.error({ err: verdict.cause }, 'a credential could not be checked')
-      return sendProblem(reply, 'unavailable')
-    default:
-      return verdict satisfies never
-  }
-}
-
 /** One challenge per accepted scheme, and no `error`: the caller has not been wrong yet (RFC 6750 §3.1). */
 function challenge(reply: FastifyReply, { by }: Access) {
   const schemes = by === 'login' ? ['Bearer'] : ['Bearer', 'Apikey']
@@ -177,6 +159,15 @@ function challengeScopes({ scopes = [] }: Access) {
  * and the percent sign, so that it can be read back.
  */
 const asScopeToken = (right: string) => toUSVString(right).replace(/[^!#$&-[\]-~]/gu, encodeURIComponent)
+
+/** At the start, since the first request would be too late to hear of it. Typed as there, but not everybody compiles. */
+function requireVerifiers({ keyPrefix, verifyKey, verifyToken }: Partial<AuthOptions>): void {
+  if (typeof keyPrefix === 'string' && typeof verifyKey === 'function' && typeof verifyToken === 'function')
+    return
+  throw new Error(
+    'The hook of latchkey/auth needs keyPrefix, verifyKey and verifyToken: register it with what createRemoteAuth returns',
+  )
+}
 
 /** Known members and their known words; `scopes` and `allowQueryKey` are held by their types. */
 const knownAccess: Record<keyof Access, readonly unknown[] | null> = {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 
 export type Via = 'oauth2' | 'api-key' | 'key-jwt' | 'session'
@@ -45,11 +46,13 @@ export interface KeyBounds {
   readonly readOnly: boolean
   /** Null: no restriction. */
   readonly allowedReferers: readonly string[] | null
-  /** Addresses and CIDR ranges, as they were given; `allowsAddress` decides by them. */
+  /** Addresses and CIDR ranges, and the test that they compile to. */
   readonly allowedIps: readonly string[] | null
   readonly allowsAddress: ((address: string) => boolean) | null
   /** Milliseconds since the epoch; Infinity: never. */
   readonly expiresAt: number
+  /** When this value stops to work, where that is before its key ends: an earlier value, within its grace. */
+  readonly valueEndsAt?: number
 }
 
 /** Notes that a credential was accepted, for the counters. */
@@ -66,8 +69,18 @@ export type Verdict =
   | { readonly kind: 'throttled'; readonly retryAfterSeconds: number }
   | { readonly kind: 'unavailable'; readonly cause: unknown }
 
+/** The call that presents a credential, for a verifier that must tell another service of it. */
+export interface PresentingCall {
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+}
+
 /** Answers at once from memory where it can: the promise is for the first time. */
-export type Verify = (credential: string, address: string) => Verdict | Promise<Verdict>
+export type Verify = (
+  credential: string,
+  address: string,
+  call?: PresentingCall,
+) => Verdict | Promise<Verdict>
 
 /** Counts refusals by address, so that guessing gets slow. */
 export interface RefusalRate {

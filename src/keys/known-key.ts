@@ -66,7 +66,7 @@ export class KnownKey implements Accepted, KeyBounds {
               {
                 hash: hash.toString('latin1'),
                 validUntil: validUntil.getTime(),
-                accepted: this.#asOld(hash),
+                accepted: this.#asOld(hash, validUntil.getTime()),
               },
             ],
       ),
@@ -97,12 +97,13 @@ export class KnownKey implements Accepted, KeyBounds {
     return old !== undefined && now < old.validUntil ? old.accepted : refused
   }
 
-  #asOld(hash: Buffer): Accepted {
+  #asOld(hash: Buffer, valueEndsAt: number): Accepted {
+    const { readOnly, allowedReferers, allowedIps, allowsAddress, expiresAt } = this
     const recordOldValue = (at: number) => this.#usage.recordOldValue(hash, at)
     return {
       kind: 'accepted',
       principal: this.principal,
-      key: this,
+      key: { readOnly, allowedReferers, allowedIps, allowsAddress, expiresAt, valueEndsAt },
       recordUse: (at, address, userAgent) => {
         this.recordUse(at, address, userAgent)
         recordOldValue(at)
