@@ -7,6 +7,7 @@ import { isLoopback } from './addresses.js'
 import { dropIfGone } from './auth/gone.js'
 import { createIdentityHeaderRemover } from './auth/identity-headers.js'
 import auth from './auth/index.js'
+import { checkRoutes } from './check/routes.js'
 import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
 import type { DirectorySource } from './directory/source.js'
@@ -86,6 +87,11 @@ async function addOpenRoutes(app: FastifyInstance, { config, db, version }: AppD
       database: (timeoutMs) => db.isReachable(timeoutMs),
       issuer: (timeoutMs) => issuer.isReachable(timeoutMs),
     },
+    clock,
+  })
+  await app.register(checkRoutes, {
+    verifyKey: parts.authOptions.verifyKey,
+    maxStaleMs: config.verdictMaxStaleMs,
     clock,
   })
 }

@@ -51,8 +51,8 @@ export interface KeyBounds {
   readonly allowsAddress: ((address: string) => boolean) | null
   /** Milliseconds since the epoch; Infinity: never. */
   readonly expiresAt: number
-  /** When this value stops to work, where that is before its key ends: an earlier value, within its grace. */
-  readonly valueEndsAt?: number
+  /** When this value stops to work, where it is an earlier one within its grace; the key itself goes on. */
+  readonly validUntil?: number
 }
 
 /** Notes that a credential was accepted, for the counters. */

@@ -97,13 +97,13 @@ export class KnownKey implements Accepted, KeyBounds {
     return old !== undefined && now < old.validUntil ? old.accepted : refused
   }
 
-  #asOld(hash: Buffer, valueEndsAt: number): Accepted {
+  #asOld(hash: Buffer, validUntil: number): Accepted {
     const { readOnly, allowedReferers, allowedIps, allowsAddress, expiresAt } = this
     const recordOldValue = (at: number) => this.#usage.recordOldValue(hash, at)
     return {
       kind: 'accepted',
       principal: this.principal,
-      key: { readOnly, allowedReferers, allowedIps, allowsAddress, expiresAt, valueEndsAt },
+      key: { readOnly, allowedReferers, allowedIps, allowsAddress, expiresAt, validUntil },
       recordUse: (at, address, userAgent) => {
         this.recordUse(at, address, userAgent)
         recordOldValue(at)

@@ -1,6 +1,7 @@
 import { problemSchema } from './common.js'
 import { keySchemas } from './key.js'
 import { meSchema } from './principal.js'
+import { verdictSchemas } from './verdict.js'
 
 /** Every schema that has a name in the document. */
-export const namedSchemas = [problemSchema, meSchema, ...keySchemas]
+export const namedSchemas = [problemSchema, meSchema, ...keySchemas, ...verdictSchemas]

@@ -4,22 +4,26 @@ import { nullable } from './common.js'
 export const ownerKinds = ['user', 'server'] as const
 export const vias = ['oauth2', 'api-key', 'key-jwt', 'session'] as const
 
+export const principalMembers = {
+  subject: Type.String({
+    description: 'Stable id at the identity provider; `server:<id>` for a server user.',
+  }),
+  login: Type.String(),
+  name: nullable(Type.String()),
+  email: nullable(Type.String()),
+  kind: Type.Enum([...ownerKinds]),
+  via: Type.Enum([...vias], { description: 'The credential that was used.' }),
+  roles: Type.Array(Type.String(), {
+    description: 'Rights of the owner: realm roles, `client:role`, `group:/path`.',
+  }),
+  scopes: Type.Array(Type.String(), { description: 'The rights that this credential may use now.' }),
+  attributes: Type.Record(Type.String(), Type.Unknown()),
+}
+
 /** Who the caller is, whichever credential was used: the answer of `GET /me`. */
 export const meSchema = Type.Object(
   {
-    subject: Type.String({
-      description: 'Stable id at the identity provider; `server:<id>` for a server user.',
-    }),
-    login: Type.String(),
-    name: nullable(Type.String()),
-    email: nullable(Type.String()),
-    kind: Type.Enum([...ownerKinds]),
-    via: Type.Enum([...vias], { description: 'The credential that was used.' }),
-    roles: Type.Array(Type.String(), {
-      description: 'Rights of the owner: realm roles, `client:role`, `group:/path`.',
-    }),
-    scopes: Type.Array(Type.String(), { description: 'The rights that this credential may use now.' }),
-    attributes: Type.Record(Type.String(), Type.Unknown()),
+    ...principalMembers,
     key_id: Type.Optional(Type.String({ description: 'The API key that was used, if one was.' })),
   },
   {

@@ -1,0 +1,70 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { refuse } from '../auth/refuse.js'
+import type { Verify } from '../auth/types.js'
+import { described, problemResponses, ref } from '../schemas/common.js'
+import { keyVerdictSchema, verifyKeySchema } from '../schemas/verdict.js'
+import { describeKey, describeRefusal } from './verify.js'
+
+export interface CheckOptions {
+  /** The same that guards this service's own routes. */
+  verifyKey: Verify
+  /** How long services may go on with an answer when this one cannot be asked, in milliseconds. */
+  maxStaleMs: number
+  /** Milliseconds since the epoch. */
+  clock: () => number
+}
+
+// How late a service that remembers the answer hears of a revocation.
+const cacheSeconds = 5
+
+/**
+ * The check as data, for services that are no Fastify and for the hook in those that are. It takes no credential of
+ * its own, a session neither: whoever holds a value may ask about it.
+ */
+export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, options) => {
+  const { verifyKey, clock } = options
+  const maxStaleSeconds = Math.floor(options.maxStaleMs / 1000)
+  const policy = {
+    cacheSeconds: Math.min(cacheSeconds, maxStaleSeconds),
+    staleIfErrorSeconds: maxStaleSeconds,
+  }
+
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('cache-control', 'no-store')
+    done()
+  })
+
+  app.post(
+    '/api-keys/verify',
+    {
+      schema: {
+        operationId: 'verifyApiKey',
+        summary: 'Verify Api Key',
+        description:
+          'Whether a key may make a call, and whom it acts for: the verdict of the hook, as data. Needs no credential of its own. ' +
+          'What the question leaves out counts as the worst case. For every value that is good, `bounds` and `principal` let you decide its other calls by yourself for `cache_seconds`. ' +
+          'A question whose answer is yes counts as a use of the key.',
+        tags: ['Check'],
+        security: [],
+        body: ref(verifyKeySchema),
+        response: {
+          200: described(keyVerdictSchema, 'The verdict, which may be no.'),
+          ...problemResponses(400, 413, 415),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { body: question } = request
+      // Refusals are counted by who asks: anybody could name another address as the client's.
+      const verdict = await verifyKey(question.value, request.ip)
+      if (verdict.kind === 'refused') return describeRefusal(policy)
+      if (verdict.kind !== 'accepted') return refuse(verdict, request, reply)
+      const { principal, key, recordUse } = verdict
+      if (key === undefined) throw new Error('A key was accepted without its bounds')
+      const now = clock()
+      const answer = describeKey(principal, key, question, policy, now)
+      if (answer.valid) recordUse?.(now, question.client_ip ?? request.ip, request.headers['user-agent'])
+      return answer
+    },
+  )
+}

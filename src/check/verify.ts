@@ -1,0 +1,73 @@
+import { decideAccess } from '../auth/decide.js'
+import type { KeyBounds, Principal } from '../auth/types.js'
+import type { KeyVerdict, VerifyKey, verdictCodes } from '../schemas/verdict.js'
+
+export interface Policy {
+  /** How long an answer serves where no key's end is nearer. */
+  cacheSeconds: number
+  /** How long it serves where this service cannot be asked. */
+  staleIfErrorSeconds: number
+}
+
+/** What is told of a value that is no good, whatever the reason. */
+export const describeRefusal = ({ cacheSeconds }: Policy): KeyVerdict => ({
+  valid: false,
+  code: 'invalid_credential',
+  cache_seconds: cacheSeconds,
+  stale_if_error_seconds: 0,
+})
+
+/**
+ * What is told of a good value: whether it may make the call, by the hook's own decision, and what decides all its
+ * other calls. What the question leaves out counts as the worst case.
+ * @param now milliseconds since the epoch
+ */
+export function describeKey(
+  principal: Principal,
+  key: KeyBounds,
+  question: VerifyKey,
+  policy: Policy,
+  now: number,
+): KeyVerdict {
+  const { method = 'POST', client_ip: address = '', referer, scopes = [] } = question
+  const headers = referer === undefined ? {} : { referer }
+  const code = decideAccess(principal, key, { scopes }, { method, headers, address, params: {} })
+  const endsAt = Math.min(key.expiresAt, key.validUntil ?? Number.POSITIVE_INFINITY)
+  // No answer outlives the key: rounded down, so that the last second is asked for.
+  const secondsLeft = Math.max(0, Math.floor((endsAt - now) / 1000))
+  return {
+    valid: code === null,
+    // Only these can come of a question that asks for no `by`.
+    ...(code === null ? {} : { code: code as (typeof verdictCodes)[number] }),
+    principal: describePrincipal(principal),
+    bounds: {
+      read_only: key.readOnly,
+      allowed_referers: asList(key.allowedReferers),
+      allowed_ips: asList(key.allowedIps),
+      expires_at: asInstant(key.expiresAt),
+      valid_until: asInstant(key.validUntil ?? Number.POSITIVE_INFINITY),
+    },
+    cache_seconds: Math.min(policy.cacheSeconds, secondsLeft),
+    stale_if_error_seconds: Math.min(policy.staleIfErrorSeconds, secondsLeft),
+  }
+}
+
+function describePrincipal(principal: Principal) {
+  const { subject, login, name, email, kind, via, roles, scopes, attributes, config, keyId = '' } = principal
+  return {
+    subject,
+    login,
+    name,
+    email,
+    kind,
+    via,
+    roles: [...roles],
+    scopes: [...scopes],
+    attributes,
+    config,
+    key_id: keyId,
+  }
+}
+
+const asInstant = (at: number) => (Number.isFinite(at) ? new Date(at).toISOString() : null)
+const asList = (list: readonly string[] | null) => (list === null ? null : [...list])

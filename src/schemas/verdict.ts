@@ -1,0 +1,141 @@
+import Type, { type Static } from 'typebox'
+import { instant, nullable } from './common.js'
+import { principalMembers } from './principal.js'
+
+/** Why a key may not make a call: what decides it is in `bounds` and `principal`, but for the first. */
+export const verdictCodes = [
+  'invalid_credential',
+  'referer_not_allowed',
+  'address_not_allowed',
+  'read_only_key',
+  'insufficient_scope',
+] as const
+
+/** What to send to `POST /api-keys/verify`. */
+export const verifyKeySchema = Type.Object(
+  {
+    value: Type.String({
+      minLength: 1,
+      maxLength: 4096,
+      description: 'The key, as the client presented it.',
+    }),
+    service: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        description: 'The service that was called. Accepted and not judged yet: none are registered.',
+      }),
+    ),
+    method: Type.Optional(
+      Type.String({ maxLength: 32, description: 'Of the call. Where it is missing: one that writes.' }),
+    ),
+    client_ip: Type.Optional(
+      Type.Union([Type.String({ format: 'ipv4' }), Type.String({ format: 'ipv6' })], {
+        description: 'Where the call came from. Where it is missing: an address that no key allows.',
+      }),
+    ),
+    referer: Type.Optional(
+      Type.String({
+        maxLength: 8192,
+        description:
+          '`Origin` of the call, else its `Referer`. Where it is missing: a page that no key allows.',
+      }),
+    ),
+    scopes: Type.Optional(
+      Type.Array(Type.String({ maxLength: 255 }), {
+        maxItems: 100,
+        description: 'Rights that the call needs, all of them.',
+      }),
+    ),
+  },
+  {
+    $id: 'VerifyApiKey',
+    additionalProperties: false,
+    examples: [
+      {
+        value: 'lk_Zk3vQ9aB_3yPk0hQm5n2Qw8rT1sV7uX4zA6bC9dE0fG2hJ5kL8mN4HiJ2r',
+        method: 'GET',
+        client_ip: '192.0.2.7',
+      },
+    ],
+  },
+)
+export type VerifyKey = Static<typeof verifyKeySchema>
+
+const keyPrincipal = Type.Object(
+  {
+    ...principalMembers,
+    config: Type.Record(Type.String(), Type.Unknown(), { description: 'Free JSON of the key.' }),
+    key_id: Type.String(),
+  },
+  {
+    description: 'Whom the key acts for. There for every value that is good, also when this call is refused.',
+  },
+)
+
+const bounds = Type.Object(
+  {
+    read_only: Type.Boolean(),
+    allowed_referers: nullable(Type.Array(Type.String()), 'Null: any.'),
+    allowed_ips: nullable(Type.Array(Type.String()), 'Addresses and CIDR ranges; null: any.'),
+    expires_at: nullable(instant('When the key ends.'), 'Null: never.'),
+    valid_until: nullable(
+      instant('When this value stops to work: an earlier one of its key, within its grace.'),
+      'Null: with the key.',
+    ),
+  },
+  {
+    description: 'What decides other calls with the same value, so that you need not ask for each.',
+  },
+)
+
+/**
+ * The answer of `POST /api-keys/verify`. Open, since who asks may be older than who answers: what is not declared
+ * is dropped here, and ignored there.
+ */
+export const keyVerdictSchema = Type.Object(
+  {
+    valid: Type.Boolean({ description: 'Whether the key may make this call.' }),
+    code: Type.Optional(Type.Enum([...verdictCodes], { description: 'Why not, where it may not.' })),
+    principal: Type.Optional(keyPrincipal),
+    bounds: Type.Optional(bounds),
+    cache_seconds: Type.Integer({ minimum: 0, description: 'How long you may go on with this answer.' }),
+    stale_if_error_seconds: Type.Integer({
+      minimum: 0,
+      description: 'How long, counted from this answer, where this service cannot be asked again.',
+    }),
+  },
+  {
+    $id: 'KeyVerdict',
+    description: 'What holds of a key now.',
+    examples: [
+      {
+        valid: true,
+        principal: {
+          subject: '11111111-1111-4111-8111-111111111111',
+          login: 'alice',
+          name: 'Alice Liddell',
+          email: 'alice@example.test',
+          kind: 'user',
+          via: 'api-key',
+          roles: ['rspy-user', 'latchkey:catalog_read'],
+          scopes: ['rspy-user', 'latchkey:catalog_read'],
+          attributes: {},
+          config: { project: 'demo' },
+          key_id: 'Zk3vQ9aB',
+        },
+        bounds: {
+          read_only: false,
+          allowed_referers: null,
+          allowed_ips: null,
+          expires_at: '2026-12-06T09:30:00.000Z',
+          valid_until: null,
+        },
+        cache_seconds: 5,
+        stale_if_error_seconds: 60,
+      },
+    ],
+  },
+)
+export type KeyVerdict = Static<typeof keyVerdictSchema>
+
+export const verdictSchemas = [verifyKeySchema, keyVerdictSchema]
