@@ -10,6 +10,8 @@ import { refuse } from './refuse.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
 import type { Access, AuthOptions, Principal, Verdict } from './types.js'
 
+export { renderError } from '../errors.js'
+export { createRemoteAuth, type RemoteAuthOptions } from './remote.js'
 export type { Access, AuthOptions, KeyBounds, Principal, RefusalRate, Verdict, Verify, Via } from './types.js'
 
 const expiryNoticeMs = 3 * 86_400_000

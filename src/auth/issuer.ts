@@ -5,8 +5,9 @@ import { createSigningKeys } from './signing-keys.js'
 export interface IssuerOptions {
   /** The issuer's URL, as in `iss`. */
   issuer: string
-  clientId: string
-  clientSecret: string
+  /** This service's own client; leave both out where nobody logs in. */
+  clientId?: string
+  clientSecret?: string
   /** Milliseconds since the epoch. Default: the system's clock. */
   clock?: () => number
 }
@@ -31,10 +32,13 @@ const retryAfterFailureMs = 1000
 /** Nothing is asked until the first use: the embedded identity provider is not listening yet when this is made. */
 export function createIssuer(options: IssuerOptions): Issuer {
   const clock = options.clock ?? Date.now
+  // The discovery document and the keys are asked for without a client; openid-client wants a name for one.
+  const { clientId = 'none', clientSecret } = options
+  const authentication = clientSecret === undefined ? oidc.None() : oidc.ClientSecretBasic(clientSecret)
   const url = new URL(options.issuer)
   const configuration = rememberSuccess(
     () =>
-      oidc.discovery(url, options.clientId, undefined, oidc.ClientSecretBasic(options.clientSecret), {
+      oidc.discovery(url, clientId, undefined, authentication, {
         timeout: requestTimeoutSeconds,
         // Plain http is the operator's choice, as inside a cluster; openid-client refuses it by default.
         execute: url.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],

@@ -1,0 +1,130 @@
+import { isIP } from 'node:net'
+import Value from 'typebox/value'
+import { compileRanges } from '../addresses.js'
+import { type KeyVerdict, keyVerdictSchema, type VerifyKey } from '../schemas/verdict.js'
+import type { KeyBounds, PresentingCall, Principal, Verdict } from './types.js'
+
+export interface KeyAskerOptions {
+  /** Of Latchkey, as `https://keys.example.org`; a path is kept. */
+  url: string
+  timeoutMs: number
+}
+
+/** What Latchkey told of a value. */
+export type Told =
+  | {
+      kind: 'known'
+      verdict: Verdict
+      /** How long it serves, in milliseconds, and how long where Latchkey cannot be asked. */
+      freshMs: number
+      staleMs: number
+      /** When the value stops to work, in milliseconds since the epoch; Infinity: never. */
+      endsAt: number
+    }
+  | { kind: 'throttled'; retryAfterSeconds: number }
+
+export type AskKey = (value: string, address: string, call: PresentingCall | undefined) => Promise<Told>
+
+/** Latchkey did not answer, or not with a verdict. What it said is in the cause, which may only be logged. */
+export class KeyServiceUnavailable extends Error {
+  override readonly name = 'KeyServiceUnavailable'
+  constructor(cause: unknown) {
+    super('Latchkey could not be asked about a key', { cause })
+  }
+}
+
+/**
+ * Makes the question to `POST /api-keys/verify`.
+ * @throws TypeError when the URL is none of http or https; the question itself: KeyServiceUnavailable
+ */
+export function createKeyAsker({ url, timeoutMs }: KeyAskerOptions): AskKey {
+  const endpoint = new URL('api-keys/verify', url.endsWith('/') ? url : `${url}/`)
+  if (!/^https?:$/.test(endpoint.protocol))
+    throw new TypeError('The url of Latchkey must begin with https:// or http://')
+
+  return async (value, address, call) => {
+    try {
+      const answer = await fetch(endpoint, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'user-agent': 'latchkey-auth' },
+        body: JSON.stringify(describeCall(value, address, call)),
+        // Whoever could lead the question elsewhere would get the value, and give the verdict.
+        redirect: 'error',
+        signal: AbortSignal.timeout(timeoutMs),
+      })
+      if (answer.status === 200) return readVerdict(await answer.json())
+      // Else its connection would not be used again.
+      await answer.body?.cancel()
+      if (answer.status === 429) return { kind: 'throttled', retryAfterSeconds: readRetryAfter(answer) }
+      throw new Error(`The answer had status ${answer.status}`)
+    } catch (cause) {
+      throw new KeyServiceUnavailable(cause)
+    }
+  }
+}
+
+/** Only what cannot make the question one that is refused: a client chooses its headers. */
+function describeCall(value: string, address: string, call: PresentingCall | undefined): VerifyKey {
+  const source = call?.headers.origin ?? call?.headers.referer ?? ''
+  return {
+    value,
+    ...(call === undefined ? {} : { method: call.method }),
+    ...(isIP(address) === 0 || address.includes('%') ? {} : { client_ip: address }),
+    // The page itself is nobody's business: its host decides.
+    ...(URL.canParse(source) ? { referer: new URL(source).origin } : {}),
+  }
+}
+
+const defaultRetryAfterSeconds = 5
+const maxRetryAfterSeconds = 3600
+
+function readRetryAfter({ headers }: Response): number {
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN)
+  return seconds >= 1 && seconds <= maxRetryAfterSeconds ? Math.ceil(seconds) : defaultRetryAfterSeconds
+}
+
+/** @throws when it is not exactly what the contract says: nothing else may become a yes */
+function readVerdict(body: unknown): Told {
+  if (!Value.Check(keyVerdictSchema, body)) throw new Error('The answer is no verdict')
+  const { valid, code, principal, bounds } = body
+  const times = { freshMs: body.cache_seconds * 1000, staleMs: body.stale_if_error_seconds * 1000 }
+  if (!valid && code === 'invalid_credential') {
+    return { kind: 'known', verdict: refused, ...times, endsAt: Number.POSITIVE_INFINITY }
+  }
+  if (principal === undefined || bounds === undefined || valid !== (code === undefined))
+    throw new Error('The verdict contradicts itself')
+  const key = readBounds(bounds)
+  return {
+    kind: 'known',
+    // Also where the call that was asked about is refused: the hook decides each by the bounds.
+    verdict: Object.freeze<Verdict>({ kind: 'accepted', principal: readPrincipal(principal), key }),
+    ...times,
+    endsAt: Math.min(key.expiresAt, key.validUntil ?? Number.POSITIVE_INFINITY),
+  }
+}
+
+export const refused: Verdict = { kind: 'refused' }
+
+function readPrincipal({ key_id: keyId, ...facts }: NonNullable<KeyVerdict['principal']>): Principal {
+  for (const part of [facts.roles, facts.scopes, facts.attributes, facts.config]) Object.freeze(part)
+  return Object.freeze<Principal>({ ...facts, keyId })
+}
+
+function readBounds(bounds: NonNullable<KeyVerdict['bounds']>): KeyBounds {
+  const { allowed_referers: allowedReferers, allowed_ips: allowedIps } = bounds
+  return Object.freeze<KeyBounds>({
+    readOnly: bounds.read_only,
+    allowedReferers,
+    allowedIps,
+    allowsAddress: allowedIps === null ? null : compileRanges(allowedIps),
+    expiresAt: bounds.expires_at === null ? Number.POSITIVE_INFINITY : readInstant(bounds.expires_at),
+    ...(bounds.valid_until === null ? {} : { validUntil: readInstant(bounds.valid_until) }),
+  })
+}
+
+function readInstant(text: string): number {
+  const at = Date.parse(text)
+  // NaN is neither before nor after anything: it would never come.
+  if (Number.isNaN(at)) throw new Error('The verdict names a time that is none')
+  return at
+}

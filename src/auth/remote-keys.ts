@@ -1,0 +1,146 @@
+import { hash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { type AskKey, KeyServiceUnavailable, refused, type Told } from './ask-key.js'
+import { hasValidChecksum, readKeyId } from './key-shape.js'
+import type { PresentingCall, RefusalRate, Verdict, Verify } from './types.js'
+
+export interface RemoteKeyVerifierOptions {
+  ask: AskKey
+  prefix: string
+  refusals: RefusalRate
+  /** Good values that are remembered; as many refused ones are, apart. */
+  maxCached: number
+  /** Milliseconds since the epoch. */
+  clock: () => number
+  /** Milliseconds that only grow, from any start. */
+  monotonicClock: () => number
+}
+
+/** A verdict as it was told, and for how long after the question it serves. */
+interface Held {
+  readonly verdict: Verdict
+  /** When it was asked for, by either clock. */
+  readonly askedAt: number
+  readonly askedAtMonotonic: number
+  readonly freshMs: number
+  /** Where Latchkey cannot be asked. */
+  readonly staleMs: number
+  /** Until the value ends; Infinity: it does not. */
+  readonly livesMs: number
+}
+
+interface Presented {
+  /** SHA-256 of the value. */
+  readonly id: string
+  readonly value: string
+  readonly address: string
+  readonly call: PresentingCall | undefined
+}
+
+const pauseAfterFailureMs = 1000
+
+/**
+ * Checks API keys by asking Latchkey, from memory where what it told is fresh enough. A value is remembered by its
+ * SHA-256 only. Keys in use never wait: in the second half of its time a verdict is asked for again beside the call.
+ */
+export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Verify {
+  const { prefix, refusals, maxCached, clock, monotonicClock } = options
+  const good = new LRUCache<string, Held>({ max: maxCached })
+  // A place of their own: a flood of wrong values must not push out the keys in use.
+  const wrong = new LRUCache<string, Held>({ max: maxCached })
+  const asking = new Map<string, Promise<Verdict>>()
+  /** Since the last question failed: from when on one question may find out whether that still is so. */
+  let retryAt: number | undefined
+
+  return (value, address, call) => {
+    if (readKeyId(value, prefix) === null) return refused
+    const id = hash('sha256', value, 'binary')
+    const held = good.get(id)
+    if (held === undefined) return verifyUnknown({ id, value, address, call })
+    const ageMs = ageOf(held)
+    const isFresh = ageMs < held.freshMs
+    // Known to be away: a call waits for no question that is likely to fail.
+    const serves = isFresh || (retryAt !== undefined && ageMs < held.staleMs)
+    if (!serves) return verifyByAsking({ id, value, address, call })
+    if ((!isFresh || ageMs * 2 >= held.freshMs) && !asking.has(id) && mayAsk()) {
+      // Beside the call, which goes on with what is known: a failure is noted, and the next question comes by itself.
+      ask({ id, value, address, call }).catch(() => {})
+    }
+    return judge(held, ageMs)
+  }
+
+  function verifyUnknown(presented: Presented): Verdict | Promise<Verdict> {
+    const { id, value, address } = presented
+    const held = wrong.get(id)
+    if (held !== undefined && ageOf(held) < held.freshMs) return refused
+    if (!hasValidChecksum(value)) return refused
+    const retryAfterSeconds = refusals.retryAfterSeconds(address)
+    if (retryAfterSeconds > 0) return { kind: 'throttled', retryAfterSeconds }
+    return verifyByAsking(presented).then((verdict) => {
+      if (verdict.kind === 'refused') refusals.count(address)
+      return verdict
+    })
+  }
+
+  async function verifyByAsking(presented: Presented): Promise<Verdict> {
+    const verdict = await ask(presented).catch(asUnavailable)
+    if (verdict.kind !== 'unavailable' && verdict.kind !== 'throttled') return verdict
+    const held = good.get(presented.id)
+    if (held === undefined) return verdict
+    const ageMs = ageOf(held)
+    return ageMs < held.staleMs ? judge(held, ageMs) : verdict
+  }
+
+  /** One question a value, shared by all who wait for it. */
+  function ask({ id, value, address, call }: Presented): Promise<Verdict> {
+    const running = asking.get(id)
+    if (running !== undefined) return running
+    if (!mayAsk()) return Promise.reject(new KeyServiceUnavailable('it could not be asked a moment ago'))
+    // While it is known to be away, one question at a time finds out whether it is back.
+    if (retryAt !== undefined) retryAt = Number.POSITIVE_INFINITY
+    const askedAt = clock()
+    const askedAtMonotonic = monotonicClock()
+    const question = options
+      .ask(value, address, call)
+      .then(
+        (told) => {
+          retryAt = undefined
+          return keep(id, told, askedAt, askedAtMonotonic)
+        },
+        (error: unknown) => {
+          retryAt = monotonicClock() + pauseAfterFailureMs
+          throw error
+        },
+      )
+      .finally(() => asking.delete(id))
+    asking.set(id, question)
+    return question
+  }
+
+  function mayAsk(): boolean {
+    return retryAt === undefined || monotonicClock() >= retryAt
+  }
+
+  function keep(id: string, told: Told, askedAt: number, askedAtMonotonic: number): Verdict {
+    if (told.kind === 'throttled') return told
+    const { verdict, freshMs, staleMs, endsAt } = told
+    // As of the question: the answer may be older than its arrival, never older than that.
+    const held = { verdict, askedAt, askedAtMonotonic, freshMs, staleMs, livesMs: endsAt - askedAt }
+    const [home, other] = verdict.kind === 'accepted' ? [good, wrong] : [wrong, good]
+    other.delete(id)
+    home.set(id, held)
+    return judge(held, ageOf(held))
+  }
+
+  /**
+   * In milliseconds, by the clock that says more: the one of the system may be set back, and the other stands still
+   * while the machine sleeps.
+   */
+  function ageOf({ askedAt, askedAtMonotonic }: Held): number {
+    return Math.max(clock() - askedAt, monotonicClock() - askedAtMonotonic)
+  }
+}
+
+const judge = ({ verdict, livesMs }: Held, ageMs: number): Verdict => (ageMs < livesMs ? verdict : refused)
+
+const asUnavailable = (cause: unknown): Verdict => ({ kind: 'unavailable', cause })

@@ -1,0 +1,63 @@
+import { AddressRate } from '../limits/address-rate.js'
+import { createKeyAsker } from './ask-key.js'
+import { createTokenVerifier } from './bearer.js'
+import { createIssuer } from './issuer.js'
+import { createRemoteKeyVerifier } from './remote-keys.js'
+import type { AuthOptions } from './types.js'
+
+export interface RemoteAuthOptions {
+  /** Where Latchkey is, as `https://keys.example.org`; a path is kept. Plain http is your choice. */
+  url: string
+  /** Issuer URL of the identity provider, as in `iss` of its tokens. */
+  issuer: string
+  /** One of these must be in `aud` of an OAuth2 token, or be its `azp`. */
+  audiences: readonly string[]
+  /** What the value of every key begins with, before the underscore. Default `lk`. */
+  keyPrefix?: string
+  /** How long Latchkey may take to answer, in milliseconds. Default 2000. */
+  timeoutMs?: number
+  /** Keys, refused values and tokens that are remembered, each. Default 10,000. */
+  maxCached?: number
+  /**
+   * Refused credentials after which a client's address must wait with those not seen before; Infinity: no limit.
+   * Default 60, as Latchkey itself has it, which counts all that this service asks as one address.
+   */
+  refusedPerMinute?: number
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  clock?: () => number
+  /** Milliseconds that only grow, from any start. Default: `performance.now`. */
+  monotonicClock?: () => number
+}
+
+/**
+ * What the hook needs in a service of its own: OAuth2 tokens are verified here by the issuer's JWKS, API keys by asking
+ * Latchkey (`POST /api-keys/verify`), whose verdicts are remembered for as long as they say. Where Latchkey cannot be
+ * asked they serve for as long as they allow, then keys are 503. Nothing is asked before the first request.
+ * @throws TypeError when `url` or `issuer` is no URL of http or https, or no audience is named
+ */
+export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
+  const { url, audiences, keyPrefix = 'lk', timeoutMs = 2000, maxCached = 10_000 } = options
+  const { clock = Date.now, monotonicClock = () => performance.now() } = options
+  // Without one no token would be accepted, which nobody means.
+  if (audiences.length === 0) throw new TypeError('Name in audiences what a token must be meant for')
+  const refusals = new AddressRate({ perMinute: options.refusedPerMinute ?? 60, clock })
+  return {
+    keyPrefix,
+    verifyKey: createRemoteKeyVerifier({
+      ask: createKeyAsker({ url, timeoutMs }),
+      prefix: keyPrefix,
+      refusals,
+      maxCached,
+      clock,
+      monotonicClock,
+    }),
+    verifyToken: createTokenVerifier({
+      issuer: createIssuer({ issuer: options.issuer.replace(/\/$/, ''), clock }),
+      audiences,
+      refusals,
+      maxCached,
+      clock,
+    }),
+    clock,
+  }
+}
