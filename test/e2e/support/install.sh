@@ -6,6 +6,7 @@ set -euo pipefail
 cache=${LATCHKEY_CACHE:-$HOME/.cache/latchkey}
 venv=$cache/python
 schemathesis_version=4.32.5
+pystac_client_version=0.9.1
 
 have_chromium() { [ -x "${CHROMIUM_PATH:-/usr/bin/chromium}" ]; }
 have_curl() { command -v curl >/dev/null; }
@@ -39,9 +40,13 @@ have_requests() {
 
 have_schemathesis() { "$venv/bin/st" --version 2>/dev/null | grep -qF "$schemathesis_version"; }
 
+have_pystac_client() {
+  "$venv/bin/python3" -c "import pystac_client; assert pystac_client.__version__ == '$pystac_client_version'" 2>/dev/null
+}
+
 list_missing() {
   local thing
-  for thing in chromium curl java maven postgresql requests schemathesis; do
+  for thing in chromium curl java maven postgresql requests schemathesis pystac_client; do
     "have_$thing" || printf '%s\n' "$thing"
   done
 }
@@ -55,6 +60,7 @@ package_of() {
     postgresql) echo postgresql ;;
     requests) echo python3-requests ;;
     schemathesis) echo python3-venv ;; # itself it is not in Debian
+    pystac_client) echo python3-venv ;; # itself it is not in Debian
   esac
 }
 
@@ -67,12 +73,13 @@ describe() {
     postgresql) echo "PostgreSQL's server binaries: initdb, postgres (or set PG_BIN)" ;;
     requests) echo "Python 3 with the package requests" ;;
     schemathesis) echo "Python 3.10 or later with venv, into which schemathesis is installed" ;;
+    pystac_client) echo "Python 3.10 or later with venv, into which pystac-client is installed" ;;
   esac
 }
 
 install_python_packages() { # needs no root, where Python has venv and pip
   python3 -m venv "$venv" >/dev/null 2>&1 &&
-    "$venv/bin/pip" install --quiet requests "schemathesis==$schemathesis_version"
+    "$venv/bin/pip" install --quiet requests "schemathesis==$schemathesis_version" "pystac-client==$pystac_client_version"
 }
 
 install_with_apt() { # $@ = things
@@ -98,7 +105,7 @@ mapfile -t missing < <(list_missing)
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   install_with_apt "${missing[@]}"
 fi
-if ! have_requests || ! have_schemathesis; then install_python_packages || true; fi
+if ! have_requests || ! have_schemathesis || ! have_pystac_client; then install_python_packages || true; fi
 
 mapfile -t missing < <(list_missing)
 [ ${#missing[@]} -eq 0 ] && exit 0

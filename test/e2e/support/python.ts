@@ -21,3 +21,6 @@ async function canImportRequests(python: string): Promise<boolean> {
 
 /** The program that attacks a service by its OpenAPI document, where install.sh puts it. */
 export const schemathesisProgram = () => join(openCacheFolder(), 'python/bin/st')
+
+/** A Python with pystac-client, where install.sh puts it. */
+export const stacPython = () => join(openCacheFolder(), 'python/bin/python3')
