@@ -12,7 +12,12 @@ async function main() {
   app.setErrorHandler(renderError)
   await app.register(
     latchkey,
-    createRemoteAuth({ url: LATCHKEY_URL, issuer: OIDC_ISSUER, audiences: OIDC_AUDIENCES.split(',') }),
+    createRemoteAuth({
+      url: LATCHKEY_URL,
+      issuer: OIDC_ISSUER,
+      audiences: OIDC_AUDIENCES.split(','),
+      onUnavailable: (cause) => app.log.warn({ err: cause }, 'Latchkey does not answer'),
+    }),
   )
   await app.register(stacCatalog, { baseUrl: PUBLIC_URL })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void app.close())

@@ -14,6 +14,8 @@ export interface RemoteKeyVerifierOptions {
   clock: () => number
   /** Milliseconds that only grow, from any start. */
   monotonicClock: () => number
+  /** Hears that Latchkey stopped to answer; once, until it answers again. */
+  onUnavailable: (cause: unknown) => void
 }
 
 /** A verdict as it was told, and for how long after the question it serves. */
@@ -38,6 +40,8 @@ interface Presented {
 }
 
 const pauseAfterFailureMs = 1000
+// Later than this nobody knows whether it still is away: then a call waits for the question.
+const believedAwayMs = 5000
 
 /**
  * Checks API keys by asking Latchkey, from memory where what it told is fresh enough. A value is remembered by its
@@ -59,8 +63,8 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
     if (held === undefined) return verifyUnknown({ id, value, address, call })
     const ageMs = ageOf(held)
     const isFresh = ageMs < held.freshMs
-    // Known to be away: a call waits for no question that is likely to fail.
-    const serves = isFresh || (retryAt !== undefined && ageMs < held.staleMs)
+    // A call waits for no question that is likely to fail.
+    const serves = isFresh || (ageMs < held.staleMs && isAway())
     if (!serves) return verifyByAsking({ id, value, address, call })
     if ((!isFresh || ageMs * 2 >= held.freshMs) && !asking.has(id) && mayAsk()) {
       // Beside the call, which goes on with what is known: a failure is noted, and the next question comes by itself.
@@ -108,6 +112,7 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
           return keep(id, told, askedAt, askedAtMonotonic)
         },
         (error: unknown) => {
+          if (retryAt === undefined) options.onUnavailable(error)
           retryAt = monotonicClock() + pauseAfterFailureMs
           throw error
         },
@@ -119,6 +124,10 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
 
   function mayAsk(): boolean {
     return retryAt === undefined || monotonicClock() >= retryAt
+  }
+
+  function isAway(): boolean {
+    return retryAt !== undefined && monotonicClock() < retryAt + believedAwayMs
   }
 
   function keep(id: string, told: Told, askedAt: number, askedAtMonotonic: number): Verdict {

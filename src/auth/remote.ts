@@ -23,6 +23,11 @@ export interface RemoteAuthOptions {
    * Default 60, as Latchkey itself has it, which counts all that this service asks as one address.
    */
   refusedPerMinute?: number
+  /**
+   * Hears that Latchkey stopped to answer, once until it answers again. Keys that it told of go on, so that nothing
+   * else tells; the 503 that follow are logged by the hook. Its argument is for a log only. Default: nobody does.
+   */
+  onUnavailable?: (cause: unknown) => void
   /** Milliseconds since the epoch. Default: the system's clock. */
   clock?: () => number
   /** Milliseconds that only grow, from any start. Default: `performance.now`. */
@@ -33,7 +38,7 @@ export interface RemoteAuthOptions {
  * What the hook needs in a service of its own: OAuth2 tokens are verified here by the issuer's JWKS, API keys by asking
  * Latchkey (`POST /api-keys/verify`), whose verdicts are remembered for as long as they say. Where Latchkey cannot be
  * asked they serve for as long as they allow, then keys are 503. Nothing is asked before the first request.
- * @throws TypeError when `url` or `issuer` is no URL of http or https, or no audience is named
+ * @throws TypeError when `url` is none of http or https, `issuer` no URL, or no audience named
  */
 export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
   const { url, audiences, keyPrefix = 'lk', timeoutMs = 2000, maxCached = 10_000 } = options
@@ -50,6 +55,7 @@ export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
       maxCached,
       clock,
       monotonicClock,
+      onUnavailable: options.onUnavailable ?? (() => {}),
     }),
     verifyToken: createTokenVerifier({
       issuer: createIssuer({ issuer: options.issuer.replace(/\/$/, ''), clock }),

@@ -278,6 +278,41 @@ describe('while Latchkey cannot be asked', () => {
     expect(tookMs).toBeLessThan(900)
   })
 
+  test('an outage of long ago is no reason to go on: a call waits for the question', async () => {
+    const { id, value } = await aKey()
+    expect(await use(value)).toBe(200)
+    goAway()
+    expect(await use(unknownValue())).toBe(503)
+    await revoke(id)
+    comeBack()
+    service.clock.advance(10_000)
+
+    expect(await use(value)).toBe(401)
+  })
+
+  test('the service hears of it once, until it is asked in vain again', async () => {
+    const outages: unknown[] = []
+    const told = await remoteApp(service, relay.url, undefined, {
+      onUnavailable: (cause) => outages.push(cause),
+    })
+    const fail = async () => {
+      service.clock.advance(1000)
+      expect(await use(unknownValue(), told)).toBe(503)
+    }
+    goAway()
+    for (let failures = 0; failures < 3; failures += 1) await fail()
+    comeBack()
+    service.clock.advance(1000)
+    expect(await use(unknownValue(), told)).toBe(401)
+    const before = outages.length
+    goAway()
+    await fail()
+    await told.close()
+
+    expect([before, outages.length]).toEqual([1, 2])
+    expect(outages[0]).toBeInstanceOf(Error)
+  })
+
   test('after a second it is asked again, and all works again', async () => {
     const { id, value } = await aKey()
     const other = await aKey()
