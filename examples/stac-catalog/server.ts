@@ -1,5 +1,5 @@
-import Fastify from 'fastify'
-import latchkey, { createRemoteAuth, renderError } from 'latchkey/auth'
+import Fastify, { type FastifyRequest } from 'fastify'
+import latchkey, { createRemoteAuth, removeQueryKey, renderError } from 'latchkey/auth'
 import { stacCatalog } from './index.js'
 
 /** The catalogue as a service of its own: it asks Latchkey about keys, and the issuer for its signing keys. */
@@ -8,7 +8,7 @@ async function main() {
   const { OIDC_ISSUER = `${LATCHKEY_URL}/dev-idp/realms/latchkey` } = process.env
   const { PUBLIC_URL = `http://127.0.0.1:${PORT}` } = process.env
 
-  const app = Fastify({ logger: true, return503OnClosing: false })
+  const app = Fastify({ logger: { serializers: { req: describeRequest } } })
   app.setErrorHandler(renderError)
   await app.register(
     latchkey,
@@ -23,5 +23,12 @@ async function main() {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void app.close())
   await app.listen({ port: Number(PORT) })
 }
+
+/** Fastify logs a request before any hook sees it: a key in the URL is taken out here. */
+const describeRequest = ({ method, url, ip }: FastifyRequest) => ({
+  method,
+  url: removeQueryKey(url),
+  remoteAddress: ip,
+})
 
 await main()

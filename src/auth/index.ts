@@ -11,6 +11,7 @@ import { isSafeMethod, isSameOrigin } from './same-origin.js'
 import type { Access, AuthOptions, Principal, Verdict } from './types.js'
 
 export { renderError } from '../errors.js'
+export { removeQueryKey } from './credentials.js'
 export { createRemoteAuth, type RemoteAuthOptions } from './remote.js'
 export type { Access, AuthOptions, KeyBounds, Principal, RefusalRate, Verdict, Verify, Via } from './types.js'
 

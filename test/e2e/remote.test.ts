@@ -114,6 +114,17 @@ describe('the catalogue as a service of its own', () => {
     expect(await runPython(refusals, value)).toEqual([expect.stringContaining('The credential is wrong')])
   })
 
+  test('a key in the URL opens it and stands in no log of it, nor in an answer', async () => {
+    const { value } = await createKey()
+
+    const answer = await ask(`${catalogueUrl}/search?limit=2&api_key=${value}`)
+    await expect.poll(() => catalogue.log()).toContain('/search?limit=2"')
+
+    expect(answer.status).toBe(200)
+    expect(JSON.stringify(answer.body)).not.toContain(value)
+    expect(await catalogue.log()).not.toContain(value)
+  })
+
   test('a use there is shown to the owner of the key', async () => {
     const { id, value } = await createKey()
     await useKey(value)
