@@ -63,7 +63,10 @@ export type Verdict =
       readonly kind: 'accepted'
       readonly principal: Principal
       readonly key?: KeyBounds
+      /** A method: call it on the verdict. */
       readonly recordUse?: RecordUse
+      /** It rests on what was known before the store could not be asked any more. */
+      readonly isStale?: boolean
     }
   | { readonly kind: 'refused' }
   | { readonly kind: 'throttled'; readonly retryAfterSeconds: number }

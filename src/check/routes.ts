@@ -59,11 +59,10 @@ export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, 
       const verdict = await verifyKey(question.value, request.ip)
       if (verdict.kind === 'refused') return describeRefusal(policy)
       if (verdict.kind !== 'accepted') return refuse(verdict, request, reply)
-      const { principal, key, recordUse } = verdict
-      if (key === undefined) throw new Error('A key was accepted without its bounds')
       const now = clock()
-      const answer = describeKey(principal, key, question, policy, now)
-      if (answer.valid) recordUse?.(now, question.client_ip ?? request.ip, request.headers['user-agent'])
+      const answer = describeKey(verdict, question, policy, now)
+      const address = question.client_ip ?? request.ip
+      if (answer.valid) verdict.recordUse?.(now, address, request.headers['user-agent'])
       return answer
     },
   )

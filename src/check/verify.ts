@@ -1,5 +1,5 @@
 import { decideAccess } from '../auth/decide.js'
-import type { KeyBounds, Principal } from '../auth/types.js'
+import type { Principal, Verdict } from '../auth/types.js'
 import type { KeyVerdict, VerifyKey, verdictCodes } from '../schemas/verdict.js'
 
 export interface Policy {
@@ -23,12 +23,12 @@ export const describeRefusal = ({ cacheSeconds }: Policy): KeyVerdict => ({
  * @param now milliseconds since the epoch
  */
 export function describeKey(
-  principal: Principal,
-  key: KeyBounds,
+  { principal, key, isStale = false }: Verdict & { kind: 'accepted' },
   question: VerifyKey,
   policy: Policy,
   now: number,
 ): KeyVerdict {
+  if (key === undefined) throw new Error('A key was accepted without its bounds')
   const { method = 'POST', client_ip: address = '', referer, scopes = [] } = question
   const headers = referer === undefined ? {} : { referer }
   const code = decideAccess(principal, key, { scopes }, { method, headers, address, params: {} })
@@ -48,7 +48,8 @@ export function describeKey(
       valid_until: asInstant(key.validUntil ?? Number.POSITIVE_INFINITY),
     },
     cache_seconds: Math.min(policy.cacheSeconds, secondsLeft),
-    stale_if_error_seconds: Math.min(policy.staleIfErrorSeconds, secondsLeft),
+    // What is old here already must not grow as old again elsewhere.
+    stale_if_error_seconds: isStale ? 0 : Math.min(policy.staleIfErrorSeconds, secondsLeft),
   }
 }
 

@@ -114,7 +114,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
       if (cause instanceof StoreUnavailable) failedAt = now
       // Only what is still held may serve: what was held before may have been dropped, because the key was changed.
       const held = keys.peek(id)
-      if (held !== undefined && serves(held, maxStaleMs, now)) return decide(held, value, now)
+      if (held !== undefined && serves(held, maxStaleMs, now)) return asStale(await decide(held, value, now))
       return { kind: 'unavailable', cause }
     }
   }
@@ -196,6 +196,16 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     const reading = readings.get(id)
     if (reading !== undefined) reading.isOutdated = true
     readings.delete(id)
+  }
+}
+
+function asStale(verdict: Verdict): Verdict {
+  if (verdict.kind !== 'accepted') return verdict
+  const { kind, principal, key } = verdict
+  return {
+    ...{ kind, principal, ...(key === undefined ? {} : { key }) },
+    recordUse: (at, address, userAgent) => verdict.recordUse?.(at, address, userAgent),
+    isStale: true,
   }
 }
 
