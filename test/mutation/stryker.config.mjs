@@ -20,7 +20,8 @@ export default {
   reporters: ['clear-text', 'html'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false, skipFull: true },
   htmlReporter: { fileName: 'test/mutation/report.html' },
-  tempDirName: 'test/mutation/.sandbox',
+  // Not below test/, where Vitest would find the copies of the tests.
+  tempDirName: '.stryker-tmp',
   ignorePatterns: ['/dist', '/data', '/bench', '/test/e2e', '/test/soak'],
   // No such file: what Stryker would rewrite in it with TypeScript's old API, TypeScript 7 has not, and Vitest needs none.
   tsconfigFile: 'none',
