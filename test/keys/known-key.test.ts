@@ -76,6 +76,7 @@ describe('a rotated key', () => {
     const key = aKey({ hashes: [hashValue(oldValue)], valid_untils: [new Date(now + 1)] })
 
     expect(kinds(key, now)).toEqual(['refused', 'accepted', 'refused', 'refused'])
+    expect(kinds(key, now + 1)).toEqual(Array(4).fill('refused'))
   })
 
   test('opens to no old value once it is closed itself', () => {

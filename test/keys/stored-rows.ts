@@ -4,7 +4,8 @@ import type { VerificationRow } from '../../src/store/keys.js'
 import type { Change } from '../../src/store/notices.js'
 
 /** A value for a key of this id; the same number, the same value. */
-export const aValueOf = (id: string, number = 1) => newValue('lk', id, (size) => Buffer.alloc(size, number))
+export const aValueOf = (id: string, number = 1, prefix = 'lk') =>
+  newValue(prefix, id, (size) => Buffer.alloc(size, number))
 
 /** A working key as a look-up finds it, of the person `alice-id`. */
 export const aRow = (facts: Partial<VerificationRow> = {}): VerificationRow => ({

@@ -47,7 +47,7 @@ const isDown = () => new StoreUnavailable(new Error('down'))
 describe('what cannot be a key is refused without a look-up, and costs its address nothing', () => {
   test.each([
     ['another shape', 'lk_x'],
-    ['another prefix', value.replace('lk_', 'kl_')],
+    ['another prefix, with a good checksum', aValueOf(id, 1, 'kl')],
     ['a wrong checksum', value.replace(/.$/, (last) => (last === '0' ? '1' : '0'))],
   ])('%s', async (_case, presented) => {
     expect(await check(aVerifier(), presented)).toEqual({ kind: 'refused' })
@@ -277,6 +277,16 @@ test('an address that must wait is told so for what is not in memory, and for no
 })
 
 describe('while the database cannot be asked', () => {
+  test('whoever waits for it waits as long as the operator says, and not a moment only', async () => {
+    const answer = store.hold()
+    const patient = check(aVerifier())
+    const impatient = check(aVerifier({ patienceMs: 20 }))
+
+    expect(await impatient).toMatchObject({ kind: 'unavailable', cause: { name: 'StoreUnavailable' } })
+    answer()
+    expect((await patient).kind).toBe('accepted')
+  })
+
   test('one request a second finds that out for all, either way of the clock', async () => {
     const verifier = aVerifier()
     const failure = isDown()
@@ -454,6 +464,7 @@ describe('where owners are followed at the identity provider', () => {
     })
 
     expect(await check(verifier)).toEqual({ kind: 'refused' })
+    expect(verifier.ownersUsedSince(start)).toEqual([])
   })
 
   test('when the look tells that the owner is disabled there, the key is refused', async () => {
