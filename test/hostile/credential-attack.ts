@@ -13,6 +13,8 @@ export interface CredentialAttackOptions {
   attempts: number
   /** Attempts for each seed, over a socket of their own. */
   rawAttempts: number
+  /** Takes what each seed came to. */
+  report?: (row: string, figures: string[]) => void
 }
 
 interface Answer {
@@ -91,8 +93,12 @@ export function describeCredentialAttack(options: CredentialAttackOptions): void
 
         // Whoever refuses everybody passes the above: the good ones go on through all of it.
         for (const attempt of goodAttempts(arsenal)) expect((await send(attempt)).status).toBe(200)
-        const perSecond = (attempts / (performance.now() - started)) * 1000
-        console.info(`${attempts} attempts of seed ${seed} ${where}: ${Math.round(perSecond)} a second`)
+        const perSecond = Math.round((attempts / (performance.now() - started)) * 1000)
+        options.report?.(`wrong credentials of seed ${seed}, ${where}`, [
+          `${attempts} attempts`,
+          '0 let in',
+          `${perSecond} a second`,
+        ])
       },
       600_000,
     )

@@ -21,7 +21,7 @@ export default {
   coverageAnalysis: 'perTest',
   concurrency: 2,
   reporters: ['clear-text', 'html'],
-  clearTextReporter: { allowColor: false, logTests: false, reportTests: false, skipFull: true },
+  clearTextReporter: { allowColor: false, logTests: false, reportTests: false, skipFull: false },
   htmlReporter: { fileName: 'test/mutation/report.html' },
   // Not below test/, where Vitest would find the copies of the tests.
   tempDirName: '.stryker-tmp',
