@@ -26,10 +26,14 @@ export async function copyEmbedded(count: number): Promise<string> {
 export async function startCopy(count: number): Promise<Postgresql> {
   const from = await prepare('postgresql', count, async (draft) => {
     const server = await startPostgresql({ password })
-    await runFill(count, '', server.url)
-    // It would do so by itself, at some moment of the measurement.
-    await runSql(server.url, 'VACUUM (ANALYZE)')
-    await server.save(draft)
+    try {
+      await runFill(count, '', server.url)
+      // It would do so by itself, at some moment of the measurement.
+      await runSql(server.url, 'VACUUM (ANALYZE)')
+      await server.save(draft)
+    } finally {
+      await server.stop()
+    }
   })
   return startPostgresql({ password, from })
 }
@@ -46,8 +50,13 @@ async function prepare(
   process.stderr.write(`filling ${kind} with ${count} keys, once …\n`)
   const draft = `${folder}.${process.pid}`
   mkdirSync(join(folder, '..'), { recursive: true })
-  await fill(draft)
-  renameSync(draft, folder)
+  try {
+    await fill(draft)
+    renameSync(draft, folder)
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    throw error
+  }
   process.stderr.write(`… took ${Math.round((Date.now() - startedAt) / 1000)} s\n`)
   return folder
 }

@@ -1,16 +1,29 @@
-import { createDatabase, startPostgresql } from '../../test/e2e/support/postgresql.js'
+import { createDatabase, type Postgresql, startPostgresql } from '../../test/e2e/support/postgresql.js'
+import { type Service, startService } from '../../test/e2e/support/service.js'
 import { type Measurements, measureRounds, seriesOf } from '../rounds.js'
 import { findMiss, type RunOptions, type Section } from '../section.js'
 import { median, pairedRatios, quantile } from '../statistics.js'
+import { copyEmbedded } from '../stores.js'
 import { base, type Variant, variants } from '../variants/index.js'
+
+/** What variants need beside their own process. */
+interface Surroundings {
+  postgresql: Postgresql
+  latchkey: Service
+}
+
+/** Stored in the Latchkey that other services ask. */
+const storedKeys = 100
 
 /** What the hook costs on a route, beside what others use instead. */
 export async function measureHook({ blocks, rounds, requests }: RunOptions): Promise<Section> {
   const postgresql = await startPostgresql()
+  const env = { DATA_DIR: await copyEmbedded(storedKeys), LOG_LEVEL: 'error' }
+  const latchkey = await startService({ env })
   try {
     const competitors = await Promise.all(
-      variants.map(async ({ name, share = 1, needsPostgresql = false }) => {
-        const parameters = needsPostgresql ? [await createDatabase(postgresql)] : []
+      variants.map(async ({ name, share = 1, needs }) => {
+        const parameters = await findParameters(needs, { postgresql, latchkey })
         return { name, share, server: { variant: name, parameters } }
       }),
     )
@@ -18,7 +31,21 @@ export async function measureHook({ blocks, rounds, requests }: RunOptions): Pro
     const measurements = await measureRounds(competitors, plan)
     return describe(measurements, `${blocks} blocks of ${rounds} rounds of ${requests} requests`)
   } finally {
+    await latchkey.stop()
     await postgresql.stop()
+  }
+}
+
+async function findParameters(needs: Variant['needs'], { postgresql, latchkey }: Surroundings) {
+  switch (needs) {
+    case undefined:
+      return []
+    case 'postgresql':
+      return [await createDatabase(postgresql)]
+    case 'latchkey':
+      return [latchkey.url, String(storedKeys)]
+    default:
+      return needs satisfies never
   }
 }
 

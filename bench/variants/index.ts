@@ -11,8 +11,8 @@ export interface Variant extends Openable {
   target?: number
   /** Share of the requests that others get, for one that takes long. Default: 1. */
   share?: number
-  /** Opened with the URL of an empty PostgreSQL. */
-  needsPostgresql?: boolean
+  /** What it is opened with: the URL of an empty PostgreSQL, or of a running Latchkey and how many keys are stored there. */
+  needs?: 'postgresql' | 'latchkey'
 }
 
 /** What all others are compared with. */
@@ -25,6 +25,7 @@ const latchkey = () => import('./latchkey.js')
 const bearerAuth = (count: number) => () =>
   import('./bearer-auth.js').then(({ openBearerAuth }) => openBearerAuth(count))
 const jwt = () => import('./jwt.js')
+const remote = () => import('./remote.js')
 const betterAuth = () => import('./better-auth.js')
 
 const keyLike = { 'X-API-Key': `lk_${'x'.repeat(8)}_${'x'.repeat(49)}` }
@@ -58,6 +59,19 @@ export const variants: readonly Variant[] = [
     title: 'Latchkey, no credential: 401',
     open: async () => (await latchkey()).openWithoutCredential(),
   },
+  {
+    name: 'remote',
+    title: 'Latchkey in another service, key',
+    needs: 'latchkey',
+    open: async (url = '') => (await remote()).openRemote(url),
+  },
+  {
+    name: 'remote-first',
+    title: 'Latchkey in another service, key not remembered',
+    share: 1 / 8,
+    needs: 'latchkey',
+    open: async (url = '', storedKeys = '') => (await remote()).openRemoteFirst(url, storedKeys),
+  },
   { name: 'bearer-auth-1', title: '`@fastify/bearer-auth`, 1 key', open: bearerAuth(1) },
   { name: 'bearer-auth-1000', title: '`@fastify/bearer-auth`, 1,000 keys', open: bearerAuth(1000) },
   { name: 'jwt', title: '`@fastify/jwt`, RS256', open: async () => (await jwt()).openJwtUncached() },
@@ -82,7 +96,7 @@ export const variants: readonly Variant[] = [
     name: 'better-auth-postgresql',
     title: '`@better-auth/api-key`, PostgreSQL (its CPU apart)',
     share: 1 / 16,
-    needsPostgresql: true,
+    needs: 'postgresql',
     open: async (url = '') => (await betterAuth()).openWithPostgresql(url),
   },
 ]
