@@ -41,7 +41,7 @@ export async function measureFirst({ blocks, rounds, requests, keys }: RunOption
     const cases = engines.flatMap((stores) =>
       concurrencies.flatMap((connections) => stores.map((store) => asCase(store, connections, stores))),
     )
-    const plan = { blocks, rounds, requests: Math.ceil(requests / 4), firstWarmUp: 2_000, warmUp: 200 }
+    const plan = { blocks, rounds, requests: Math.ceil(requests / 8), firstWarmUp: 2_000, warmUp: 200 }
     const measurements = await measureRounds(cases, plan)
     return describe(cases, measurements, `${blocks} blocks of ${rounds} rounds of ${plan.requests} requests`)
   } finally {
