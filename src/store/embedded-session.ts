@@ -6,6 +6,8 @@ export interface OpenedFolder {
   lite: PGlite
   /** Whether PostgreSQL gave up, as it does when it cannot write its log. Nothing may be asked of it then. */
   hasStopped(): boolean
+  /** Gives back what a PostgreSQL that has stopped left open. */
+  abandon(): void
   /** Resolves when all that was committed before is on the disk. */
   syncLog(): Promise<void>
   /** Whether so much of the log was written since the last checkpoint that the next one is due. */
@@ -57,12 +59,14 @@ export async function openSession(open: () => Promise<OpenedFolder>): Promise<Em
     noteCheckpoint: () => opened.noteCheckpoint(),
     hasStopped: () => opened.hasStopped(),
     reopen: async () => {
+      opened.abandon()
       opened = await open()
     },
     dump: () => requireRunning().lite.dumpDataDir('none'),
     close: async () => {
       // What has stopped cannot say goodbye; the next start finds what it had stored.
-      if (!opened.hasStopped()) await opened.lite.close()
+      if (opened.hasStopped()) opened.abandon()
+      else await opened.lite.close()
     },
   }
 }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, fsyncSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
@@ -125,6 +125,7 @@ async function openDurable(folder: string, disk: SegmentDisk | undefined): Promi
   const files = new NodeFS(folder)
   let fsyncs = 0
   let hasStopped = false
+  let listStreams: () => NodeFsModule['FS']['streams'] = () => []
   const begunSegments = new Set<string>()
   const hooks: FileHooks = {
     beforeWrite: (path) => {
@@ -144,7 +145,11 @@ async function openDurable(folder: string, disk: SegmentDisk | undefined): Promi
   files.init = async (lite, options) => {
     const { emscriptenOpts } = await init(lite, options)
     // PGlite's types call the module's file system opaque; `NodeFsModule` is what it is in the pinned version.
-    const hook = (module: object) => hookFiles((module as NodeFsModule).NODEFS, hooks)
+    const hook = (module: object) => {
+      const { NODEFS, FS } = module as NodeFsModule
+      hookFiles(NODEFS, hooks)
+      listStreams = () => FS.streams
+    }
     const onAbort = () => {
       hasStopped = true
     }
@@ -159,6 +164,7 @@ async function openDurable(folder: string, disk: SegmentDisk | undefined): Promi
     startParams: [...startParams, ...[...durable, ...smallLog].flatMap((setting) => ['-c', setting]), ...utc],
   })
   const lite = await opening.catch((cause: unknown) => {
+    closeFiles(listStreams())
     throw new FolderUnopenable(folder, cause)
   })
   // Every start writes its control file. Silence means that this PGlite is built in another way.
@@ -167,6 +173,7 @@ async function openDurable(folder: string, disk: SegmentDisk | undefined): Promi
   return {
     lite,
     hasStopped: () => hasStopped,
+    abandon: () => closeFiles(listStreams()),
     syncLog: () => log.flush(),
     isLogLong: () => begunSegments.size > segmentsBetweenCheckpoints,
     noteCheckpoint: () => begunSegments.clear(),
@@ -185,6 +192,8 @@ interface FileStream {
 
 /** Emscripten's file system on the folder. */
 interface NodeFsModule {
+  /** Of all its file systems; those on the folder have a file descriptor of this process. */
+  FS: { streams: (Partial<FileStream> | null | undefined)[] }
   NODEFS: {
     stream_ops: {
       write(stream: FileStream, ...rest: unknown[]): number
@@ -205,6 +214,15 @@ function hookFiles(files: NodeFsModule['NODEFS'], hooks: FileHooks): void {
   files.stream_ops.fsync = (stream) => {
     files.tryFSOperation(asDiskFailure(() => hooks.onFsync(files.realPath(stream.node), stream.nfd)))
     return 0
+  }
+}
+
+/** Of a PostgreSQL that will never do so itself. */
+function closeFiles(streams: NodeFsModule['FS']['streams']): void {
+  for (const stream of streams) {
+    if (stream?.nfd === undefined) continue
+    closeSync(stream.nfd)
+    delete stream.nfd
   }
 }
 
