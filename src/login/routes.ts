@@ -42,6 +42,7 @@ export interface LoginOptions {
 const scope = 'openid profile email'
 /** Of one browser, in several tabs. */
 const maxPendingLogins = 4
+const issuerPatienceMs = 2_000
 
 /** Login by authorization code with PKCE at the identity provider, and logout here and there. */
 export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, options) => {
@@ -73,7 +74,10 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
         codeVerifier: oidc.randomPKCECodeVerifier(),
         returnTo: readReturnTo(request.query.return_to),
       }
-      const url = oidc.buildAuthorizationUrl(await requireIssuer(), {
+      const configuration = await requireIssuer()
+      // That is remembered: nobody is sent on to where nobody answers now.
+      if (!(await issuer.isReachable(issuerPatienceMs))) throw issuerAway(new Error('It is not reachable'))
+      const url = oidc.buildAuthorizationUrl(configuration, {
         redirect_uri: callbackUrl,
         scope,
         state: login.state,

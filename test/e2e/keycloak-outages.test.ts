@@ -39,6 +39,9 @@ describe('without Keycloak', () => {
       status: 503,
       body: { code: 'unavailable', detail: 'Missing: issuer.' },
     })
+    const warnings = (await world.log()).split('\n').filter((line) => line.includes('"level":40'))
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toContain('does not answer: issuer;')
   })
 
   test('a login ends on a page that asks for patience, and tells nothing else', async () => {
@@ -101,6 +104,28 @@ describe('without Keycloak', () => {
     expect([ready, token.status, session.status]).toEqual([503, 200, 200])
     await expect.poll(readiness, { timeout: 10_000 }).toBe(200)
     await logInByBar(page, world, 'alice')
+  })
+
+  test('when it is stopped, keys and issued tokens go on, and a login says that it has to wait', async () => {
+    const { value } = await (await logIn(world, 'alice')).createKey()
+    const [used, unused] = [
+      await logInByPassword(requireStarted(), 'alice'),
+      await logInByPassword(requireStarted(), 'bob'),
+    ]
+    const useToken = async ({ access_token }: { access_token: string }) =>
+      (await ask(`${world.url}/me`, { headers: { authorization: `Bearer ${access_token}` } })).status
+    await useToken(used)
+    const visitor = await world.newVisitor({ refusals: ['/auth/login'] })
+
+    await requireStarted().stop()
+    const key = await ask(`${world.url}/catalog/collections`, { headers: { 'x-api-key': value } })
+    const tokens = [await useToken(used), await useToken(unused)]
+    const answer = await visitor.page.goto(`${world.url}/auth/login?return_to=/docs`)
+
+    expect([key.status, ...tokens]).toEqual([200, 200, 200])
+    expect(answer?.status()).toBe(503)
+    await expectQuietPage(visitor.page)
+    expect(await ask(`${world.url}/health/ready`)).toMatchObject({ body: { detail: 'Missing: issuer.' } })
   })
 
   async function readiness(): Promise<number> {

@@ -10,6 +10,8 @@ export interface World {
   readonly mode: Mode
   /** `http://127.0.0.1:<port>` of the running service. */
   readonly url: string
+  /** Everything that the service printed so far. */
+  log(): Promise<string>
   /**
    * Somebody who was never here, with a browser of their own. It is closed at the end of the test, or by the caller
    * when it was opened outside one. A test fails when one of our pages complained (CSP, exception, console).
@@ -82,6 +84,7 @@ export function useWorld(mode: Mode, start: () => Promise<Service>): World {
     get url() {
       return requireRunning().service.url
     },
+    log: async () => await requireRunning().service.log(),
     async newVisitor({ device = 'laptop', refusals = [] } = {}) {
       const opened = await requireRunning().browser.newVisitor(device === 'phone' ? phone : {})
       const visitor: OpenVisitor = {
