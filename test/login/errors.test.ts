@@ -54,6 +54,20 @@ test.each([undefined, '*/*', 'application/json'])(
   },
 )
 
+test('a login while a known identity provider is away says so, and sends nobody there', async () => {
+  const known = await ask(service, { url: '/auth/login', headers: asPage })
+
+  issuer.fail(true)
+  const answer = await ask(service, { url: '/auth/login', headers: asPage })
+  issuer.fail(false)
+
+  expect(known.status).toBe(302)
+  expect(answer.status).toBe(503)
+  expect(answer.headers).not.toHaveProperty('location')
+  expect(answer.headers).not.toHaveProperty('set-cookie')
+  expect(answer.body).toContain('The identity provider does not answer: try again soon.')
+})
+
 const nasty = encodeURIComponent(`"><script>alert(1)</script>'`)
 test.each([
   `/auth/callback?error=${nasty}&error_description=${nasty}&state=${nasty}`,

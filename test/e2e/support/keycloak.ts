@@ -25,6 +25,8 @@ export interface Keycloak extends KeycloakAddress {
 export interface KeycloakOptions {
   /** Default: a free one. */
   port?: number
+  /** Where it is reached, when that is a proxy in front of it. Default: its own port. */
+  publicPort?: number
   /** Gives up downloading, unpacking and starting. */
   signal?: AbortSignal
 }
@@ -43,10 +45,11 @@ export async function startKeycloak(options: KeycloakOptions = {}): Promise<Keyc
   const distribution = await prepareDistribution(options.signal)
   const port = options.port ?? (await findFreePort())
   const folder = await makeTemporaryFolder('keycloak')
-  const address = addressKeycloak(port)
+  const publicPort = options.publicPort ?? port
+  const address = addressKeycloak(publicPort)
 
   await cp(join(distribution, 'snapshot'), join(folder, 'database'), { recursive: true })
-  const server = await launch({ distribution, folder, port, logName: `keycloak-${port}` })
+  const server = await launch({ distribution, folder, port, publicPort, logName: `keycloak-${port}` })
   const stop = async () => {
     await server.stop()
     await rm(folder, { recursive: true, force: true })
@@ -118,7 +121,13 @@ async function unpackDistribution(draft: string, signal: AbortSignal | undefined
 async function takeSnapshot(draft: string, signal: AbortSignal | undefined): Promise<void> {
   const folder = await makeTemporaryFolder('keycloak')
   const port = await findFreePort()
-  const server = await launch({ distribution: draft, folder, port, logName: 'keycloak-first-start' })
+  const server = await launch({
+    distribution: draft,
+    folder,
+    port,
+    publicPort: port,
+    logName: 'keycloak-first-start',
+  })
   try {
     await waitUntilStarted(server, port, signal)
     // H2's file is whole only after an orderly end.
@@ -134,16 +143,17 @@ interface Launch {
   distribution: string
   folder: string
   port: number
+  publicPort: number
   logName: string
 }
 
-async function launch({ distribution, folder, port, logName }: Launch): Promise<ProcessGroup> {
+async function launch({ distribution, folder, port, publicPort, logName }: Launch): Promise<ProcessGroup> {
   const args = [
     'start-dev',
     '--cache=local',
     '--http-host=127.0.0.1',
     `--http-port=${port}`,
-    `--hostname=http://127.0.0.1:${port}`,
+    `--hostname=http://127.0.0.1:${publicPort}`,
     `--db-url=jdbc:h2:file:${folder}/database/kc;NON_KEYWORDS=VALUE`,
     // The development mode reads its pages' templates anew for each request, which is slow.
     '--spi-theme--cache-themes=true',
