@@ -62,7 +62,7 @@ export async function openSession(open: () => Promise<OpenedFolder>): Promise<Em
       opened.abandon()
       opened = await open()
     },
-    dump: () => requireRunning().lite.dumpDataDir('none'),
+    dump: async () => await requireRunning().lite.dumpDataDir('none'),
     close: async () => {
       // What has stopped cannot say goodbye; the next start finds what it had stored.
       if (opened.hasStopped()) opened.abandon()

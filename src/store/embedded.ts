@@ -219,11 +219,10 @@ function hookFiles(files: NodeFsModule['NODEFS'], hooks: FileHooks): void {
 
 /** Of a PostgreSQL that will never do so itself. */
 function closeFiles(streams: NodeFsModule['FS']['streams']): void {
-  for (const stream of streams) {
-    if (stream?.nfd === undefined) continue
-    closeSync(stream.nfd)
-    delete stream.nfd
-  }
+  // Two streams may share one, which by the second time could be somebody else's.
+  const files = new Set(streams.map((stream) => stream?.nfd))
+  for (const stream of streams) delete stream?.nfd
+  for (const file of files) if (file !== undefined) closeSync(file)
 }
 
 /** PostgreSQL is told EIO whatever went wrong, and then does what it does on a broken disk. */

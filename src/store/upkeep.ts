@@ -7,8 +7,6 @@ export interface UpkeepOptions {
   /** Runs a statement on the session, between two transactions. */
   run(statement: string): Promise<unknown>
   log(message: string, details: { error: unknown }): void
-  /** How much the disk has left, in bytes. Replaced only by tests. */
-  measureRoomBytes?: (folder: string) => Promise<number>
 }
 
 const everyMs = 500
@@ -24,7 +22,7 @@ const reopenEveryMs = 5_000
  * @returns ends it
  */
 export function startUpkeep(options: UpkeepOptions): () => void {
-  const { folder, session, run, log, measureRoomBytes = measureRoom } = options
+  const { folder, session, run, log } = options
   let isFull = false
   let isReadOnly = false
   let isBusy = false
@@ -42,8 +40,7 @@ export function startUpkeep(options: UpkeepOptions): () => void {
   return () => clearInterval(timer)
 
   async function keepUp(): Promise<void> {
-    const roomBytes = await measureRoomBytes(folder)
-    noteRoom(roomBytes)
+    noteRoom(await measureRoomBytes(folder))
     if (session.hasStopped()) return await reopen()
     // Each time, not once: a session that was opened anew has forgotten it.
     if (isFull) await setReadOnly(true)
@@ -87,7 +84,7 @@ export function startUpkeep(options: UpkeepOptions): () => void {
   }
 }
 
-async function measureRoom(folder: string): Promise<number> {
+async function measureRoomBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await statfs(folder)
   return bavail * bsize
 }
