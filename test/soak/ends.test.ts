@@ -7,13 +7,14 @@ describeSurvival({
   terms: 20,
   readyWithinMs: 6_000,
   report: {
-    kills: (row, { kills, acknowledged, lost, undone, readyMs }) =>
+    kills: (row, { kills, acknowledged, lost, undone, readyMs, readyCpuMs }) =>
       reportFigures(row, [
         `${kills} kills`,
         `${acknowledged} acknowledged`,
         `${lost.length} lost`,
         `${undone.length} undone`,
         describeDurations('ready', readyMs),
+        ...(readyCpuMs.length === 0 ? [] : [describeDurations('of CPU', readyCpuMs)]),
       ]),
     terms: (row, { terms, answered, cut, unread, counts, endMs }) =>
       reportFigures(row, [

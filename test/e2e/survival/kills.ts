@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import type { Postgresql } from '../support/postgresql.js'
 import { waitUntilAnswers } from '../support/wait.js'
 import type { Home } from './homes.js'
@@ -11,6 +12,8 @@ export interface KillOutcome {
   undone: string[]
   /** From the start of the process, or of the database, until `/health/ready`. */
   readyMs: number[]
+  /** The CPU time of the service until then, which is what it would take at most on a machine of its own. */
+  readyCpuMs: number[]
 }
 
 const clients = 8
@@ -30,6 +33,7 @@ export async function killService(home: Home, kills: number): Promise<KillOutcom
       const begun = performance.now()
       service = await home.start()
       outcome.readyMs.push(performance.now() - begun)
+      outcome.readyCpuMs.push(await readCpuMs(service.pid))
       const { lost, undone } = await ledger.judge()
       outcome.lost.push(...lost)
       outcome.undone.push(...undone)
@@ -71,5 +75,17 @@ export async function crashDatabase(
 }
 
 function emptyOutcome(kills: number): KillOutcome {
-  return { kills, acknowledged: 0, lost: [], undone: [], readyMs: [] }
+  return { kills, acknowledged: 0, lost: [], undone: [], readyMs: [], readyCpuMs: [] }
+}
+
+/** User and system time of a process so far; its name, which may hold anything, ends with the last bracket. */
+async function readCpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const [user = 0, system = 0] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number)
+  // In ticks of the clock that Linux shows to programs, a hundred a second.
+  return (user + system) * 10
 }
