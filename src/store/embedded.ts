@@ -50,7 +50,7 @@ export async function openInMemory(loadDataDir?: Blob): Promise<EmbeddedDatabase
   const { PGlite } = await import('@electric-sql/pglite')
   const lite = await PGlite.create({
     dataDir: 'memory://',
-    startParams: [...PGlite.defaultStartParams, ...utc],
+    startParams: [...PGlite.defaultStartParams, ...sessionParams],
     ...(loadDataDir === undefined ? {} : { loadDataDir }),
   })
   return {
@@ -92,8 +92,12 @@ export async function openFolder({ folder, disk }: FolderOptions): Promise<Embed
   }
 }
 
-// What the adapter of Prisma sends has no zone: the session's zone decides which instant is stored.
-const utc = ['-c', 'TimeZone=UTC']
+const sessionParams = [
+  // What the adapter of Prisma sends has no zone: the session's zone decides which instant is stored.
+  ...['-c', 'TimeZone=UTC'],
+  // Nothing gathers statistics here, and a plan that was made while the tables were empty would go on reading all rows.
+  ...['-c', 'enable_seqscan=off'],
+]
 const durable = ['fsync=on', 'wal_sync_method=fsync']
 // A small folder, and a checkpoint that needs no new file, which a full disk refuses and PostgreSQL then dies of.
 const smallLog = ['max_wal_size=64MB', 'min_wal_size=32MB', 'max_active_replication_origins=0']
@@ -161,7 +165,11 @@ async function openDurable(folder: string, disk: SegmentDisk | undefined): Promi
   const startParams = PGlite.defaultStartParams.filter((parameter) => parameter !== '-F')
   const opening = PGlite.create({
     fs: files,
-    startParams: [...startParams, ...[...durable, ...smallLog].flatMap((setting) => ['-c', setting]), ...utc],
+    startParams: [
+      ...startParams,
+      ...[...durable, ...smallLog].flatMap((setting) => ['-c', setting]),
+      ...sessionParams,
+    ],
   })
   const lite = await opening.catch((cause: unknown) => {
     closeFiles(listStreams())

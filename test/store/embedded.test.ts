@@ -96,6 +96,20 @@ describe('the folder', () => {
     expect(existsSync(join(dataDir, 'db.new'))).toBe(false)
   })
 
+  test('rows are found by an index, also by what was asked while the tables were empty', async () => {
+    const database = await open()
+
+    const plan = await database.query<{ 'QUERY PLAN': string }>({
+      name: 'explain-a-look-up',
+      text: `EXPLAIN SELECT * FROM api_keys k JOIN owners o ON o.subject = k.owner_subject WHERE k.id = ANY($1)`,
+      values: [['x']],
+    })
+
+    const text = plan.map((row) => row['QUERY PLAN']).join(' ')
+    expect(text).toContain('api_keys_pkey')
+    expect(text).not.toContain('Seq Scan')
+  })
+
   test('closing twice is closing once', async () => {
     const database = await open()
 
