@@ -18,7 +18,7 @@ export interface UsageCounter {
   recordOldValue(valueHash: Buffer, at: number): void
   /** Writes what was counted; on failure it is kept for the next time. */
   flush(): Promise<void>
-  /** Stops the timer and writes the rest. */
+  /** Stops the timer and writes the rest; what cannot be written is told and lost. */
   close(): Promise<void>
 }
 
@@ -26,6 +26,7 @@ export interface UsageCounterOptions {
   db: Database
   /** How late the stored counters may be. Default 1000. */
   flushEveryMs?: number
+  /** Hears of a count that cannot be written, and of the beginning of an outage. */
   onError: (error: unknown) => void
 }
 
@@ -37,7 +38,8 @@ export function createUsageCounter({ db, flushEveryMs = 1000, onError }: UsageCo
   let counts = new Map<string, Count>()
   let oldValues = new Map<string, number>()
   let flushing: Promise<void> = Promise.resolve()
-  const timer = setInterval(() => void flush().catch(onError), flushEveryMs)
+  let isFailing = false
+  const timer = setInterval(() => void flushRegularly(), flushEveryMs)
   timer.unref()
 
   return { record, recordOldValue, flush, close }
@@ -70,6 +72,17 @@ export function createUsageCounter({ db, flushEveryMs = 1000, onError }: UsageCo
       .then(writeCounts)
       .then(writeOldValues)
     return flushing
+  }
+
+  /** An outage is told once, not every second. */
+  async function flushRegularly() {
+    try {
+      await flush()
+      isFailing = false
+    } catch (error) {
+      if (!isFailing) onError(error)
+      isFailing = true
+    }
   }
 
   async function writeCounts() {
@@ -123,7 +136,8 @@ export function createUsageCounter({ db, flushEveryMs = 1000, onError }: UsageCo
 
   async function close() {
     clearInterval(timer)
-    await flush()
+    // Nobody is left to try again; the process shall end all the same.
+    await flush().catch(onError)
   }
 }
 

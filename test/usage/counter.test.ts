@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createUsageCounter, type UsageCounter } from '../../src/usage/counter.js'
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.js'
 
@@ -221,4 +221,33 @@ test('a count that the database will never take keeps no other from being writte
   expect(errors).toHaveLength(1)
   expect(await stored(poisoned)).toBeNull()
   expect(await stored(other)).toMatchObject({ total: 3 })
+})
+
+test('an outage is told once, and the counts of its time are written after it', async () => {
+  const key = await aKey()
+  const errors: unknown[] = []
+  const counter = createUsageCounter({ db, flushEveryMs: 10, onError: (error) => errors.push(error) })
+  db.isDown = true
+  use(counter, key, midnight, 7)
+  await new Promise((resolve) => setTimeout(resolve, 200))
+
+  db.isDown = false
+
+  await vi.waitFor(async () => expect(await stored(key)).toMatchObject({ total: 7 }))
+  expect(errors).toHaveLength(1)
+  await counter.close()
+})
+
+test('an end in an outage is an end, which tells that counts are lost', async () => {
+  const key = await aKey()
+  const errors: unknown[] = []
+  const counter = createUsageCounter({ db, flushEveryMs: 3_600_000, onError: (error) => errors.push(error) })
+  use(counter, key, midnight)
+  db.isDown = true
+
+  await counter.close()
+
+  db.isDown = false
+  expect(errors).toHaveLength(1)
+  expect(await stored(key)).toBe(null)
 })
