@@ -289,6 +289,20 @@ describe('a verified token', () => {
     expect(verify(ended ?? '', '192.0.2.1')).toBeInstanceOf(Promise)
   })
 
+  test('that still serves is not pushed out by those that ended, however late they were used', async () => {
+    const verify = aVerifier({ maxCached: 2 })
+    now += 10_000
+    const serving = await aToken({ jti: '1' })
+    await check(verify, serving)
+    now += 30_000
+    await check(verify, await aToken({ jti: '2', exp: startSeconds + 60 }))
+
+    now += 20_000
+    await check(verify, await aToken({ jti: '3' }))
+
+    expect(verify(serving, '192.0.2.1')).not.toBeInstanceOf(Promise)
+  })
+
   test('of the oldest use makes room when there are too many', async () => {
     const verify = aVerifier({ maxCached: 2 })
     const tokens = await Promise.all([1, 2, 3].map((jti) => aToken({ jti: String(jti) })))
@@ -299,6 +313,35 @@ describe('a verified token', () => {
     expect(verify(second, '192.0.2.1')).not.toBeInstanceOf(Promise)
     expect(verify(first, '192.0.2.1')).toBeInstanceOf(Promise)
   })
+})
+
+describe('a person who is known to be disabled', () => {
+  test('has every token refused, new or remembered, and none once enabled again', async () => {
+    let disabled = 'alice-id'
+    const verify = aVerifier({ isDisabled: (subject) => subject === disabled })
+    const [token, ofBob] = [await aToken(), await aToken({ sub: 'bob-id' })]
+
+    expect(await check(verify, token)).toEqual({ kind: 'refused' })
+    expect(await kindOf(ofBob, verify)).toBe('accepted')
+    disabled = 'nobody'
+    expect(await kindOf(token, verify)).toBe('accepted')
+    disabled = 'alice-id'
+    expect(verify(token, '192.0.2.1')).toEqual({ kind: 'refused' })
+    expect(await kindOf(ofBob, verify)).toBe('accepted')
+    disabled = 'nobody'
+    expect(verify(token, '192.0.2.1')).toMatchObject({ kind: 'accepted' })
+    // It is no guess of the address that a person is disabled.
+    expect(refusals).toEqual([])
+  })
+})
+
+test('of the claims those are kept as attributes that the operator names, and no other', async () => {
+  const token = await aToken({ team: 'a', country: 'fr' })
+
+  expect(await check(aVerifier({ attributes: ['team', 'missing'] }), token)).toMatchObject({
+    principal: { attributes: { team: 'a' }, config: { team: 'a' } },
+  })
+  expect(await check(aVerifier(), token)).toMatchObject({ principal: { attributes: {}, config: {} } })
 })
 
 describe('an address that must wait', () => {

@@ -6,6 +6,7 @@ export default {
     'src/auth/bounds.ts',
     'src/auth/credentials.ts',
     'src/auth/decide.ts',
+    'src/auth/key-shape.ts',
     'src/auth/same-origin.ts',
     'src/keys/known-key.ts',
     'src/keys/known-owners.ts',
