@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { requestRaw } from '../support/raw-http.js'
 import { startService, type TestService } from '../support/service.js'
 import { type Arsenal, gatherArsenal } from './credential-arsenal.js'
-import { type Attempt, anAttempt } from './credential-attempts.js'
+import { type Attempt, anAttempt, aWrongValue } from './credential-attempts.js'
 
 export interface CredentialAttackOptions {
   /** What the attempts are made of: the same seed, the same attempts. */
@@ -62,6 +62,26 @@ export function describeCredentialAttack(options: CredentialAttackOptions): void
 
   describeShare('in the process', inject, options.attempts)
   describeShare('over sockets of their own', sendRaw, options.rawAttempts)
+
+  test.each(options.seeds)('services that ask for wrong values of seed %i get a no', async (seed) => {
+    const ask = async (value: string) =>
+      await service.inject({ method: 'POST', url: '/api-keys/verify', payload: { value, method: 'GET' } })
+    const numRuns = Math.ceil(options.attempts / 10)
+
+    await fc.assert(
+      fc.asyncProperty(aWrongValue(arsenal), async (value) => {
+        const answer = await ask(value)
+
+        // An empty value, and one that no key is as long as, are no question.
+        if (value === '' || value.length > 4096) expect(answer.status).toBe(400)
+        else expect([answer.status, answer.json.valid]).toEqual([200, false])
+        expect(answer.json).not.toHaveProperty('principal')
+        expect(answer.body).not.toMatch(/alice|bob/)
+      }),
+      { seed, numRuns },
+    )
+    expect((await ask(arsenal.good.key)).json.valid).toBe(true)
+  })
 
   test('a credential that is let in would be noticed', async () => {
     for (const attempt of goodAttempts(arsenal)) {

@@ -75,20 +75,28 @@ const flipCaseAt = (text: string, share: number) => {
 const mutated = (text: string, isSame: (changed: string) => boolean) =>
   mutation.map((change) => change(text)).filter((changed) => !isSame(changed))
 
-/** Attempts of every kind: each form of presenting, with values that are wrong in every way, alone and mixed. */
-export function anAttempt({ good, wrongValues, wrongTokens }: Arsenal): fc.Arbitrary<Attempt> {
+/** What is no working key, most of it nearly one. */
+export function aWrongValue({ good, wrongValues }: Arsenal): fc.Arbitrary<string> {
   const goodKeys = [good.key, good.otherKey]
   // White space around a value is not part of it.
-  const isGoodKey = (text: string) => goodKeys.includes(text.trim())
-  const isGoodToken = (text: string) => isSameToken(text.trim(), good.token)
-
-  const key = fc.oneof(
-    { weight: 5, arbitrary: fc.constantFrom(...goodKeys).chain((value) => mutated(value, isGoodKey)) },
+  const isGood = (text: string) => goodKeys.includes(text.trim())
+  return fc.oneof(
+    { weight: 5, arbitrary: fc.constantFrom(...goodKeys).chain((value) => mutated(value, isGood)) },
     { weight: 2, arbitrary: fc.constantFrom(...wrongValues) },
-    { weight: 2, arbitrary: fc.constantFrom(...wrongValues).chain((value) => mutated(value, isGoodKey)) },
+    { weight: 2, arbitrary: fc.constantFrom(...wrongValues).chain((value) => mutated(value, isGood)) },
     { weight: 1, arbitrary: fc.constantFrom(good.token, '', 'undefined', 'null', 'lk_', '*') },
     { weight: 2, arbitrary: headerText },
   )
+}
+
+/** Attempts of every kind: each form of presenting, with values that are wrong in every way, alone and mixed. */
+export function anAttempt(arsenal: Arsenal): fc.Arbitrary<Attempt> {
+  const { good, wrongTokens } = arsenal
+  const goodKeys = [good.key, good.otherKey]
+  const isGoodKey = (text: string) => goodKeys.includes(text.trim())
+  const isGoodToken = (text: string) => isSameToken(text.trim(), good.token)
+
+  const key = aWrongValue(arsenal)
   const token = fc.oneof(
     { weight: 4, arbitrary: mutated(good.token, isGoodToken) },
     { weight: 3, arbitrary: fc.constantFrom(...wrongTokens) },
