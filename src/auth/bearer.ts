@@ -79,6 +79,8 @@ export function createTokenVerifier(options: TokenVerifierOptions): Verify {
       cache.set(id, { token, verdict, from, until: Math.min((payload.exp ?? 0) * 1000, from + cacheMs) })
       return verdict
     } catch (error) {
+      // As good tokens look while the issuer's new key is not known yet: their senders must not have to wait for more.
+      if (error instanceof errors.JWKSNoMatchingKey) return refused
       return isFaultOfToken(error) ? refuse(address) : { kind: 'unavailable', cause: error }
     }
   }
@@ -140,7 +142,6 @@ const faultsOfToken = [
   errors.JWTInvalid,
   errors.JWSInvalid,
   errors.JWSSignatureVerificationFailed,
-  errors.JWKSNoMatchingKey,
   errors.JWKSMultipleMatchingKeys,
   errors.JOSEAlgNotAllowed,
   errors.JOSENotSupported,

@@ -199,15 +199,20 @@ async function writeWithRetries<T>(
 
 async function isReachable(engine: Engine, timeoutMs: number): Promise<boolean> {
   const late = new AbortController()
-  const answer = engine.availability
-    .whileAnswering(() => engine.pool.query('SELECT 1'))
-    .then(() => engine.syncLog())
+  const answer = engine.availability.whileAnswering(() => canStore(engine))
   const timeout = sleep(timeoutMs, false, { signal: late.signal, ref: false }).catch(() => false)
   try {
-    return await Promise.race([answer.then(() => true), timeout])
+    return await Promise.race([answer, timeout])
   } catch {
     return false
   } finally {
     late.abort()
   }
+}
+
+/** A standby and an embedded database on a full disk answer, and store nothing. */
+async function canStore(engine: Engine): Promise<boolean> {
+  const { rows } = await engine.pool.query('SHOW transaction_read_only')
+  await engine.syncLog()
+  return rows[0].transaction_read_only === 'off'
 }

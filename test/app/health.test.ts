@@ -52,15 +52,15 @@ test('without its identity provider it is not ready either, and is again once th
 test('however many ask, it looks once a second', async () => {
   const issuer = await startIssuer()
   const service = await startService({ OIDC_ISSUER: issuer.url, OIDC_CLIENT_SECRET: 'secret' })
-  // At its start it asks by itself.
-  await expect.poll(() => issuer.asked.discovery).toBe(1)
+  // At its start it asks by itself: whether the issuer is there, and where its people are looked up.
+  await expect.poll(() => issuer.asked.discovery).toBe(2)
   service.clock.freeze('2030-01-01T00:00:00.000Z')
   await Promise.all(Array.from({ length: 20 }, () => service.inject({ url: '/health/ready' })))
-  expect(issuer.asked.discovery).toBe(2)
+  expect(issuer.asked.discovery).toBe(3)
 
   service.clock.advance(1000)
   await service.inject({ url: '/health/ready' })
-  expect(issuer.asked.discovery).toBe(3)
+  expect(issuer.asked.discovery).toBe(4)
   await service.close()
   await issuer.close()
 })
@@ -83,7 +83,7 @@ test('a start with all that it needs warns of nothing', async () => {
   const issuer = await startIssuer()
   const service = await startService({ OIDC_ISSUER: issuer.url, OIDC_CLIENT_SECRET: 'secret' })
 
-  await expect.poll(() => issuer.asked.discovery).toBe(1)
+  await expect.poll(() => issuer.asked.discovery).toBe(2)
   await service.inject({ url: '/health/ready' })
   expect(service.log.filter((line) => line.includes('does not answer'))).toEqual([])
   await service.close()

@@ -14,7 +14,7 @@ const present = async (token: string) =>
   (await service.inject({ url: '/me', headers: { authorization: `Bearer ${token}` } })).status
 
 const throttle = async () =>
-  expect(await present(await service.token({ header: { kid: 'unknown' } }))).toBe(401)
+  expect(await present(await service.token({ claims: { aud: 'other', azp: 'other' } }))).toBe(401)
 
 test('a verified token is remembered for a minute and no longer', async () => {
   const token = await service.token({ lifetimeSeconds: 300 })

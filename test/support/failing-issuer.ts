@@ -54,7 +54,8 @@ export async function startIssuer(): Promise<TestIssuer> {
 
   function answer(request: IncomingMessage, response: ServerResponse) {
     const isDiscovery = request.url?.endsWith('/openid-configuration') ?? false
-    issuer.asked[isDiscovery ? 'discovery' : 'jwks'] += 1
+    if (isDiscovery) issuer.asked.discovery += 1
+    if (request.url?.endsWith('/certs')) issuer.asked.jwks += 1
     const { fault } = issuer
     if (fault === 'hang-up') return void request.socket.destroy()
     if (fault === 'hang') return
@@ -62,9 +63,15 @@ export async function startIssuer(): Promise<TestIssuer> {
     if (fault === 'status-500') response.statusCode = 500
     if (fault === 'not-json') return void response.end('<html>')
     response.setHeader('content-type', 'application/json')
+    if (request.url?.endsWith('/token')) return refuseServiceAccount(response)
     response.end(
       JSON.stringify(isDiscovery ? describe(fault) : { keys: fault === 'no-jwks' ? 'none' : [jwk] }),
     )
+  }
+
+  /** Nobody is looked up here. */
+  function refuseServiceAccount(response: ServerResponse) {
+    response.writeHead(401).end(JSON.stringify({ error: 'unauthorized_client' }))
   }
 
   function describe(fault: TestIssuer['fault']) {
