@@ -5,7 +5,7 @@ import { createIssuer, type Issuer } from './auth/issuer.js'
 import type { Config } from './config.js'
 import { embeddedIssuer } from './dev/index.js'
 import { fixedPeople, followDirectory } from './directory/follow.js'
-import { createKeycloakDirectory, deriveAdminUrl } from './directory/keycloak.js'
+import { createKeycloakDirectory, deriveAdminUrl, noDirectory } from './directory/keycloak.js'
 import type { DirectorySource } from './directory/source.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
@@ -84,9 +84,15 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
 /** Undefined: the embedded identity provider, whose two people never change. */
 function findDirectory(config: Config, issuer: Issuer): DirectorySource | undefined {
   if (config.issuer === undefined) return undefined
+  const adminUrl = config.directory.url ?? deriveAdminUrl(config.issuer)
+  if (adminUrl === undefined) {
+    return noDirectory(
+      'OIDC_ISSUER does not end in /realms/<name>, so DIRECTORY_URL must say where people are',
+    )
+  }
   return createKeycloakDirectory({
     issuer,
-    adminUrl: config.directory.url ?? deriveAdminUrl(config.issuer),
+    adminUrl,
     clientId: config.clientId,
     attributes: config.attributes,
   })

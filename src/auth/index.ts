@@ -182,6 +182,7 @@ const knownAccess: Record<keyof Access, readonly unknown[] | null> = {
 
 /** A misspelled member would open the route to everybody, so it must not start. */
 function findFault(access: Access): string | null {
+  if (typeof access !== 'object' || access === null) return String(access)
   for (const [member, word] of Object.entries(access)) {
     if (!Object.hasOwn(knownAccess, member)) return member
     const words = knownAccess[member as keyof Access]

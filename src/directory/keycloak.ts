@@ -47,7 +47,12 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
 
   async function find(subject: string): Promise<Person | null> {
     const user = await ask(`/users/${encodeURIComponent(subject)}`)
-    if (user === null) return null
+    if (user === null) {
+      // A proxy in front may say 404 as well, and everybody would be gone: the realm itself must answer now.
+      if (typeof (await requireAnswer('/users/count')) !== 'number')
+        throw new Error('The realm counts no users')
+      return null
+    }
     if (readMember(user, 'enabled') !== true) return { enabled: false }
     const claims = await generateClaims(subject)
     const { subject: _same, ...facts } = readFacts({ ...claims, sub: subject }, attributes)
@@ -76,7 +81,7 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
 
   async function requireAnswer(path: string): Promise<unknown> {
     const answer = await ask(path)
-    if (answer === null) throw new Error(`The identity provider has no ${path.replace(/\?.*/, '')}`)
+    if (answer === null) throw new Error(`Nothing is at ${describeUrl(path)}: is DIRECTORY_URL right?`)
     return answer
   }
 
@@ -96,8 +101,10 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
       return ask(path, true)
     }
     if (answer.status === 403) throw new NotAllowed(`the service account lacks roles: give it ${rolesNeeded}`)
-    throw new Error(`The identity provider answered ${answer.status} to ${path.replace(/\?.*/, '')}`)
+    throw new Error(`The identity provider answered ${answer.status} at ${describeUrl(path)}`)
   }
+
+  const describeUrl = (path: string) => adminUrl + path.replace(/\?.*/, '')
 
   async function getToken(): Promise<string> {
     if (token !== undefined && performance.now() < token.usableUntil) return token.value
@@ -121,9 +128,18 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
   }
 }
 
-/** Keycloak's admin API of the realm that the issuer names. */
-export function deriveAdminUrl(issuer: string): string {
-  return issuer.replace(/\/realms\/([^/]+)\/?$/, '/admin/realms/$1')
+/** Keycloak's admin API of the realm that the issuer names; undefined for an issuer that names none. */
+export function deriveAdminUrl(issuer: string): string | undefined {
+  const realm = /\/realms\/([^/]+)\/?$/
+  return realm.test(issuer) ? issuer.replace(realm, '/admin/realms/$1') : undefined
+}
+
+/** Where nobody can be looked up. */
+export const noDirectory = (why: string): DirectorySource => {
+  const refuse = async () => {
+    throw new NotAllowed(why)
+  }
+  return { listDisabled: refuse, find: refuse }
 }
 
 /** Keycloak keeps every attribute as a list; of those with one value, the value, as a claim would have it. */

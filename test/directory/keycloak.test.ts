@@ -23,12 +23,18 @@ beforeAll(async () => {
 beforeEach(() => {
   tokens = 0
   asked = []
-  handle = () => ({ status: 404, body: { error: 'User not found' } })
+  handle = nobody
 })
 afterAll(() => {
   server.closeAllConnections()
   server.close()
 })
+
+/** A realm that answers, and has nobody of that subject. */
+const nobody: Handler = (path) =>
+  path.endsWith('/users/count')
+    ? { status: 200, body: 3 }
+    : { status: 404, body: { error: 'User not found' } }
 
 function answer(request: IncomingMessage, response: ServerResponse) {
   const path = request.url ?? ''
@@ -53,7 +59,7 @@ function aDirectory(attributes: string[] = []): DirectorySource {
   const issuer = createIssuer({ issuer: `${origin}/realms/r`, clientId: 'latchkey', clientSecret: 'secret' })
   return createKeycloakDirectory({
     issuer,
-    adminUrl: deriveAdminUrl(`${origin}/realms/r`),
+    adminUrl: `${origin}/admin/realms/r`,
     clientId: 'latchkey',
     attributes,
   })
@@ -75,6 +81,7 @@ test('the admin API is that of the realm of the issuer', () => {
   expect(deriveAdminUrl('https://example.org/auth/realms/a%20b/')).toBe(
     'https://example.org/auth/admin/realms/a%20b',
   )
+  expect(deriveAdminUrl('https://login.example.org/')).toBe(undefined)
 })
 
 test('everyone who is disabled is listed, however many pages they fill', async () => {
@@ -95,10 +102,8 @@ test('one token serves many questions, and a refused one is replaced once', asyn
   await directory.find('id-2')
   expect(tokens).toBe(1)
 
-  handle = (_path, request) => ({
-    status: request.headers.authorization === 'Bearer token-1' ? 401 : 404,
-    body: {},
-  })
+  handle = (path, request) =>
+    request.headers.authorization === 'Bearer token-1' ? { status: 401, body: {} } : nobody(path, request)
 
   expect(await directory.find('id-3')).toBe(null)
   expect(tokens).toBe(2)
@@ -160,6 +165,13 @@ test('silence ends in an error after three seconds', { timeout: 15_000 }, async 
   await expect(aDirectory().find('id-1')).rejects.toThrow()
 })
 
+test('a proxy that says 404 to everything deletes nobody', async () => {
+  handle = () => ({ status: 404, body: {} })
+
+  await expect(aDirectory().find('id-1')).rejects.toThrow('is DIRECTORY_URL right?')
+  await expect(aDirectory().listDisabled()).rejects.toThrow('is DIRECTORY_URL right?')
+})
+
 test('someone who is disabled needs no rights', async () => {
   handle = withOnePerson({ id: 'id-1', enabled: false })
 
@@ -176,7 +188,7 @@ test('an answer that does not say "enabled" is not a yes', async () => {
 test('a subject is one segment of the path, whatever is in it', async () => {
   await aDirectory().find('../clients?x=')
 
-  expect(asked).toEqual(['/admin/realms/r/users/..%2Fclients%3Fx%3D'])
+  expect(asked[0]).toBe('/admin/realms/r/users/..%2Fclients%3Fx%3D')
 })
 
 test('attributes with one value are that value, and claims stand over them', async () => {
