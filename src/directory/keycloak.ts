@@ -104,7 +104,9 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
     throw new Error(`The identity provider answered ${answer.status} at ${describeUrl(path)}`)
   }
 
-  const describeUrl = (path: string) => adminUrl + path.replace(/\?.*/, '')
+  function describeUrl(path: string): string {
+    return adminUrl + path.replace(/\?.*/, '')
+  }
 
   async function getToken(): Promise<string> {
     if (token !== undefined && performance.now() < token.usableUntil) return token.value
