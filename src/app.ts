@@ -55,10 +55,9 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   setValidation(app)
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
-  app.addHook('onReady', async () => parts.directory.start(parts.keys))
+  app.addHook('onReady', () => parts.directory.start(parts.keys))
   app.addHook('onClose', async () => {
-    await parts.directory.close()
-    await parts.usage.close()
+    await Promise.all([parts.directory.close(), parts.usage.close()])
   })
   await addCommonHeaders(app, config)
   await addOpenRoutes(app, dependencies, parts)

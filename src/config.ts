@@ -61,7 +61,9 @@ export const settings = {
     list('Attributes of people, or claims of their tokens, that /me and the config of their keys carry.'),
   ),
   DIRECTORY_URL: Type.Optional(
-    text("Admin API of the realm. Default: OIDC_ISSUER's, as https://host/admin/realms/name."),
+    text(
+      "Admin API of the realm. Default: OIDC_ISSUER's, as https://host/admin/realms/name; `off`: owners are not followed.",
+    ),
   ),
   DIRECTORY_SYNC_SECONDS: count(
     'How soon what Keycloak says of owners holds for their keys: disabled, enabled, rights, attributes.',
@@ -156,7 +158,8 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     faults,
   )
   if (values.OIDC_ISSUER !== undefined) parseUrl('OIDC_ISSUER', values.OIDC_ISSUER, faults)
-  if (values.DIRECTORY_URL !== undefined) parseUrl('DIRECTORY_URL', values.DIRECTORY_URL, faults)
+  if (values.DIRECTORY_URL !== undefined && values.DIRECTORY_URL !== off)
+    parseUrl('DIRECTORY_URL', values.DIRECTORY_URL, faults)
   checkEmbedded(values, publicUrl, env.NODE_ENV, faults)
   checkProduction(values, faults)
   checkLists(values, faults)

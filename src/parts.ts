@@ -5,8 +5,8 @@ import { createIssuer, type Issuer } from './auth/issuer.js'
 import type { Config } from './config.js'
 import { embeddedIssuer } from './dev/index.js'
 import { fixedPeople, followDirectory } from './directory/follow.js'
-import { createKeycloakDirectory, deriveAdminUrl, noDirectory } from './directory/keycloak.js'
-import type { DirectorySource } from './directory/source.js'
+import { createKeycloakDirectory, deriveAdminUrl } from './directory/keycloak.js'
+import { type DirectorySource, noDirectory } from './directory/source.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
 import type { Secrets } from './secrets.js'
@@ -84,6 +84,7 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
 /** Undefined: the embedded identity provider, whose two people never change. */
 function findDirectory(config: Config, issuer: Issuer): DirectorySource | undefined {
   if (config.issuer === undefined) return undefined
+  if (config.directory.url === 'off') return noDirectory('DIRECTORY_URL is off')
   const adminUrl = config.directory.url ?? deriveAdminUrl(config.issuer)
   if (adminUrl === undefined) {
     return noDirectory(

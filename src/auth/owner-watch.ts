@@ -11,7 +11,7 @@ export interface OwnerWatch {
   /** Whether the identity provider is known to have disabled or deleted this person; at once, from memory. */
   isDisabled(subject: string): boolean
   /** @param knownAt as of when the person is known, in milliseconds since the epoch */
-  standing(knownAt: number, now: number): Standing
+  standing(subject: string, knownAt: number, now: number): Standing
   /** Asks for one person; once resolved, within a second, the store has what is new. Never rejects. */
   look(subject: string): Promise<void>
   /** The person is about: what is known of them is kept up to date for a while. */

@@ -5,10 +5,10 @@ import { revokeKeysOf, type Tx } from '../store/keys.js'
 import { announce } from '../store/notices.js'
 import {
   confirmOwners,
+  disableOwner,
   findPeople,
   lockOwner,
   type OwnerRow,
-  setOwnerEnabled,
   updateOwner,
 } from '../store/owners.js'
 import type { Person } from './source.js'
@@ -24,51 +24,56 @@ export interface Sighting {
   at: Date
 }
 
+export interface ApplyOptions {
+  db: Database
+  policy: DisabledPolicy
+  now: Date
+  /** Called after the change of a person, even one of which nobody knows whether it was done. */
+  onChange(sighting: Sighting): void
+}
+
 /**
  * Brings the store to what was seen. What changes is written one person at a time, each with its lines of the ledger
  * and its notice to the other replicas in the same transaction; what does not is noted in one statement.
- * @returns the people about whom the store says something else now
  */
-export async function applySightings(
-  db: Database,
-  policy: DisabledPolicy,
-  sightings: readonly Sighting[],
-): Promise<string[]> {
+export async function applySightings(options: ApplyOptions, sightings: readonly Sighting[]): Promise<void> {
+  const { db, now } = options
   const bySubject = new Map(sightings.map((sighting) => [sighting.subject, sighting]))
-  const owners = await findPeople(db, [...bySubject.keys()])
-  const changed: string[] = []
   const confirmed: string[] = []
-  for (const owner of owners) {
+  for (const owner of await findPeople(db, [...bySubject.keys()])) {
     const sighting = bySubject.get(owner.subject)
     if (sighting === undefined) continue
-    const isChanged = differs(owner, sighting) && (await applySighting(db, policy, sighting))
-    const list = isChanged ? changed : confirmed
-    list.push(owner.subject)
+    if (differs(owner, sighting, now)) await applySighting(options, sighting)
+    else confirmed.push(owner.subject)
   }
   // Each was asked at or after the earliest time, so that is as of when all of them are known.
   const earliest = Math.min(...sightings.map(({ at }) => at.getTime()))
-  if (confirmed.length > 0) await confirmOwners(db, confirmed, new Date(earliest))
-  return changed
+  if (confirmed.length > 0) await confirmOwners(db, confirmed, { knownAt: new Date(earliest), now })
 }
 
-/** @returns whether anything changed: another replica may have been faster */
-function applySighting(db: Database, policy: DisabledPolicy, sighting: Sighting): Promise<boolean> {
-  return db.write(async (tx) => {
-    const owner = await lockOwner(tx, sighting.subject)
-    if (owner === null || !differs(owner, sighting)) return false
-    const { person, at } = sighting
-    if (person?.enabled === true) {
+async function applySighting({ db, policy, now, onChange }: ApplyOptions, sighting: Sighting): Promise<void> {
+  let mayHaveChanged = false
+  try {
+    await db.write(async (tx) => {
+      const owner = await lockOwner(tx, sighting.subject)
+      // Another replica may have been faster.
+      if (owner === null || !differs(owner, sighting, now)) return
+      mayHaveChanged = true
+      const { person, at } = sighting
+      if (person?.enabled !== true) return disable(tx, policy, sighting)
       if (!owner.enabled) await record(tx, sighting, 'owner.enabled', owner.subject)
       await updateOwner(tx, { subject: owner.subject, ...person, knownAt: at })
-    } else await disable(tx, policy, sighting)
-    return true
-  })
+    })
+  } finally {
+    // Not when the database was down all along: keys in use must go on.
+    if (mayHaveChanged) onChange(sighting)
+  }
 }
 
 async function disable(tx: Tx, policy: DisabledPolicy, sighting: Sighting): Promise<void> {
   const { subject, person, at } = sighting
   await record(tx, sighting, person === null ? 'owner.deleted' : 'owner.disabled', subject)
-  await setOwnerEnabled(tx, subject, false)
+  await disableOwner(tx, subject, at)
   if (policy === 'suspend') return
   for (const id of await revokeKeysOf(tx, subject, at)) {
     await record(tx, sighting, 'key.revoked', id)
@@ -89,14 +94,17 @@ const record = (tx: Tx, { subject, at }: Sighting, action: string, targetId: str
     details: {},
   })
 
-/** Whether the store must change. A token that is newer than the sighting knows the rights better. */
-function differs(owner: OwnerRow, { person, at }: Sighting): boolean {
+/** Whether the store must change. A mistake about someone who is disabled is mended by the next round; one about someone who is not would be a yes. */
+function differs(owner: OwnerRow, { person, at }: Sighting, now: Date): boolean {
   if (person?.enabled !== true) return owner.enabled
-  if (!owner.enabled) return true
-  if (owner.knownAt > at) return false
-  return !isSame(
-    [owner.login, owner.name, owner.email, owner.rights, owner.attributes],
-    [person.login, person.name, person.email, person.rights, person.attributes],
+  // What is newer knows better, unless it comes from a clock that was ahead of this one.
+  if (owner.knownAt > at && owner.knownAt <= now) return false
+  return (
+    !owner.enabled ||
+    !isSame(
+      [owner.login, owner.name, owner.email, owner.rights, owner.attributes],
+      [person.login, person.name, person.email, person.rights, person.attributes],
+    )
   )
 }
 

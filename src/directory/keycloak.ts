@@ -31,6 +31,7 @@ const rolesNeeded = 'view-users, query-users and view-clients of the client real
 export function createKeycloakDirectory(options: KeycloakOptions): DirectorySource {
   const { issuer, adminUrl, clientId, attributes } = options
   let token: Token | undefined
+  let tokenRequest: Promise<string> | undefined
   let clientUuid: string | undefined
 
   return { listDisabled, find }
@@ -86,30 +87,43 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
   }
 
   /** @returns the parsed answer; null for 404 */
-  async function ask(path: string, isSecondTry = false): Promise<unknown> {
-    const answer = await fetch(adminUrl + path, {
+  async function ask(path: string): Promise<unknown> {
+    let answer = await send(path)
+    if (answer.status === 401) {
+      // The token's session may have been ended, as by a restart of the identity provider.
+      token = undefined
+      await answer.body?.cancel()
+      answer = await send(path)
+    }
+    if (answer.ok) return answer.json()
+    await answer.body?.cancel()
+    if (answer.status === 404) return null
+    if (answer.status === 403) throw new NotAllowed(`the service account lacks roles: give it ${rolesNeeded}`)
+    throw new Error(`The identity provider answered ${answer.status} at ${describeUrl(path)}`)
+  }
+
+  async function send(path: string): Promise<Response> {
+    return fetch(adminUrl + path, {
       headers: { authorization: `Bearer ${await getToken()}`, accept: 'application/json' },
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     })
-    if (answer.ok) return answer.json()
-    await answer.body?.cancel()
-    if (answer.status === 404) return null
-    if (answer.status === 401 && !isSecondTry) {
-      // Its session may have been ended, as by a restart of the identity provider.
-      token = undefined
-      return ask(path, true)
-    }
-    if (answer.status === 403) throw new NotAllowed(`the service account lacks roles: give it ${rolesNeeded}`)
-    throw new Error(`The identity provider answered ${answer.status} at ${describeUrl(path)}`)
   }
 
   function describeUrl(path: string): string {
     return adminUrl + path.replace(/\?.*/, '')
   }
 
-  async function getToken(): Promise<string> {
-    if (token !== undefined && performance.now() < token.usableUntil) return token.value
+  /** One login for all who need its token. */
+  function getToken(): Promise<string> {
+    if (token !== undefined && performance.now() < token.usableUntil) return Promise.resolve(token.value)
+    tokenRequest ??= renewToken().finally(() => {
+      tokenRequest = undefined
+    })
+    return tokenRequest
+  }
+
+  async function renewToken(): Promise<string> {
     const { access_token: value, expires_in: seconds = 60 } = await logIn()
     token = { value, usableUntil: performance.now() + (seconds - tokenReserveSeconds) * 1000 }
     return value
@@ -134,14 +148,6 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
 export function deriveAdminUrl(issuer: string): string | undefined {
   const realm = /\/realms\/([^/]+)\/?$/
   return realm.test(issuer) ? issuer.replace(realm, '/admin/realms/$1') : undefined
-}
-
-/** Where nobody can be looked up. */
-export const noDirectory = (why: string): DirectorySource => {
-  const refuse = async () => {
-    throw new NotAllowed(why)
-  }
-  return { listDisabled: refuse, find: refuse }
 }
 
 /** Keycloak keeps every attribute as a list; of those with one value, the value, as a claim would have it. */

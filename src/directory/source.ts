@@ -21,5 +21,18 @@ export interface DirectorySource {
 
 /** The identity provider answered, and does not let this service look people up. */
 export class NotAllowed extends Error {
-  override readonly name = 'NotAllowed'
+  override readonly name: string = 'NotAllowed'
+}
+
+/** The operator does not want people to be looked up, or there is no place to do it. */
+export class NotWanted extends NotAllowed {
+  override readonly name = 'NotWanted'
+}
+
+/** Where nobody can be looked up. */
+export const noDirectory = (why: string): DirectorySource => {
+  const refuse = async () => {
+    throw new NotWanted(why)
+  }
+  return { listDisabled: refuse, find: refuse }
 }

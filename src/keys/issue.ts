@@ -23,29 +23,36 @@ export async function issueKey(
   const { db, policy, clock, random } = context
   const id = newKeyId(random)
   const value = newValue(policy.prefix, id, random)
-  const key = await db.write(async (tx) => {
-    const owner = await requireOwner(tx, context, origin)
-    // Read while the owner is locked, so that later keys have later times.
-    const now = new Date(clock())
-    requireRights(wanted.scopes, owner.rights)
-    if (await isNameTaken(tx, owner.subject, wanted.name)) throw new Problem('name_taken')
-    await requireRoom(tx, context, { ownerSubject: owner.subject, now })
-    const row = asRow(wanted, { id, ownerSubject: owner.subject, now, policy })
-    const details = { name: wanted.name, scopes: wanted.scopes }
-    await recordChange(tx, origin, { key: row, action: 'key.created', details, now })
-    return insertKey(tx, row, hashValue(value))
-  })
-  context.forget(id)
-  context.forgetOwner(origin.principal.subject)
-  context.owners.noteUse(origin.principal.subject)
-  return { key, value }
+  let mayHaveChanged = false
+  try {
+    const key = await db.write(async (tx) => {
+      const owner = await requireOwner(tx, context, origin)
+      mayHaveChanged = true
+      // Read while the owner is locked, so that later keys have later times.
+      const now = new Date(clock())
+      requireRights(wanted.scopes, owner.rights)
+      if (await isNameTaken(tx, owner.subject, wanted.name)) throw new Problem('name_taken')
+      await requireRoom(tx, context, { ownerSubject: owner.subject, now })
+      const row = asRow(wanted, { id, ownerSubject: owner.subject, now, policy })
+      const details = { name: wanted.name, scopes: wanted.scopes }
+      await recordChange(tx, origin, { key: row, action: 'key.created', details, now })
+      return insertKey(tx, row, hashValue(value))
+    })
+    return { key, value }
+  } finally {
+    context.forget(id)
+    context.owners.noteUse(origin.principal.subject)
+    // Also where nobody knows whether it was done; not when the database was down all along: keys in use must go on.
+    if (mayHaveChanged) context.forgetOwner(origin.principal.subject)
+  }
 }
 
 /** A person may come with a token alone, without ever having logged in here. */
 async function requireOwner(tx: Tx, { owners, clock }: KeyContext, { principal }: Origin) {
   if (principal.via === 'oauth2') {
     const { subject, login, name, email, roles, attributes, issuedAt } = principal
-    const knownAt = new Date(issuedAt === undefined ? clock() : issuedAt * 1000)
+    // The identity provider's clock may be ahead of this one, and nobody knows anything of the future.
+    const knownAt = new Date(Math.min(clock(), (issuedAt ?? Number.POSITIVE_INFINITY) * 1000))
     const facts = { subject, login, name, email, rights: roles, attributes, knownAt }
     await rememberOwner(tx, facts, { keepAttributes: owners.follows() !== false })
   }

@@ -46,7 +46,6 @@ export class KnownOwners {
   take(row: VerificationRow): KnownOwner {
     const known = this.#owners.get(row.subject)
     if (known !== undefined && isSame(known, row)) {
-      known.knownAt = Math.max(known.knownAt, row.known_at.getTime())
       known.keys += 1
       return known
     }
@@ -80,7 +79,7 @@ export class KnownOwners {
   /** The identity provider told that nothing changed. */
   confirm(subject: string, knownAt: number): void {
     const known = this.#owners.get(subject)
-    if (known !== undefined) known.knownAt = Math.max(known.knownAt, knownAt)
+    if (known !== undefined) known.knownAt = knownAt
   }
 
   /** People whose keys were accepted since then. */

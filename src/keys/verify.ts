@@ -134,7 +134,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     if (verdict.kind !== 'accepted' || owner.kind === 'server') return verdict
     if (watch.isDisabled(owner.subject)) return refused
     // Only a right value gets here, so nobody else can make this service ask.
-    const standing = watch.standing(owner.knownAt, now)
+    const standing = watch.standing(owner.subject, owner.knownAt, now)
     if (standing === 'look') return lookAndDecide(key, value)
     if (standing === 'unknown') return { kind: 'unavailable', cause: new OwnerUnknown() }
     owner.usedAt = now
@@ -144,19 +144,30 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   async function lookAndDecide({ principal, owner }: KnownKey, value: string): Promise<Verdict> {
     try {
       await watch.look(owner.subject)
-      // Read again, since something may be new; from memory where nothing is.
-      const id = principal.keyId as string // The principal of a key always names it.
-      const held = keys.peek(id)
-      const key = held !== undefined && serves(held, freshMs, clock()) ? held : await read(id)
+      // The principal of a key always names it.
+      const key = await readAgain(principal.keyId as string)
       const now = clock()
       if (key === null || watch.isDisabled(owner.subject)) return refused
       const verdict = key.judge(value, now)
       if (verdict.kind !== 'accepted') return verdict
-      if (watch.standing(key.owner.knownAt, now) !== 'current') throw new OwnerUnknown()
+      if (watch.standing(owner.subject, key.owner.knownAt, now) !== 'current') throw new OwnerUnknown()
       key.owner.usedAt = now
       return verdict
     } catch (cause) {
       return { kind: 'unavailable', cause }
+    }
+  }
+
+  /** Something may be new; from memory where nothing is, or where the store cannot be asked. */
+  async function readAgain(id: string): Promise<KnownKey | null> {
+    const held = keys.peek(id)
+    if (held !== undefined && serves(held, freshMs, clock())) return held
+    try {
+      return await read(id)
+    } catch (error) {
+      const stillHeld = keys.peek(id)
+      if (stillHeld !== undefined && serves(stillHeld, maxStaleMs, clock())) return stillHeld
+      throw error
     }
   }
 

@@ -54,25 +54,31 @@ export async function completeLogin(
 
   await request.session.regenerate()
   const now = new Date(options.clock())
-  const owner = await options.db.write(async (tx) => {
-    await rememberOwner(
-      tx,
-      { ...facts, ...told, knownAt: new Date(claims.iat * 1000) },
-      { keepAttributes: options.owners.follows() !== false },
-    )
-    const owner = await lockOwner(tx, subject)
-    if (owner?.enabled !== true || options.owners.isDisabled(subject)) return null
-    await insertSession(tx, {
-      idHash: hashSessionId(request.session.sessionId),
-      subject,
-      issuerSid: typeof claims.sid === 'string' ? claims.sid : null,
-      data: {},
-      createdAt: now,
-      expiresAt: new Date(now.getTime() + options.sessionLifetimeMs),
+  let mayHaveChanged = false
+  const owner = await options.db
+    .write(async (tx) => {
+      await rememberOwner(
+        tx,
+        { ...facts, ...told, knownAt: new Date(Math.min(now.getTime(), claims.iat * 1000)) },
+        { keepAttributes: options.owners.follows() !== false },
+      )
+      mayHaveChanged = true
+      const owner = await lockOwner(tx, subject)
+      if (owner?.enabled !== true || options.owners.isDisabled(subject)) return null
+      await insertSession(tx, {
+        idHash: hashSessionId(request.session.sessionId),
+        subject,
+        issuerSid: typeof claims.sid === 'string' ? claims.sid : null,
+        data: {},
+        createdAt: now,
+        expiresAt: new Date(now.getTime() + options.sessionLifetimeMs),
+      })
+      return owner
     })
-    return owner
-  })
-  options.forgetOwner(subject)
+    .finally(() => {
+      // Also where nobody knows whether it was done; not when the database was down all along: keys in use must go on.
+      if (mayHaveChanged) options.forgetOwner(subject)
+    })
   if (owner === null) throw new Problem('login_failed', { detail: 'This account is disabled here.' })
   request.session.principal = asPrincipal(owner)
   if (tokens.id_token !== undefined) request.session.idToken = tokens.id_token

@@ -54,20 +54,27 @@ export async function updateOwner(
   await announce(tx, { owner: subject })
 }
 
-export async function setOwnerEnabled(tx: Tx, subject: string, enabled: boolean): Promise<void> {
-  await tx.owner.update({ where: { subject }, data: { enabled } })
+export async function disableOwner(tx: Tx, subject: string, knownAt: Date): Promise<void> {
+  await tx.owner.update({ where: { subject }, data: { enabled: false, knownAt } })
   await announce(tx, { owner: subject })
 }
 
 /** Notes that the identity provider still tells the same of these people. */
-export async function confirmOwners(db: Database, subjects: readonly string[], knownAt: Date): Promise<void> {
+export async function confirmOwners(
+  db: Database,
+  subjects: readonly string[],
+  { knownAt, now }: { knownAt: Date; now: Date },
+): Promise<void> {
   await db.query({
     name: 'confirm-owners',
     // In the order of the subjects, so that two replicas cannot wait for each other.
     text: `
 WITH known AS (SELECT subject FROM owners WHERE subject = ANY($1::text[]) ORDER BY subject FOR NO KEY UPDATE)
-UPDATE owners o SET known_at = GREATEST(o.known_at, $2::timestamptz) FROM known WHERE known.subject = o.subject`,
-    values: [subjects, knownAt],
+UPDATE owners o SET known_at = CASE
+  -- Told by a clock that was ahead: it would make all that comes look old.
+  WHEN o.known_at > $3::timestamptz THEN $2::timestamptz ELSE GREATEST(o.known_at, $2::timestamptz) END
+FROM known WHERE known.subject = o.subject`,
+    values: [subjects, knownAt, now],
   })
 }
 

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Verdict } from '../../src/auth/types.js'
 import { type Directory, type FollowOptions, followDirectory } from '../../src/directory/follow.js'
-import { NotAllowed } from '../../src/directory/source.js'
+import { NotAllowed, noDirectory } from '../../src/directory/source.js'
 import { createKeyVerifier, type KeyVerifier } from '../../src/keys/verify.js'
 import { aForgedValue, requestsTo, subjects } from '../keys/requests.js'
 import { createPeople, type People } from '../support/people.js'
@@ -58,7 +58,7 @@ async function aReplica(options: Partial<FollowOptions> & { waits?: boolean } = 
     usage: { record() {}, recordOldValue() {}, flush: async () => {}, close: async () => {} },
     refusals: { retryAfterSeconds: () => 0, count() {} },
   })
-  directory.start(verifier)
+  await directory.start(verifier)
   if (options.waits !== false) await directory.sync()
   const check = async (value: string) => verifier.verify(value, '192.0.2.1')
   return { directory, verifier, check, kindOf: async (value) => (await check(value)).kind }
@@ -146,6 +146,21 @@ test('someone who is deleted is noticed at the first use of an idle key', async 
   expect(await replica.kindOf(value)).toBe('refused')
 })
 
+test('who was deleted by mistake is asked for again, and their keys are back', async () => {
+  const { value } = await service.createKey('alice')
+  const replica = await aReplica()
+  await replica.kindOf(value)
+  people.set(subjects.alice, 'deleted')
+  await replica.directory.sync()
+  expect(await replica.kindOf(value)).toBe('refused')
+
+  people.set(subjects.alice, {})
+  later(600 * seconds)
+  await replica.directory.sync()
+
+  expect(await replica.kindOf(value)).toBe('accepted')
+})
+
 test('the deleted are not asked for in every round', async () => {
   const { value } = await service.createKey('alice')
   const replica = await aReplica()
@@ -153,7 +168,6 @@ test('the deleted are not asked for in every round', async () => {
   people.set(subjects.alice, 'deleted')
   await replica.directory.sync()
   later(120 * seconds)
-  await replica.directory.sync()
   people.asked.length = 0
 
   await replica.directory.sync()
@@ -199,9 +213,13 @@ test('a token that is newer than what was seen keeps its word', async () => {
   const replica = await aReplica()
   await replica.kindOf(value)
   people.set(subjects.alice, { rights: [] })
-  await db.prisma.owner.updateMany({ data: { rights: ['just-granted'], knownAt: new Date(now + 5000) } })
+  people.slow.set(subjects.alice, 100)
+  const look = replica.directory.look(subjects.alice)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  later(5 * seconds)
+  await db.prisma.owner.updateMany({ data: { rights: ['just-granted'], knownAt: new Date(now) } })
 
-  await replica.directory.sync()
+  await look
 
   expect((await ownerRow()).rights).toEqual(['just-granted'])
 })
@@ -292,9 +310,10 @@ test('an outage is told once in the log, and its end', async () => {
 
   expect(messages).toEqual([
     'the identity provider tells who the owners of keys are',
-    'the identity provider does not tell who the owners of keys are',
+    'the identity provider does not tell who the owners of keys are: keys go on for DIRECTORY_MAX_STALE_SECONDS',
     'the identity provider tells who the owners of keys are',
   ])
+  expect(logged.join()).toContain('connect ECONNREFUSED')
 })
 
 test('a clock that is set back does not make old knowledge current', async () => {
@@ -357,6 +376,165 @@ test('without a service account a start in an outage works as before', async () 
 
   expect(await replica.kindOf(value)).toBe('accepted')
   expect(replica.directory.follows()).toBe(null)
+})
+
+test('a restart does not turn a service account that is refused into nobody being followed', async () => {
+  const { value } = await service.createKey('alice', { never_expires: true })
+  await aReplica()
+  people.failure = new NotAllowed('its secret is wrong')
+  later(3601 * seconds)
+
+  const replica = await aReplica()
+
+  expect(await replica.kindOf(value)).toBe('unavailable')
+  expect(replica.directory.follows()).toBe(true)
+  expect(logged.join()).toContain('set DIRECTORY_URL=off')
+})
+
+test('with DIRECTORY_URL=off nobody is followed any more, at once', async () => {
+  const { value } = await service.createKey('alice', { never_expires: true })
+  await aReplica()
+  later(3601 * seconds)
+
+  const replica = await aReplica({ source: noDirectory('DIRECTORY_URL is off') })
+
+  expect(await replica.kindOf(value)).toBe('accepted')
+  expect(replica.directory.follows()).toBe(false)
+})
+
+test('one person of whom nothing can be told stops the following of nobody else', async () => {
+  const [alices, bobs] = [await service.createKey('alice'), await service.createKey('bob')]
+  const replica = await aReplica()
+  await replica.kindOf(alices.value)
+  await replica.kindOf(bobs.value)
+  people.broken.add(subjects.bob)
+  await replica.directory.sync()
+
+  people.set(subjects.alice, 'deleted')
+  await replica.directory.sync()
+
+  expect(await replica.kindOf(alices.value)).toBe('refused')
+  expect(await replica.kindOf(bobs.value)).toBe('accepted')
+})
+
+test('of that person what is known serves as in an outage, and no longer', async () => {
+  const [alices, bobs] = [await service.createKey('alice'), await service.createKey('bob')]
+  const replica = await aReplica()
+  people.broken.add(subjects.bob)
+  later(3500 * seconds)
+  expect(await replica.kindOf(bobs.value)).toBe('accepted')
+
+  later(200 * seconds)
+
+  expect(await replica.kindOf(bobs.value)).toBe('unavailable')
+  expect(await replica.kindOf(alices.value)).toBe('accepted')
+})
+
+test('one person who is slow to tell of makes nobody else wait, nor be believed unasked', async () => {
+  const [alices, bobs] = [await service.createKey('alice'), await service.createKey('bob')]
+  const replica = await aReplica({ patienceMs: 30 })
+  people.slow.set(subjects.bob, 200)
+  later(60 * seconds)
+  expect(await replica.kindOf(bobs.value)).toBe('accepted')
+
+  people.set(subjects.alice, 'deleted')
+
+  expect(await replica.kindOf(alices.value)).toBe('refused')
+})
+
+test('an answer that was long on its way does not overrule a newer one', async () => {
+  const { value } = await service.createKey('alice')
+  const replica = await aReplica({ patienceMs: 10 })
+  later(60 * seconds)
+  people.slow.set(subjects.alice, 150)
+  const early = replica.kindOf(value)
+  later(1)
+  people.set(subjects.alice, 'disabled')
+  await replica.directory.sync()
+  await early
+
+  await new Promise((resolve) => setTimeout(resolve, 250))
+
+  expect(await replica.kindOf(value)).toBe('refused')
+  expect((await ownerRow()).enabled).toBe(false)
+})
+
+test('the questions about many people at once are few at a time', async () => {
+  const replica = await aReplica()
+  let underWay = 0
+  let most = 0
+  const find = people.find
+  people.find = async (subject) => {
+    underWay += 1
+    most = Math.max(most, underWay)
+    const person = await find(subject)
+    underWay -= 1
+    return person
+  }
+  people.delayMs = 5
+
+  await Promise.all(Array.from({ length: 200 }, (_, at) => replica.directory.look(`person-${at}`)))
+
+  expect(most).toBe(8)
+})
+
+test('an end does not wait for everybody to be looked at', async () => {
+  const replica = await aReplica()
+  for (let at = 0; at < 80; at++) replica.directory.noteUse(`person-${at}`)
+  people.delayMs = 100
+  void replica.directory.sync()
+  await new Promise((resolve) => setTimeout(resolve, 150))
+
+  await replica.directory.close()
+
+  expect(people.asked.length).toBeLessThan(40)
+})
+
+test('knowledge from a clock that is ahead is replaced by what is told now', async () => {
+  const { value } = await service.createKey('alice')
+  await db.prisma.owner.updateMany({ data: { knownAt: new Date(now + 300 * seconds) } })
+  const replica = await aReplica()
+  people.set(subjects.alice, { rights: ['as-of-now'] })
+
+  expect((await principalOf(replica, value)).scopes).toEqual(['as-of-now'])
+  expect((await ownerRow()).knownAt.getTime()).toBeLessThanOrEqual(now)
+})
+
+test('a token of an identity provider whose clock is ahead makes a key that works', async () => {
+  const iat = Math.floor(service.clock.now() / 1000) + 4
+  const headers = await service.as('alice', { claims: { iat } })
+  const payload = { name: 'made-ahead' }
+  const { json } = await service.inject({ method: 'POST', url: '/api-keys', headers, payload })
+  const replica = await aReplica()
+
+  expect(await replica.kindOf(json.value)).toBe('accepted')
+  expect((await ownerRow()).knownAt.getTime()).toBeLessThanOrEqual(service.clock.now())
+})
+
+test('a person who could be stored is forgotten here, though the next one could not be', async () => {
+  const [alices, bobs] = [await service.createKey('alice'), await service.createKey('bob')]
+  const replica = await aReplica()
+  await replica.kindOf(alices.value)
+  await replica.kindOf(bobs.value)
+  people.set(subjects.alice, { rights: [] })
+  people.set(subjects.bob, { login: 'a\u0000b' })
+
+  await replica.directory.sync()
+  await replica.directory.sync()
+
+  expect((await principalOf(replica, alices.value)).scopes).toEqual([])
+})
+
+test('after its start a replica knows whom the store has as disabled, before it asked anybody', async () => {
+  await service.createKey('alice')
+  const before = await aReplica()
+  people.set(subjects.alice, 'disabled')
+  await before.directory.sync()
+  people.delayMs = 500
+
+  const replica = await aReplica({ waits: false })
+
+  expect(replica.directory.isDisabled(subjects.alice)).toBe(true)
 })
 
 test('a service account that disappears while it is used is an outage, not a wish', async () => {
@@ -426,6 +604,24 @@ test('while the database is down keys in use go on beyond the time in which thei
   later(20 * seconds)
 
   expect(await replica.kindOf(value)).toBe('accepted')
+})
+
+test('while the database is down, one person who changed takes nothing from the others', async () => {
+  const [alices, bobs] = [await service.createKey('alice'), await service.createKey('bob')]
+  const replica = await aReplica()
+  await replica.kindOf(alices.value)
+  await replica.kindOf(bobs.value)
+  await replica.directory.sync()
+  later(20 * seconds)
+  expect(await replica.kindOf(alices.value)).toBe('accepted')
+
+  db.isDown = true
+  people.set(subjects.bob, { rights: ['changed'] })
+  later(20 * seconds)
+  await replica.directory.sync()
+  later(20 * seconds)
+
+  expect(await replica.kindOf(alices.value)).toBe('accepted')
 })
 
 test('while the database is down someone who is disabled is refused all the same', async () => {

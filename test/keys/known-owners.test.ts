@@ -4,7 +4,7 @@ import { aRow } from './stored-rows.js'
 
 const at = (ms: number) => ({ known_at: new Date(ms) })
 
-test('keys of one owner share what is known of them, as of the latest time', () => {
+test('keys of one owner share what is known of them', () => {
   const owners = new KnownOwners()
 
   const first = owners.take(aRow(at(2000)))
@@ -13,8 +13,6 @@ test('keys of one owner share what is known of them, as of the latest time', () 
   expect(second).toBe(first)
   expect(first).toMatchObject({ subject: 'alice-id', login: 'alice', knownAt: 2000, keys: 2 })
   expect(first).toMatchObject({ isEnabled: true, isOutdated: false, usedAt: 0 })
-  owners.take(aRow(at(3000)))
-  expect(first.knownAt).toBe(3000)
 })
 
 test('what is known of an owner cannot be changed by whoever is told', () => {
@@ -110,7 +108,7 @@ test('more changes than are remembered count as changes of everybody', () => {
   expect(owners.hasChangedSince('person-0', after)).toBe(false)
 })
 
-test('what the identity provider confirms is as new as it says, and never older than before', () => {
+test('what the identity provider confirms is as new as it says, also after a clock that was ahead', () => {
   const owners = new KnownOwners()
   const owner = owners.take(aRow(at(1000)))
 
@@ -118,7 +116,7 @@ test('what the identity provider confirms is as new as it says, and never older 
   owners.confirm('alice-id', 3000)
   expect(owner.knownAt).toBe(3000)
   owners.confirm('alice-id', 2000)
-  expect(owner.knownAt).toBe(3000)
+  expect(owner.knownAt).toBe(2000)
 })
 
 test('of the owners those are followed who are people and whose keys were used since then', () => {

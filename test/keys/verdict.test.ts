@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { type OwnerWatch, type Standing, trustLastLogin } from '../../src/auth/owner-watch.js'
 import { createKeyVerifier, type KeyVerifier, type KeyVerifierOptions } from '../../src/keys/verify.js'
 import { StoreUnavailable } from '../../src/store/unavailable.js'
@@ -192,6 +192,7 @@ describe('a change while the key is being read', () => {
     const verifier = aVerifier()
     const answer = store.hold()
     const early = check(verifier)
+    await untilAsked(1)
     verifier.forget(id)
     const later = check(verifier)
     answer()
@@ -200,6 +201,10 @@ describe('a change while the key is being read', () => {
     expect(store.asked).toEqual([[id], [id]])
   })
 })
+
+/** Look-ups gather within a turn of the event loop before the store is asked. */
+const untilAsked = (times: number) =>
+  vi.waitFor(() => expect(store.asked).toHaveLength(times), { interval: 1 })
 
 test('a hundred first uses at once cost one look-up, and so do a hundred after a failure', async () => {
   const verifier = aVerifier()
@@ -217,10 +222,12 @@ test('a failed look-up from before a change does not end the one after it', asyn
   const failEarly = store.hold()
   store.failure = new Error('broken connection')
   const early = check(verifier)
+  await untilAsked(1)
   verifier.forget(id)
   store.failure = null
   const answerLater = store.hold()
   const later = check(verifier)
+  await untilAsked(2)
   failEarly()
   expect((await early).kind).toBe('unavailable')
 
@@ -411,7 +418,7 @@ describe('where owners are followed at the identity provider', () => {
     const seen: number[][] = []
     const verifier = aVerifier({
       owners: aWatch({
-        standing: (knownAt, at) => {
+        standing: (_subject, knownAt, at) => {
           seen.push([knownAt, at])
           return 'current'
         },

@@ -7,6 +7,9 @@ export interface People extends DirectorySource {
   failure: Error | null
   /** How long an answer takes, in milliseconds. */
   delayMs: number
+  /** Of whom nothing can be told, and whose answers take so long, in milliseconds. */
+  broken: Set<string>
+  slow: Map<string, number>
   /** Left out of the list of the disabled, as a page that shifted while it was read leaves people out. */
   overlooked: Set<string>
   /** The subjects that were asked for, one by one. */
@@ -27,6 +30,8 @@ export function createPeople(): People {
   const people: People = {
     failure: null,
     delayMs: 0,
+    broken: new Set(),
+    slow: new Map(),
     overlooked: new Set(),
     asked: [],
     set(subject, person) {
@@ -46,15 +51,17 @@ export function createPeople(): People {
     },
     async find(subject) {
       people.asked.push(subject)
-      await answer()
+      // As of the question, however late the answer comes.
       const person = known.get(subject)
+      await answer(people.slow.get(subject))
+      if (people.broken.has(subject)) throw new Error('answered 500')
       return person === undefined ? anyone : person
     },
   }
   return people
 
-  async function answer() {
-    if (people.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, people.delayMs))
+  async function answer(delayMs = people.delayMs) {
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
     if (people.failure !== null) throw people.failure
   }
 }

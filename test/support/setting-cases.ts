@@ -164,7 +164,10 @@ export const cases: Record<keyof typeof settings, Case> = {
   DIRECTORY_URL: {
     default: undefined,
     read: (c) => c.directory.url,
-    valid: [['https://sso.example.org/admin/realms/r/', 'https://sso.example.org/admin/realms/r']],
+    valid: [
+      ['https://sso.example.org/admin/realms/r/', 'https://sso.example.org/admin/realms/r'],
+      ['off', 'off'],
+    ],
     invalid: ['sso.example.org', 'ftp://sso.example.org/', 'https://u:pw@sso.example.org/'],
   },
   DIRECTORY_SYNC_SECONDS: {
