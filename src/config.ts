@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { Ajv } from 'ajv'
+import { Ajv, type ErrorObject } from 'ajv'
 import Type, { type Static, type TProperties } from 'typebox'
 import { isIpRange, isLoopback } from './addresses.js'
 
@@ -15,8 +15,14 @@ const count = (
 const [maxDays, maxHours] = [36_500, 8_784]
 const flag = (description: string, fallback: boolean) => Type.Boolean({ description, default: fallback })
 const list = (description: string) => Type.Array(Type.String(), { description })
+/** A text of this form, told after "must" when one has another. */
+const form = (pattern: string, must: string, options: { description: string; default?: string }) =>
+  Type.String({ ...options, pattern, must })
 const rate = (description: string, fallback: string) =>
-  Type.String({ description, default: fallback, pattern: `^(${off}|[1-9][0-9]{0,8})$` })
+  form(`^(${off}|[1-9][0-9]{0,8})$`, `be ${off} or a whole number from 1 to 999999999`, {
+    description,
+    default: fallback,
+  })
 
 /**
  * Every setting, by the name of its environment variable. Lists are separated by commas or spaces; an empty
@@ -38,9 +44,8 @@ export const settings = {
   TRUST_PROXY: Type.Optional(list('Addresses or CIDR ranges whose X-Forwarded-* headers are believed.')),
   CORS_ORIGINS: Type.Optional(list('Origins of other sites whose scripts may call this service.')),
   DATABASE_URL: Type.Optional(
-    Type.String({
+    form('^postgres(ql)?://', 'begin with postgresql://', {
       description: 'PostgreSQL to keep the keys in. Default: the embedded database.',
-      pattern: '^postgres(ql)?://',
     }),
   ),
   OIDC_ISSUER: Type.Optional(
@@ -87,10 +92,9 @@ export const settings = {
     'Realm role of administrators, for an administration to come; the embedded identity provider gives it to alice.',
     'latchkey-admin',
   ),
-  KEY_PREFIX: Type.String({
+  KEY_PREFIX: form('^[a-z][a-z0-9]{0,9}$', 'be a small letter and up to 9 more small letters or digits', {
     description: 'What every key begins with.',
     default: 'lk',
-    pattern: '^[a-z][a-z0-9]{0,9}$',
   }),
   KEY_LIFETIME_DAYS: count('How long a key lives unless its owner says otherwise.', 15, {
     maximum: maxDays,
@@ -109,11 +113,14 @@ export const settings = {
     'Refused credentials after which an address must wait with values not seen before; `off` for load tests.',
     '60',
   ),
-  IDENTITY_HEADER_PREFIX: Type.String({
-    description: 'Headers beginning so tell services who is calling; a client’s own are removed.',
-    default: 'Latchkey',
-    pattern: '^[A-Za-z][A-Za-z0-9-]{0,30}$',
-  }),
+  IDENTITY_HEADER_PREFIX: form(
+    '^[A-Za-z][A-Za-z0-9-]{0,30}$',
+    'be a letter and up to 30 more letters, digits or hyphens',
+    {
+      description: 'Headers beginning so tell services who is calling; a client’s own are removed.',
+      default: 'Latchkey',
+    },
+  ),
   EXAMPLE_CATALOG: Type.Optional(
     Type.Boolean({ description: 'Whether /catalog is there. Default: only without OIDC_ISSUER.' }),
   ),
@@ -231,7 +238,7 @@ const ajv = new Ajv({
   coerceTypes: true,
   useDefaults: true,
   removeAdditional: false,
-  keywords: [],
+  keywords: ['must'],
 })
 const validateEnvironment = ajv.compile(environment)
 
@@ -245,17 +252,30 @@ function parseEnvironment(env: NodeJS.ProcessEnv, faults: string[]): Environment
     else if (items.length > 0) values[name] = items
   }
   if (!validateEnvironment(values)) {
-    for (const { instancePath, message } of validateEnvironment.errors ?? []) {
-      const [, name = ''] = instancePath.split('/')
-      faults.push(`${name} ${message ?? 'is invalid'}`)
+    for (const error of validateEnvironment.errors ?? []) {
+      const [, name = ''] = error.instancePath.split('/')
+      const { default: fallback, must } = Reflect.get(settings, name) ?? {}
+      faults.push(`${name} must ${must ?? describeDemand(error)}`)
       // The checks to come go on with the default, so that one start tells every fault.
-      const { default: fallback } = Reflect.get(settings, name) ?? {}
       if (fallback !== undefined) values[name] = fallback
     }
   }
   // Checked just above; the caller throws when there are faults.
   return values as Environment
 }
+
+/** What the schema demands, in the words of whoever sets a variable, who sees neither JSON nor its types. */
+function describeDemand({ keyword, params }: ErrorObject): string {
+  if (keyword === 'enum') return `be ${listAlternatives(params.allowedValues)}`
+  if (keyword === 'minLength') return `have at least ${params.limit} characters`
+  if (keyword === 'minimum') return `be at least ${params.limit}`
+  if (keyword === 'maximum') return `be at most ${params.limit}`
+  if (params.type === 'integer') return 'be a whole number'
+  if (params.type === 'boolean') return 'be true or false'
+  return 'be as README tells'
+}
+
+const listAlternatives = (values: string[]) => values.join(', ').replace(/, ([^,]+)$/, ' or $1')
 
 function parseUrl(name: string, value: string, faults: string[]): URL | undefined {
   const url = URL.canParse(value) ? new URL(value) : undefined
@@ -279,6 +299,7 @@ function checkEmbedded(
   if (values.OIDC_ISSUER !== undefined) return
   const why = 'OIDC_ISSUER is required'
   if (values.DATABASE_URL !== undefined) faults.push(`${why} with DATABASE_URL`)
+  if (values.DIRECTORY_URL !== undefined) faults.push(`${why} with DIRECTORY_URL`)
   if (!isLoopback(values.HOST)) faults.push(`${why} when HOST is not a loopback address`)
   if (publicUrl !== undefined && !isLoopback(publicUrl.hostname)) {
     faults.push(`${why} when PUBLIC_URL is not on a loopback address`)

@@ -36,6 +36,22 @@ describe.each(Object.entries(cases))('%s', (name, { read, valid, invalid, beside
   })
 })
 
+test.each([
+  ['LOG_LEVEL', 'loud', 'be fatal, error, warn, info, debug, trace or silent'],
+  ['OWNER_DISABLED_POLICY', 'delete', 'be suspend or revoke'],
+  ['DATABASE_URL', 'mysql://db/x', 'begin with postgresql://'],
+  ['SESSION_SECRET', 'x'.repeat(31), 'have at least 32 characters'],
+  ['PORT', '80.5', 'be a whole number'],
+  ['PORT', '0', 'be at least 1'],
+  ['PORT', '65536', 'be at most 65535'],
+  ['ALLOW_NEVER_EXPIRES', 'yes', 'be true or false'],
+  ['KEY_PREFIX', 'Acme', 'be a small letter and up to 9 more small letters or digits'],
+  ['IDENTITY_HEADER_PREFIX', '1x', 'be a letter and up to 30 more letters, digits or hyphens'],
+  ['LOGIN_RATE_PER_MINUTE', 'none', 'be off or a whole number from 1 to 999999999'],
+])('who sets %s to %j reads that it must %s', (name, text, demand) => {
+  expect(faultsOf({ ...withIssuer, [name]: text })).toContain(`${name} must ${demand}`)
+})
+
 test('all faults are told at once, each once, and no value of a secret with them', () => {
   const secrets = { DATABASE_URL: 'mysql://root:pa55word@db', SESSION_SECRET: 'too-short-secret' }
 
@@ -59,6 +75,7 @@ test('all faults are told at once, each once, and no value of a secret with them
 
 test.each([
   ['DATABASE_URL is set', { DATABASE_URL: 'postgres://db/x', SESSION_SECRET: 's'.repeat(32) }],
+  ['DIRECTORY_URL is set', { DIRECTORY_URL: 'https://sso.example.org/admin/realms/r' }],
   ['HOST is reached by others', { HOST: '0.0.0.0', PUBLIC_URL: 'http://127.0.0.1:3000' }],
   ['HOST is reached by others over IPv6', { HOST: '::', PUBLIC_URL: 'http://127.0.0.1:3000' }],
   ['HOST is a name', { HOST: 'localhost.example.org', PUBLIC_URL: 'http://localhost' }],

@@ -119,7 +119,7 @@ test('wrong settings stop it before it writes anything, all in one message', asy
   expect(wrong.complaints()).toBe(
     [
       'The service cannot start, its settings are wrong:',
-      '  - PORT must be integer',
+      '  - PORT must be a whole number',
       '  - OIDC_ISSUER is required when NODE_ENV is production',
       '  - TRUST_PROXY must list addresses or CIDR ranges, not a number of hops',
       '',

@@ -169,6 +169,7 @@ export const cases: Record<keyof typeof settings, Case> = {
       ['off', 'off'],
     ],
     invalid: ['sso.example.org', 'ftp://sso.example.org/', 'https://u:pw@sso.example.org/'],
+    beside: withIssuer,
   },
   DIRECTORY_SYNC_SECONDS: {
     default: 30_000,
