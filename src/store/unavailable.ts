@@ -30,6 +30,8 @@ const unavailableMessages = new Set([
   'Connection terminated unexpectedly',
   'Query read timeout',
   'timeout exceeded when trying to connect',
+  // Of a server that takes the connection and says nothing.
+  'timeout expired',
 ])
 
 const conflictCodes = new Set(['40001', '40P01', 'P2034', 'TransactionWriteConflict'])
