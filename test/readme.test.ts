@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { settings } from '../src/config.js'
@@ -15,6 +16,73 @@ interface Described {
 
 const defaultOf = (setting: Described) =>
   setting.default === undefined ? '' : `\`${String(setting.default)}\``
+
+/** Whatever README says of a failure, by the first cell of its row, and the tests of the linked file that show it. */
+const proofs: Record<string, string[]> = {
+  'PostgreSQL stops, hangs, or takes seconds': [
+    'when the database %s, keys in use and tokens go on, the rest is told within a second to wait',
+  ],
+  'PostgreSQL is away at the start': ['a database that %s is told in one sentence without its password'],
+  'Keycloak stops or hangs': [
+    'what is known of owners serves for DIRECTORY_MAX_STALE_SECONDS, then nobody can tell',
+  ],
+  'the same, for OAuth2 tokens': [
+    'known signing keys go on serving for an hour, then nobody can tell',
+    'a key that is not known is neither accepted nor refused',
+  ],
+  'Keycloak is away at the start': [
+    'the service starts, and says that the issuer is missing',
+    'a token cannot be judged, and is neither accepted nor refused',
+    'all is well as soon as Keycloak answers',
+  ],
+  'Keycloak changes its signing keys': [
+    'a token of a key that Keycloak has just begun to sign with is accepted within 35 s',
+  ],
+  'an owner is disabled or deleted in Keycloak': [
+    'keys of someone who is disabled are refused within the bound, in use and idle, and revive',
+    'the key of someone who is deleted is refused within the bound',
+  ],
+  'the service account is missing': [
+    'what the last login told serves, no key may live for ever, and the start says why',
+  ],
+  'a replica loses the connection that hears of changes': [
+    'a connection that was ended is replaced at once, in a new epoch, and nobody is refused meanwhile',
+    'with no place for that connection the silence grows, and all else goes on',
+  ],
+  'a replica is killed': [
+    'embedded, has lost and undone nothing that it had acknowledged',
+    'on PostgreSQL, has lost and undone nothing that it had acknowledged',
+    'outlives the crash of its PostgreSQL, and nothing acknowledged is lost or undone',
+  ],
+  'a replica is asked to end (SIGTERM)': [
+    'embedded, cuts no request off and leaves no call uncounted',
+    'on PostgreSQL, cuts no request off and leaves no call uncounted',
+  ],
+  'the disk of the embedded database is full': [
+    'keys are checked, changes are 503 and leave nothing behind, and all is well once there is room',
+  ],
+  'Latchkey is away, for services with `latchkey/auth`': [
+    'Latchkey killed: keys in use and tokens go on, unknown keys are 503; back, all work again',
+  ],
+}
+
+/** The rows of the table of failures: what fails, and the file of the tests that it links to. */
+const failures = (readme.split('| what fails |')[1]?.split('\n\n')[0] ?? '')
+  .split('\n')
+  .slice(2)
+  .map((line) => ({
+    failure: line.split(' | ')[0]?.slice(2) ?? '',
+    file: line.match(/\]\((.+)\) \|$/)?.[1] ?? '',
+  }))
+
+/** Of a test file, with those beside it that it takes its tests from. */
+function readTests(file: string): string {
+  const text = read(file)
+  const parts = [...text.matchAll(/from '(\.[^']+)\.js'/g)].map(([, part]) =>
+    join(dirname(file), `${part}.ts`),
+  )
+  return [text, ...parts.map(read)].join('\n')
+}
 
 function tableBelow(heading: string): string[] {
   const section = readme.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? ''
@@ -35,6 +103,16 @@ test('the table of errors tells every code, its status and its text', () => {
   )
 
   expect(tableBelow('Errors')).toEqual(rows)
+})
+
+test('the table of failures tells those that tests show, and no others', () => {
+  expect(failures.map(({ failure }) => failure)).toEqual(Object.keys(proofs))
+})
+
+test.each(failures)('what README says of "$failure" is seen in $file', ({ failure, file }) => {
+  const tests = readTests(file)
+
+  expect(proofs[failure]?.filter((sentence) => !tests.includes(`'${sentence}'`))).toEqual([])
 })
 
 test('.env.example holds every setting with its default, commented out', () => {
