@@ -8,7 +8,7 @@ import { NotAllowed, NotWanted } from './source.js'
 type State = 'starting' | 'following' | 'away' | 'refused'
 
 export interface ContactOptions {
-  log: Pick<FastifyBaseLogger, 'warn' | 'error'>
+  log: Pick<FastifyBaseLogger, 'info' | 'warn' | 'error'>
   /** Keeps, beyond this process, whether people are followed. */
   remember(followed: boolean): void
 }
@@ -44,7 +44,9 @@ export function createContact({ log, remember }: ContactOptions): Contact {
   }
 
   function noteAnswer() {
-    if (state !== 'following') log.warn('the identity provider tells who the owners of keys are')
+    // The end of an outage is to be seen wherever its beginning is.
+    const level = state === 'starting' ? 'info' : 'warn'
+    if (state !== 'following') log[level]('the identity provider tells who the owners of keys are')
     if (!hasFollowed || state === 'starting') remember(true)
     state = 'following'
     hasFollowed = true
