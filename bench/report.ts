@@ -11,7 +11,7 @@ const folder = join(projectFolder, 'bench')
 const resultsFile = join(folder, 'results.json')
 
 /** Keeps what was measured now, in the place of what was measured of the same parts before, and writes it all again. */
-export function writeResults(measured: Results, order: readonly string[]): string {
+export function writeResults(measured: Results, order: readonly string[]): void {
   const earlier: Results = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')) : {}
   const all = { ...earlier, ...measured }
   const sections = order.flatMap((name) => all[name] ?? [])
@@ -20,8 +20,8 @@ export function writeResults(measured: Results, order: readonly string[]): strin
   writeFileSync(join(folder, 'results.md'), text)
   const bars = sections.flatMap((section) => section.bars ?? [])
   if (bars.length > 0) writeFileSync(join(folder, 'results.svg'), renderPlot(bars))
-  return text
 }
 
+/** A part as it stands in `results.md`. */
 export const renderSection = (section: Section) =>
   `\n## ${section.heading}\n\n${section.setup}\n\n${renderTable(section)}`
