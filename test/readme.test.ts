@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { settings } from '../src/config.js'
 import { problemKinds } from '../src/errors.js'
 
-const read = (path: string) => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), 'utf8')
+const pathOf = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+const read = (path: string) => readFileSync(pathOf(path), 'utf8')
 const readme = read('README.md')
 const example = read('.env.example')
 
@@ -132,4 +133,28 @@ test('.env.example turns nothing on', () => {
 test('the two commands for newcomers are the ones that README shows', () => {
   expect(readme).toContain('npm ci && npm start')
   expect(readme).toContain('npm ci && npm test')
+})
+
+const rooms = readdirSync(pathOf('src'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => `src/${name}`)
+
+describe.each([...rooms, 'bench', 'examples/stac-catalog', 'test/soak'])('the README of %s', (folder) => {
+  const text = read(`${folder}/README.md`)
+
+  test('names every file of it', () => {
+    const files = readdirSync(pathOf(folder)).filter(
+      (file) => file.endsWith('.ts') && !file.includes('config'),
+    )
+
+    expect(files.filter((file) => !text.includes(`\`${file}\``))).toEqual([])
+  })
+
+  test('has no row of a file that is not there', () => {
+    const named = text
+      .split('\n')
+      .flatMap((line) => line.match(/^\| `[^|]+/)?.[0].match(/[\w./-]+\.ts/g) ?? [])
+
+    expect(named.filter((file) => !existsSync(pathOf(join(folder, file))))).toEqual([])
+  })
 })
