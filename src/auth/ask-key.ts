@@ -22,6 +22,8 @@ export type Told =
       endsAt: number
     }
   | { kind: 'throttled'; retryAfterSeconds: number }
+  /** It answers, and cannot tell of this value now; of others it may. */
+  | { kind: 'untold'; cause: unknown }
 
 export type AskKey = (value: string, address: string, call: PresentingCall | undefined) => Promise<Told>
 
@@ -38,9 +40,9 @@ export class KeyServiceUnavailable extends Error {
  * @throws TypeError when the URL is none of http or https; the question itself: KeyServiceUnavailable
  */
 export function createKeyAsker({ url, timeoutMs }: KeyAskerOptions): AskKey {
+  if (!/^https?:/.test(url) || !URL.canParse(url))
+    throw new TypeError('The option url, of Latchkey, must be a URL that begins with https:// or http://')
   const endpoint = new URL('api-keys/verify', url.endsWith('/') ? url : `${url}/`)
-  if (!/^https?:$/.test(endpoint.protocol))
-    throw new TypeError('The url of Latchkey must begin with https:// or http://')
 
   return async (value, address, call) => {
     try {
@@ -53,10 +55,15 @@ export function createKeyAsker({ url, timeoutMs }: KeyAskerOptions): AskKey {
         signal: AbortSignal.timeout(timeoutMs),
       })
       if (answer.status === 200) return readVerdict(await answer.json())
+      const isProblem = answer.headers.get('content-type')?.startsWith('application/problem+json') ?? false
       // Else its connection would not be used again.
       await answer.body?.cancel()
       if (answer.status === 429) return { kind: 'throttled', retryAfterSeconds: readRetryAfter(answer) }
-      throw new Error(`The answer had status ${answer.status}`)
+      const fault = new Error(`The answer had status ${answer.status}`)
+      // One client's odd question must not be an outage for everybody.
+      if (isProblem && (answer.status === 400 || answer.status === 503))
+        return { kind: 'untold', cause: fault }
+      throw fault
     } catch (cause) {
       throw new KeyServiceUnavailable(cause)
     }
@@ -66,15 +73,18 @@ export function createKeyAsker({ url, timeoutMs }: KeyAskerOptions): AskKey {
 /** Only what cannot make the question one that is refused: a client chooses its headers. */
 function describeCall(value: string, address: string, call: PresentingCall | undefined): VerifyKey {
   const source = call?.headers.origin ?? call?.headers.referer ?? ''
+  const origin = URL.canParse(source) ? new URL(source).origin : ''
   return {
     value,
     ...(call === undefined ? {} : { method: call.method }),
     ...(isIP(address) === 0 || address.includes('%') ? {} : { client_ip: address }),
     // The page itself is nobody's business: its host decides.
-    ...(URL.canParse(source) ? { referer: new URL(source).origin } : {}),
+    ...(origin === '' || origin.length > maxOriginLength ? {} : { referer: origin }),
   }
 }
 
+/** A host is at most 253 characters long (RFC 1035 §2.3.4): what is longer is no page. */
+const maxOriginLength = 280
 const defaultRetryAfterSeconds = 5
 const maxRetryAfterSeconds = 3600
 

@@ -16,9 +16,20 @@ export function refuse(
         headers: { 'retry-after': String(verdict.retryAfterSeconds) },
       })
     case 'unavailable':
-      request.log.error({ err: verdict.cause }, 'a credential could not be checked')
+      logUnavailable(request, verdict.cause)
       return sendProblem(reply, 'unavailable')
     default:
       return verdict satisfies never
   }
+}
+
+const logEveryMs = 1000
+let loggedAt = Number.NEGATIVE_INFINITY
+
+/** An outage is told once a second, not once a request: anybody can send many. */
+function logUnavailable({ log }: FastifyRequest, err: unknown): void {
+  const now = performance.now()
+  const isDue = now - loggedAt >= logEveryMs
+  if (isDue) loggedAt = now
+  log[isDue ? 'error' : 'debug']({ err }, 'a credential could not be checked')
 }

@@ -88,7 +88,8 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
 
   async function verifyByAsking(presented: Presented): Promise<Verdict> {
     const verdict = await ask(presented).catch(asUnavailable)
-    if (verdict.kind !== 'unavailable' && verdict.kind !== 'throttled') return verdict
+    // Who must wait is not told yes from old knowledge: a key that was revoked would go on for that long.
+    if (verdict.kind !== 'unavailable') return verdict
     const held = good.get(presented.id)
     if (held === undefined) return verdict
     const ageMs = ageOf(held)
@@ -112,14 +113,23 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
           return keep(id, told, askedAt, askedAtMonotonic)
         },
         (error: unknown) => {
-          if (retryAt === undefined) options.onUnavailable(error)
+          const isNews = retryAt === undefined
           retryAt = monotonicClock() + pauseAfterFailureMs
+          if (isNews) tellOfOutage(error)
           throw error
         },
       )
       .finally(() => asking.delete(id))
     asking.set(id, question)
     return question
+  }
+
+  function tellOfOutage(cause: unknown): void {
+    try {
+      options.onUnavailable(cause)
+    } catch {
+      // Whoever listens must not decide about keys.
+    }
   }
 
   function mayAsk(): boolean {
@@ -132,6 +142,7 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
 
   function keep(id: string, told: Told, askedAt: number, askedAtMonotonic: number): Verdict {
     if (told.kind === 'throttled') return told
+    if (told.kind === 'untold') return asUnavailable(told.cause)
     const { verdict, freshMs, staleMs, endsAt } = told
     // As of the question: the answer may be older than its arrival, never older than that.
     const held = { verdict, askedAt, askedAtMonotonic, freshMs, staleMs, livesMs: endsAt - askedAt }

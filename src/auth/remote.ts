@@ -19,8 +19,8 @@ export interface RemoteAuthOptions {
   /** Keys, refused values and tokens that are remembered, each. Default 10,000. */
   maxCached?: number
   /**
-   * Refused credentials after which a client's address must wait with those not seen before; Infinity: no limit.
-   * Default 60, as Latchkey itself has it, which counts all that this service asks as one address.
+   * Refused credentials in a minute after which a client's address must wait with those not seen before; Infinity: no
+   * limit. Default 20: Latchkey counts all that this service asks as one address, and allows it 60.
    */
   refusedPerMinute?: number
   /**
@@ -45,7 +45,8 @@ export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
   const { clock = Date.now, monotonicClock = () => performance.now() } = options
   // Without one no token would be accepted, which nobody means.
   if (audiences.length === 0) throw new TypeError('Name in audiences what a token must be meant for')
-  const refusals = new AddressRate({ perMinute: options.refusedPerMinute ?? 60, clock })
+  if (!URL.canParse(options.issuer)) throw new TypeError('The option issuer must be a URL')
+  const refusals = new AddressRate({ perMinute: options.refusedPerMinute ?? 20, clock })
   return {
     keyPrefix,
     verifyKey: createRemoteKeyVerifier({

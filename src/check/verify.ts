@@ -47,8 +47,8 @@ export function describeKey(
       expires_at: asInstant(key.expiresAt),
       valid_until: asInstant(key.validUntil ?? Number.POSITIVE_INFINITY),
     },
-    cache_seconds: Math.min(policy.cacheSeconds, secondsLeft),
-    // What is old here already must not grow as old again elsewhere.
+    // What is old here already must not grow older elsewhere.
+    cache_seconds: isStale ? 0 : Math.min(policy.cacheSeconds, secondsLeft),
     stale_if_error_seconds: isStale ? 0 : Math.min(policy.staleIfErrorSeconds, secondsLeft),
   }
 }

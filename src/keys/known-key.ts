@@ -86,6 +86,15 @@ export class KnownKey implements Accepted, KeyBounds {
     this.#usage.record(this.principal.keyId as string, at, address, userAgent)
   }
 
+  /** Whether the value is or was one of this key's, whether or not it opens anything. */
+  isOwn(value: string): boolean {
+    const presented = hashPresented(value)
+    return (
+      isEqual(presented, this.#hash) ||
+      (this.#oldValues?.some(({ hash }) => isEqual(presented, hash)) ?? false)
+    )
+  }
+
   /** Whether the value opens the key now, as far as the key itself tells. */
   judge(value: string, now: number): Verdict {
     if (!this.#isOpen || now >= this.expiresAt) return refused

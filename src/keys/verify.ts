@@ -97,7 +97,8 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
 
   async function verifyUnseen(id: string, value: string, address: string): Promise<Verdict> {
     const verdict = await verifyByReading(id, value)
-    if (verdict.kind === 'refused') refusals.count(address)
+    // Who presents a key that was revoked does not guess.
+    if (verdict.kind === 'refused' && keys.peek(id)?.isOwn(value) !== true) refusals.count(address)
     return verdict
   }
 

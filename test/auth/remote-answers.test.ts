@@ -201,17 +201,68 @@ describe('an answer that this service asks too much', () => {
     expect(answer.headers['retry-after']).toBe(seconds)
   })
 
-  test('stops no key that is known, and no question about another', async () => {
+  test('stops no key whose verdict is fresh, and no question about another', async () => {
     const { value } = await service.createKey('alice')
     expect((await use(value)).statusCode).toBe(200)
     relay.answerInstead = tooMany({})
-    service.clock.advance(30_000)
+    service.clock.advance(4000)
 
     expect((await use(unknownValue())).statusCode).toBe(429)
     expect((await use(value)).statusCode).toBe(200)
     relay.answerInstead = undefined
     expect((await use(unknownValue())).statusCode).toBe(401)
   })
+})
+
+test('a key whose question must wait is not told yes from old knowledge: it may have been revoked', async () => {
+  const { value } = await service.createKey('alice')
+  expect((await use(value)).statusCode).toBe(200)
+  relay.answerInstead = (response) => response.writeHead(429, { 'retry-after': '7' }).end()
+  service.clock.advance(30_000)
+
+  const answer = await use(value)
+
+  expect(answer.statusCode).toBe(429)
+  expect(answer.headers['retry-after']).toBe('7')
+})
+
+test.each([400, 503])('a problem %i about one value is an outage for no other', async (status) => {
+  const { value } = await service.createKey('alice')
+  const fresh = await service.createKey('alice')
+  expect((await use(value)).statusCode).toBe(200)
+  service.clock.advance(30_000)
+  relay.answerInstead = (response) =>
+    response.writeHead(status, { 'content-type': 'application/problem+json' }).end('{}')
+  expect((await use(unknownValue())).statusCode).toBe(503)
+  expect((await use(value)).statusCode).toBe(200)
+  relay.answerInstead = undefined
+
+  expect((await use(fresh.value)).statusCode).toBe(200)
+  expect((await use(unknownValue())).statusCode).toBe(401)
+})
+
+test('an origin that is no host of the world is not passed on, and makes nobody else wait', async () => {
+  const { value } = await service.createKey('alice')
+  const origin = `http://${'a'.repeat(9000)}`
+  const odd = await app.inject({ url: '/', headers: { 'x-api-key': unknownValue(), origin } })
+
+  expect(odd.statusCode).toBe(401)
+  expect((await use(value)).statusCode).toBe(200)
+})
+
+test('whoever hears of outages cannot make the hook ask without a pause', async () => {
+  const deaf = await remoteApp(service, relay.url, undefined, {
+    onUnavailable: () => {
+      throw new Error('the listener fails')
+    },
+  })
+  relay.answerInstead = (response) => response.destroy()
+  relay.asked.length = 0
+
+  for (let count = 0; count < 20; count += 1) expect((await use(unknownValue(), deaf)).statusCode).toBe(503)
+
+  expect(relay.asked.length).toBeLessThanOrEqual(2)
+  await deaf.close()
 })
 
 test('who presents too many wrong values must wait here, before Latchkey hears of more', async () => {
