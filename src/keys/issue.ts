@@ -1,7 +1,7 @@
 import { Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
 import { insertKey, isNameTaken, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
-import { rememberOwner } from '../store/owners.js'
+import { type OwnerRow, rememberOwner } from '../store/owners.js'
 import { lockEnabledOwner, recordChange, requireRoom } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 import { requireKeepable } from './json.js'
@@ -23,11 +23,11 @@ export async function issueKey(
   const { db, policy, clock, random } = context
   const id = newKeyId(random)
   const value = newValue(policy.prefix, id, random)
-  let mayHaveChanged = false
+  let isOwnerChanged = false
   try {
     const key = await db.write(async (tx) => {
-      const owner = await requireOwner(tx, context, origin)
-      mayHaveChanged = true
+      isOwnerChanged = await rememberCaller(tx, context, origin)
+      const owner = await requireOwner(tx, origin)
       // Read while the owner is locked, so that later keys have later times.
       const now = new Date(clock())
       requireRights(wanted.scopes, owner.rights)
@@ -42,20 +42,26 @@ export async function issueKey(
   } finally {
     context.forget(id)
     context.owners.noteUse(origin.principal.subject)
-    // Also where nobody knows whether it was done; not when the database was down all along: keys in use must go on.
-    if (mayHaveChanged) context.forgetOwner(origin.principal.subject)
+    // Also where nobody knows whether it was done.
+    if (isOwnerChanged) context.forgetOwner(origin.principal.subject)
   }
 }
 
-/** A person may come with a token alone, without ever having logged in here. */
-async function requireOwner(tx: Tx, { owners, clock }: KeyContext, { principal }: Origin) {
-  if (principal.via === 'oauth2') {
-    const { subject, login, name, email, roles, attributes, issuedAt } = principal
-    // The identity provider's clock may be ahead of this one, and nobody knows anything of the future.
-    const knownAt = new Date(Math.min(clock(), (issuedAt ?? Number.POSITIVE_INFINITY) * 1000))
-    const facts = { subject, login, name, email, rights: roles, attributes, knownAt }
-    await rememberOwner(tx, facts, { keepAttributes: owners.follows() !== false })
-  }
+/** A person may come with a token alone, without ever having logged in here. @returns whether more is known now */
+async function rememberCaller(
+  tx: Tx,
+  { owners, clock }: KeyContext,
+  { principal }: Origin,
+): Promise<boolean> {
+  if (principal.via !== 'oauth2') return false
+  const { subject, login, name, email, roles, attributes, issuedAt } = principal
+  // The identity provider's clock may be ahead of this one, and nobody knows anything of the future.
+  const knownAt = new Date(Math.min(clock(), (issuedAt ?? Number.POSITIVE_INFINITY) * 1000))
+  const facts = { subject, login, name, email, rights: roles, attributes, knownAt }
+  return rememberOwner(tx, facts, { keepAttributes: owners.follows() !== false })
+}
+
+async function requireOwner(tx: Tx, { principal }: Origin): Promise<OwnerRow> {
   const owner = await lockEnabledOwner(tx, principal.subject)
   if (owner === null) throw new Problem('not_found')
   return owner

@@ -54,15 +54,14 @@ export async function completeLogin(
 
   await request.session.regenerate()
   const now = new Date(options.clock())
-  let mayHaveChanged = false
+  let isChanged = false
   const owner = await options.db
     .write(async (tx) => {
-      await rememberOwner(
+      isChanged = await rememberOwner(
         tx,
         { ...facts, ...told, knownAt: new Date(Math.min(now.getTime(), claims.iat * 1000)) },
         { keepAttributes: options.owners.follows() !== false },
       )
-      mayHaveChanged = true
       const owner = await lockOwner(tx, subject)
       if (owner?.enabled !== true || options.owners.isDisabled(subject)) return null
       await insertSession(tx, {
@@ -76,8 +75,8 @@ export async function completeLogin(
       return owner
     })
     .finally(() => {
-      // Also where nobody knows whether it was done; not when the database was down all along: keys in use must go on.
-      if (mayHaveChanged) options.forgetOwner(subject)
+      // Also where nobody knows whether it was done.
+      if (isChanged) options.forgetOwner(subject)
     })
   if (owner === null) throw new Problem('login_failed', { detail: 'This account is disabled here.' })
   request.session.principal = asPrincipal(owner)

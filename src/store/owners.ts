@@ -20,22 +20,33 @@ export interface OwnerFacts {
 /**
  * Keeps what a token told about a person, unless something newer is known.
  * @param keepAttributes those that the token does not carry stay, since the identity provider is asked for them apart
+ * @returns whether that changed what is known: the other replicas are told only then, since it makes them read anew
  */
 export async function rememberOwner(
   tx: Tx,
   facts: OwnerFacts,
   { keepAttributes }: { keepAttributes: boolean },
-): Promise<void> {
-  await tx.$executeRaw`
-    INSERT INTO owners (subject, kind, login, name, email, rights, attributes, known_at)
-    VALUES (${facts.subject}, 'user', ${facts.login}, ${facts.name}, ${facts.email}, ${[...facts.rights]},
-      ${JSON.stringify(facts.attributes)}::jsonb, ${facts.knownAt})
-    ON CONFLICT (subject) DO UPDATE SET
-      login = excluded.login, name = excluded.name, email = excluded.email,
-      rights = excluded.rights, known_at = excluded.known_at,
-      attributes = CASE WHEN ${keepAttributes} THEN owners.attributes || excluded.attributes ELSE excluded.attributes END
-    WHERE owners.known_at <= excluded.known_at`
-  await announce(tx, { owner: facts.subject })
+): Promise<boolean> {
+  // First, so that the comparison is with what is there when it is replaced.
+  await tx.$queryRaw`SELECT 1 FROM owners WHERE subject = ${facts.subject} FOR UPDATE`
+  const [outcome] = await tx.$queryRaw<{ changed: boolean }[]>`
+    WITH before AS (
+      SELECT login, name, email, rights, attributes FROM owners WHERE subject = ${facts.subject}
+    ), after AS (
+      INSERT INTO owners (subject, kind, login, name, email, rights, attributes, known_at)
+      VALUES (${facts.subject}, 'user', ${facts.login}, ${facts.name}, ${facts.email}, ${[...facts.rights]},
+        ${JSON.stringify(facts.attributes)}::jsonb, ${facts.knownAt})
+      ON CONFLICT (subject) DO UPDATE SET
+        login = excluded.login, name = excluded.name, email = excluded.email,
+        rights = excluded.rights, known_at = excluded.known_at,
+        attributes = CASE WHEN ${keepAttributes} THEN owners.attributes || excluded.attributes ELSE excluded.attributes END
+      WHERE owners.known_at <= excluded.known_at
+      RETURNING login, name, email, rights, attributes
+    )
+    SELECT EXISTS (SELECT * FROM after EXCEPT SELECT * FROM before) AS changed`
+  const isChanged = outcome?.changed === true
+  if (isChanged) await announce(tx, { owner: facts.subject })
+  return isChanged
 }
 
 /** Until the transaction ends nobody else changes this owner's keys, so what is counted stays true. */
