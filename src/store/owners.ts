@@ -89,9 +89,6 @@ FROM known WHERE known.subject = o.subject`,
   })
 }
 
-export const findOwner = ({ prisma }: Database, subject: string): Promise<OwnerRow | null> =>
-  prisma.owner.findUnique({ where: { subject } })
-
 /** People among these, as they are known. */
 export const findPeople = ({ prisma }: Database, subjects: readonly string[]): Promise<OwnerRow[]> =>
   prisma.owner.findMany({ where: { subject: { in: [...subjects] }, kind: 'user' } })
