@@ -33,6 +33,7 @@ const { privateKey, publicKey } = await generateKeyPair('RS256')
 export async function startFakeIssuer(port = 0): Promise<FakeIssuer> {
   const codes = new Map<string, FakeTokens>()
   const exchanges: URLSearchParams[] = []
+  let granted = 0
   let fails = false
   const server = createServer((request, response) => void answer(request, response))
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
@@ -45,7 +46,8 @@ export async function startFakeIssuer(port = 0): Promise<FakeIssuer> {
     exchanges,
     sign,
     grant(tokens) {
-      const code = `code-${codes.size}-${'c'.repeat(32)}`
+      granted += 1
+      const code = `code-${granted}-${'c'.repeat(32)}`
       codes.set(code, tokens)
       return code
     },
