@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import Value from 'typebox/value'
 import { compileRanges } from '../addresses.js'
 import { type KeyVerdict, keyVerdictSchema, type VerifyKey } from '../schemas/verdict.js'
+import { endOfValue } from './bounds.js'
 import type { KeyBounds, PresentingCall, Principal, Verdict } from './types.js'
 
 export interface KeyAskerOptions {
@@ -109,7 +110,7 @@ function readVerdict(body: unknown): Told {
     // Also where the call that was asked about is refused: the hook decides each by the bounds.
     verdict: Object.freeze<Verdict>({ kind: 'accepted', principal: readPrincipal(principal), key }),
     ...times,
-    endsAt: Math.min(key.expiresAt, key.validUntil ?? Number.POSITIVE_INFINITY),
+    endsAt: endOfValue(key),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { KeyBounds } from './types.js'
 
 const defaultPorts: Record<string, string> = { 'https:': '443', 'http:': '80' }
 
@@ -15,3 +16,7 @@ function matchesHost(pattern: string, { hostname, port, protocol }: URL): boolea
   const candidate = pattern.includes(':') ? `${hostname}:${port || defaultPorts[protocol]}` : hostname
   return pattern.startsWith('*.') ? candidate.endsWith(pattern.slice(1)) : candidate === pattern
 }
+
+/** When the value that was presented stops to work, in milliseconds since the epoch; Infinity: never. */
+export const endOfValue = ({ expiresAt, validUntil = Number.POSITIVE_INFINITY }: KeyBounds): number =>
+  Math.min(expiresAt, validUntil)

@@ -1,3 +1,4 @@
+import { endOfValue } from '../auth/bounds.js'
 import { decideAccess } from '../auth/decide.js'
 import type { Principal, Verdict } from '../auth/types.js'
 import type { KeyVerdict, VerifyKey, verdictCodes } from '../schemas/verdict.js'
@@ -32,9 +33,8 @@ export function describeKey(
   const { method = 'POST', client_ip: address = '', referer, scopes = [] } = question
   const headers = referer === undefined ? {} : { referer }
   const code = decideAccess(principal, key, { scopes }, { method, headers, address, params: {} })
-  const endsAt = Math.min(key.expiresAt, key.validUntil ?? Number.POSITIVE_INFINITY)
   // No answer outlives the key: rounded down, so that the last second is asked for.
-  const secondsLeft = Math.max(0, Math.floor((endsAt - now) / 1000))
+  const secondsLeft = Math.max(0, Math.floor((endOfValue(key) - now) / 1000))
   return {
     valid: code === null,
     // Only these can come of a question that asks for no `by`.

@@ -47,7 +47,7 @@ export function createContact({ log, remember }: ContactOptions): Contact {
     // The end of an outage is to be seen wherever its beginning is.
     const level = state === 'starting' ? 'info' : 'warn'
     if (state !== 'following') log[level]('the identity provider tells who the owners of keys are')
-    if (!hasFollowed || state === 'starting') remember(true)
+    if (!hasFollowed) remember(true)
     state = 'following'
     hasFollowed = true
   }

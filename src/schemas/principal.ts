@@ -20,6 +20,20 @@ export const principalMembers = {
   attributes: Type.Record(Type.String(), Type.Unknown()),
 }
 
+/** Whom a key acts for, as the examples of the document have it. */
+export const principalExample = {
+  subject: '11111111-1111-4111-8111-111111111111',
+  login: 'alice',
+  name: 'Alice Liddell',
+  email: 'alice@example.test',
+  kind: 'user',
+  via: 'api-key',
+  roles: ['rspy-user', 'latchkey:catalog_read'],
+  scopes: ['rspy-user', 'latchkey:catalog_read'],
+  attributes: {},
+  key_id: 'Zk3vQ9aB',
+}
+
 /** Who the caller is, whichever credential was used: the answer of `GET /me`. */
 export const meSchema = Type.Object(
   {
@@ -29,20 +43,7 @@ export const meSchema = Type.Object(
   {
     $id: 'Me',
     additionalProperties: false,
-    examples: [
-      {
-        subject: '11111111-1111-4111-8111-111111111111',
-        login: 'alice',
-        name: 'Alice Liddell',
-        email: 'alice@example.test',
-        kind: 'user',
-        via: 'api-key',
-        roles: ['rspy-user', 'latchkey:catalog_read'],
-        scopes: ['rspy-user', 'latchkey:catalog_read'],
-        attributes: {},
-        key_id: 'Zk3vQ9aB',
-      },
-    ],
+    examples: [principalExample],
   },
 )
 export type Me = Static<typeof meSchema>

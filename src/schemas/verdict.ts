@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { instant, nullable } from './common.js'
-import { principalMembers } from './principal.js'
+import { principalExample, principalMembers } from './principal.js'
 
 /** Why a key may not make a call: what decides it is in `bounds` and `principal`, but for the first. */
 export const verdictCodes = [
@@ -110,19 +110,7 @@ export const keyVerdictSchema = Type.Object(
     examples: [
       {
         valid: true,
-        principal: {
-          subject: '11111111-1111-4111-8111-111111111111',
-          login: 'alice',
-          name: 'Alice Liddell',
-          email: 'alice@example.test',
-          kind: 'user',
-          via: 'api-key',
-          roles: ['rspy-user', 'latchkey:catalog_read'],
-          scopes: ['rspy-user', 'latchkey:catalog_read'],
-          attributes: {},
-          config: { project: 'demo' },
-          key_id: 'Zk3vQ9aB',
-        },
+        principal: { ...principalExample, config: { project: 'demo' } },
         bounds: {
           read_only: false,
           allowed_referers: null,

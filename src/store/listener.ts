@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Availability } from './availability.js'
 import { type Change, channel, type Notices, readPayload } from './notices.js'
+import { readMember } from './unavailable.js'
 
 export interface ListenerOptions {
   /** A new client, not connected, of nobody else. */
@@ -130,7 +131,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   function noteFailure(error: unknown) {
     if (closing.signal.aborted) return
     noteLoss(error)
-    if (livingCodes.includes(readCode(error))) availability.noteAnswer()
+    if (livingCodes.includes(readMember(error, 'code'))) availability.noteAnswer()
     else availability.noteSilence(error)
   }
 
@@ -178,8 +179,4 @@ function withinTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
     const timer = setTimeout(judge, limitMs).unref()
     void work.then(resolve, reject).finally(() => clearTimeout(timer))
   })
-}
-
-function readCode(error: unknown): unknown {
-  return typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
 }

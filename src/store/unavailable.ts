@@ -75,7 +75,8 @@ function readCodes(error: unknown): string[] {
   )
 }
 
-function readMember(value: unknown, name: string): unknown {
+/** A member of what was thrown, which may be anything; undefined where there is none. */
+export function readMember(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 }
 
