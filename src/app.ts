@@ -130,6 +130,7 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
   await own.register(async (guarded) => {
     await guarded.register(auth, {
       ...parts.authOptions,
+      isOwn: true,
       readSession: (request) => request.session.principal ?? null,
       publicOrigin: new URL(publicUrl).origin,
     })

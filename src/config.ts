@@ -41,6 +41,16 @@ export const settings = {
     description: 'How much is logged: fatal, error, warn, info, debug, trace or silent.',
     default: 'info',
   }),
+  GATEWAY_PORT: form(`^(${off}|[1-9][0-9]{0,4})$`, `be ${off} or a port`, {
+    description: 'Port of the gateway, an origin of its own; `off`: no gateway.',
+    default: '3001',
+  }),
+  GATEWAY_PUBLIC_URL: Type.Optional(
+    text('Where clients reach the gateway. Default: http://HOST:GATEWAY_PORT.'),
+  ),
+  SERVICES_FILE: Type.Optional(
+    text('JSON file of service groups and services behind the gateway; read at the start and on SIGHUP.'),
+  ),
   TRUST_PROXY: Type.Optional(list('Addresses or CIDR ranges whose X-Forwarded-* headers are believed.')),
   CORS_ORIGINS: Type.Optional(list('Origins of other sites whose scripts may call this service.')),
   DATABASE_URL: Type.Optional(
@@ -48,6 +58,18 @@ export const settings = {
       description: 'PostgreSQL to keep the keys in. Default: the embedded database.',
     }),
   ),
+  REDIS_URL: Type.Optional(
+    form('^rediss?://', 'begin with redis:// or rediss://', {
+      description:
+        'Redis or Valkey that holds the limits which replicas share. Default: limits hold for one replica.',
+    }),
+  ),
+  LIMITS_WHEN_REDIS_IS_DOWN: Type.Enum(['local', 'refuse'], {
+    description:
+      'Calls of limited keys without Redis: local (each replica goes on with its share of what remained) or refuse (503).',
+    default: 'local',
+  }),
+  QUOTA_TIME_ZONE: text('Time zone whose calendar days and months quotas are of.', 'UTC'),
   OIDC_ISSUER: Type.Optional(
     text('Issuer URL of the Keycloak realm. Default: the embedded identity provider, for development only.'),
   ),
@@ -87,9 +109,22 @@ export const settings = {
       minLength: 32,
     }),
   ),
+  KEY_ENCRYPTION_SECRET: Type.Optional(
+    Type.String({
+      description:
+        'Seals the secrets of keys that sign JWTs, and the keys that sign assertions. Generated into DATA_DIR when embedded; without it with DATABASE_URL there are neither.',
+      minLength: 32,
+    }),
+  ),
+  KEY_ENCRYPTION_SECRET_PREVIOUS: Type.Optional(
+    Type.String({
+      description: 'The one before, while it is being changed: it only opens what it sealed.',
+      minLength: 32,
+    }),
+  ),
   SESSION_LIFETIME_HOURS: count('How long a login lasts in the browser.', 10, { maximum: maxHours }),
   ADMIN_ROLE: text(
-    'Realm role of administrators, for an administration to come; the embedded identity provider gives it to alice.',
+    'Realm role of administrators; the embedded identity provider gives it to alice.',
     'latchkey-admin',
   ),
   KEY_PREFIX: form('^[a-z][a-z0-9]{0,9}$', 'be a small letter and up to 9 more small letters or digits', {
@@ -102,6 +137,13 @@ export const settings = {
   KEY_MAX_LIFETIME_DAYS: count('The longest life an owner may ask for.', 366, { maximum: maxDays }),
   ALLOW_NEVER_EXPIRES: flag('Whether keys may live for ever.', true),
   MAX_KEYS_PER_USER: count('Working keys that one person may hold.', 20),
+  DEFAULT_KEY_GROUPS: Type.Optional(
+    list('Service groups that the new keys of people are authorised on. Default: all services.'),
+  ),
+  ALLOW_WEAK_IMPORTED_SECRETS: flag(
+    'Whether administrators may import keys with secrets under 32 characters, or HMAC keys under 16 bytes.',
+    false,
+  ),
   VERDICT_MAX_STALE_SECONDS: count('How long keys in use go on when the database is down.', 60, {
     minimum: 0,
   }),
@@ -119,6 +161,15 @@ export const settings = {
     {
       description: 'Headers beginning so tell services who is calling; a client’s own are removed.',
       default: 'Latchkey',
+    },
+  ),
+  HEADER_PREFIX: form(
+    '^[A-Za-z][A-Za-z0-9-]{0,30}$',
+    'be a letter and up to 30 more letters, digits or hyphens',
+    {
+      description:
+        'Headers beginning so present keys (`-Client-Id`, `-Client-Secret`, `-Authorization`, `-Token`) and tell clients their quotas.',
+      default: 'Otoroshi',
     },
   ),
   EXAMPLE_CATALOG: Type.Optional(
@@ -164,19 +215,17 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     values.PUBLIC_URL ?? `http://${urlHost(values.HOST)}:${values.PORT}`,
     faults,
   )
+  const gateway = parseGateway(values, publicUrl, faults)
   if (values.OIDC_ISSUER !== undefined) parseUrl('OIDC_ISSUER', values.OIDC_ISSUER, faults)
   if (values.DIRECTORY_URL !== undefined && values.DIRECTORY_URL !== off)
     parseUrl('DIRECTORY_URL', values.DIRECTORY_URL, faults)
   checkEmbedded(values, publicUrl, env.NODE_ENV, faults)
   checkProduction(values, faults)
   checkLists(values, faults)
-  // These headers are removed from requests: a prefix of other names would take those away as well.
-  if (
-    /^(x|x-(api|forwarded|real)|content|sec|accept|cache|if|user|transfer|proxy|otoroshi)$/i.test(
-      values.IDENTITY_HEADER_PREFIX,
-    )
-  ) {
-    faults.push('IDENTITY_HEADER_PREFIX must not be how other headers begin')
+  checkHeaderPrefixes(values, faults)
+  if (!isTimeZone(values.QUOTA_TIME_ZONE)) faults.push('QUOTA_TIME_ZONE must be a time zone as Europe/Paris')
+  if (values.KEY_ENCRYPTION_SECRET_PREVIOUS !== undefined && values.KEY_ENCRYPTION_SECRET === undefined) {
+    faults.push('KEY_ENCRYPTION_SECRET_PREVIOUS needs KEY_ENCRYPTION_SECRET, which seals what is new')
   }
   if (values.KEY_LIFETIME_DAYS > values.KEY_MAX_LIFETIME_DAYS) {
     faults.push('KEY_LIFETIME_DAYS must not be more than KEY_MAX_LIFETIME_DAYS')
@@ -192,6 +241,10 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     port: values.PORT,
     /** Without a trailing slash. */
     publicUrl: publicUrl.origin + publicUrl.pathname.replace(/\/+$/, ''),
+    /** Null: there is none. */
+    gateway,
+    /** Undefined: groups and services come through the API alone. */
+    servicesFile: values.SERVICES_FILE,
     dataDir: values.DATA_DIR,
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY ?? [],
@@ -212,7 +265,17 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       maxStaleMs: values.DIRECTORY_MAX_STALE_SECONDS * 1000,
       policy: values.OWNER_DISABLED_POLICY,
     },
+    limits: {
+      /** Undefined: in this process alone. */
+      redisUrl: values.REDIS_URL,
+      whenRedisIsDown: values.LIMITS_WHEN_REDIS_IS_DOWN,
+      timeZone: values.QUOTA_TIME_ZONE,
+    },
     sessionSecret: values.SESSION_SECRET,
+    /** The first seals, all open. Empty: generated when embedded, else nothing can be sealed. */
+    encryptionSecrets: [values.KEY_ENCRYPTION_SECRET, values.KEY_ENCRYPTION_SECRET_PREVIOUS].filter(
+      (secret) => secret !== undefined,
+    ),
     sessionLifetimeMs: values.SESSION_LIFETIME_HOURS * 3_600_000,
     adminRole: values.ADMIN_ROLE,
     keys: {
@@ -221,17 +284,38 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       maxLifetimeDays: values.KEY_MAX_LIFETIME_DAYS,
       allowNeverExpires: values.ALLOW_NEVER_EXPIRES,
       maxPerUser: values.MAX_KEYS_PER_USER,
+      defaultGroups: values.DEFAULT_KEY_GROUPS ?? [],
+      allowWeakSecrets: values.ALLOW_WEAK_IMPORTED_SECRETS,
     },
     verdictMaxStaleMs: values.VERDICT_MAX_STALE_SECONDS * 1000,
     /** Infinity: off. */
     loginRatePerMinute: parseRate(values.LOGIN_RATE_PER_MINUTE),
     refusedRatePerMinute: parseRate(values.REFUSED_RATE_PER_MINUTE),
     identityHeaderPrefix: values.IDENTITY_HEADER_PREFIX,
+    headerPrefix: values.HEADER_PREFIX,
     exampleCatalog: values.EXAMPLE_CATALOG ?? values.OIDC_ISSUER === undefined,
   }
 }
 
 export type Config = ReturnType<typeof loadConfig>
+
+/** Null: there is no gateway. */
+function parseGateway(values: Environment, publicUrl: URL | undefined, faults: string[]) {
+  if (values.GATEWAY_PORT === off) return null
+  const port = Number(values.GATEWAY_PORT)
+  if (port > 65_535) faults.push('GATEWAY_PORT must be at most 65535')
+  if (port === values.PORT) faults.push('GATEWAY_PORT must not be PORT: the gateway has an origin of its own')
+  const url = parseUrl(
+    'GATEWAY_PUBLIC_URL',
+    values.GATEWAY_PUBLIC_URL ?? `http://${urlHost(values.HOST)}:${values.GATEWAY_PORT}`,
+    faults,
+  )
+  // A script that a protected service serves must not be of the site that holds the session.
+  if (url !== undefined && url.origin === publicUrl?.origin) {
+    faults.push('GATEWAY_PUBLIC_URL must be of another origin than PUBLIC_URL')
+  }
+  return { port, publicUrl: url === undefined ? '' : url.origin + url.pathname.replace(/\/+$/, '') }
+}
 
 const ajv = new Ajv({
   allErrors: true,
@@ -316,6 +400,28 @@ function checkProduction(values: Environment, faults: string[]) {
   }
   if (values.PUBLIC_URL === undefined && /^(0\.0\.0\.0|::)$/.test(values.HOST)) {
     faults.push('PUBLIC_URL is required when HOST means every address')
+  }
+}
+
+/** Headers that begin so are removed from requests: prefixes of other names would take those away as well. */
+function checkHeaderPrefixes(values: Environment, faults: string[]) {
+  const taken = /^(x|x-(api|forwarded|real)|content|sec|accept|cache|if|user|transfer|proxy)$/i
+  const [identity, header] = [values.IDENTITY_HEADER_PREFIX, values.HEADER_PREFIX].map((prefix) =>
+    prefix.toLowerCase(),
+  ) as [string, string]
+  if (taken.test(identity)) faults.push('IDENTITY_HEADER_PREFIX must not be how other headers begin')
+  if (taken.test(header)) faults.push('HEADER_PREFIX must not be how other headers begin')
+  if (`${identity}-`.startsWith(`${header}-`) || `${header}-`.startsWith(`${identity}-`)) {
+    faults.push('IDENTITY_HEADER_PREFIX and HEADER_PREFIX must not be how the headers of the other begin')
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -67,6 +67,11 @@ export const problemKinds = {
     title: 'Address not allowed',
     detail: 'This API key may not be used from this address.',
   },
+  not_authorized_here: {
+    status: 403,
+    title: 'Not authorised here',
+    detail: 'This API key is not authorised on this service.',
+  },
   cross_site_request: {
     status: 403,
     title: 'Cross-site request',
@@ -97,6 +102,21 @@ export const problemKinds = {
     title: 'Key limit reached',
     detail: 'You hold as many working API keys as you may: revoke one first.',
   },
+  id_taken: {
+    status: 409,
+    title: 'Id taken',
+    detail: 'Something else here has this id already.',
+  },
+  in_use: {
+    status: 409,
+    title: 'In use',
+    detail: 'Services or API keys refer to this: take it from them first.',
+  },
+  set_by_file: {
+    status: 409,
+    title: 'Set by a file',
+    detail: 'This entry comes from the file of services: change it there.',
+  },
   permanently_revoked: {
     status: 409,
     title: 'Permanently revoked',
@@ -115,17 +135,32 @@ export const problemKinds = {
   rate_limited: {
     status: 429,
     title: 'Too many requests',
-    detail: 'Too many requests from this address: wait as Retry-After says.',
+    detail: 'Too many requests: wait as Retry-After says.',
+  },
+  quota_exceeded: {
+    status: 429,
+    title: 'Quota exceeded',
+    detail: 'The calls of this day or month are used up: wait as Retry-After says.',
   },
   internal_error: {
     status: 500,
     title: 'Internal error',
     detail: 'Something went wrong here. The request id finds it in the log.',
   },
+  bad_gateway: {
+    status: 502,
+    title: 'Bad gateway',
+    detail: 'The service behind the gateway cannot be reached, or broke off its answer.',
+  },
   unavailable: {
     status: 503,
     title: 'Unavailable',
     detail: 'The service cannot tell right now: try again as Retry-After says.',
+  },
+  gateway_timeout: {
+    status: 504,
+    title: 'Gateway timeout',
+    detail: 'The service behind the gateway took too long to answer.',
   },
 } as const satisfies Record<string, ProblemKind>
 

@@ -128,6 +128,8 @@ function readBounds(bounds: NonNullable<KeyVerdict['bounds']>): KeyBounds {
     allowedReferers,
     allowedIps,
     allowsAddress: allowedIps === null ? null : compileRanges(allowedIps),
+    authorized: null,
+    limited: null,
     expiresAt: bounds.expires_at === null ? Number.POSITIVE_INFINITY : readInstant(bounds.expires_at),
     ...(bounds.valid_until === null ? {} : { validUntil: readInstant(bounds.valid_until) }),
   })

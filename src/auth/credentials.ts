@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http'
+import type { PresentedForm } from './types.js'
 
 /** The first credential that a request presents decides; the later ones are not looked at. */
 export type Credential =
   | { kind: 'none' }
   | { kind: 'malformed'; detail: string }
   /** Something that can only be an API key's value. */
-  | { kind: 'key'; value: string; inQuery: boolean }
+  | { kind: 'key'; value: string; form: PresentedForm }
   /** A bearer token that is not a key's value. */
-  | { kind: 'token'; token: string }
+  | { kind: 'token'; token: string; form: PresentedForm }
 
 const none: Credential = { kind: 'none' }
 const malformed = (detail: string): Credential => ({ kind: 'malformed', detail })
@@ -47,7 +48,7 @@ function readHeaders(
 ): Credential {
   const inAuthorization = authorization === undefined ? none : readAuthorization(authorization, keyMark)
   if (apiKey === undefined || inAuthorization.kind === 'malformed') return inAuthorization
-  return { kind: 'key', value: apiKey.trim(), inQuery: false }
+  return { kind: 'key', value: apiKey.trim(), form: 'x-api-key' }
 }
 
 function readAuthorization(header: string, keyMark: string): Credential {
@@ -56,11 +57,11 @@ function readAuthorization(header: string, keyMark: string): Credential {
   if (space <= 0) return malformed('The header Authorization must be a scheme, a space and a credential.')
   const scheme = trimmed.slice(0, space).toLowerCase()
   const rest = trimmed.slice(space + 1).trimStart()
-  if (scheme === 'apikey') return { kind: 'key', value: rest, inQuery: false }
+  if (scheme === 'apikey') return { kind: 'key', value: rest, form: 'apikey' }
   if (scheme !== 'bearer') return none
   return rest.startsWith(keyMark)
-    ? { kind: 'key', value: rest, inQuery: false }
-    : { kind: 'token', token: rest }
+    ? { kind: 'key', value: rest, form: 'bearer' }
+    : { kind: 'token', token: rest, form: 'bearer' }
 }
 
 const queryMembers = ['api_key', 'api-key']
@@ -72,7 +73,7 @@ function readQuery(url: string): Credential {
   const values = queryMembers.flatMap((name) => query.getAll(name))
   if (values.length > 1) return malformed('The query member api_key must not be repeated.')
   const [value] = values
-  return value === undefined ? none : { kind: 'key', value, inQuery: true }
+  return value === undefined ? none : { kind: 'key', value, form: 'query' }
 }
 
 /** The URL without the members that present a key, however they are encoded; the same string where there are none. */

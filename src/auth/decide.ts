@@ -2,9 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { ProblemCode } from '../errors.js'
 import { comesFromAllowedHost } from './bounds.js'
 import { isSafeMethod } from './same-origin.js'
-import type { Access, KeyBounds, Principal } from './types.js'
+import type { Access, CalledService, KeyBounds, Principal } from './types.js'
 
 interface Call {
+  /** Null: none that a key could be authorised on. */
+  service: CalledService | 'own' | null
   method: string
   headers: IncomingHttpHeaders
   address: string
@@ -23,8 +25,14 @@ export function decideAccess(
   call: Call,
 ): ProblemCode | null {
   if (key !== undefined) {
-    const refusal = decideBounds(key, access, call)
+    const refusal = decideSource(key, call)
     if (refusal !== null) return refusal
+    if (!isAuthorized(key, call.service)) return 'not_authorized_here'
+  }
+  if (access.kinds !== undefined && !access.kinds.includes(principal.kind)) return 'not_authorized_here'
+  if (key !== undefined) {
+    if (key.readOnly && access.readOnlyKeys !== 'may-write' && !isSafeMethod(call.method))
+      return 'read_only_key'
     if (access.by === 'login' || (access.by === 'login-or-itself' && !isItself(principal, call))) {
       return 'login_required'
     }
@@ -32,14 +40,18 @@ export function decideAccess(
   return access.scopes === undefined || hasAll(principal.scopes, access.scopes) ? null : 'insufficient_scope'
 }
 
-function decideBounds(key: KeyBounds, access: Access, call: Call): ProblemCode | null {
+function decideSource(key: KeyBounds, call: Call): ProblemCode | null {
   if (key.allowedReferers !== null && !comesFromAllowedHost(call.headers, key.allowedReferers)) {
     return 'referer_not_allowed'
   }
-  if (key.allowsAddress !== null && !key.allowsAddress(call.address)) return 'address_not_allowed'
-  if (key.readOnly && access.readOnlyKeys !== 'may-write' && !isSafeMethod(call.method))
-    return 'read_only_key'
-  return null
+  return key.allowsAddress === null || key.allowsAddress(call.address) ? null : 'address_not_allowed'
+}
+
+/** A key that is not authorised everywhere does not get in where nobody says what is called. */
+function isAuthorized({ authorized }: KeyBounds, service: Call['service']): boolean {
+  if (authorized === null || service === 'own') return true
+  if (service === null) return false
+  return authorized.services.includes(service.id) || authorized.groups.includes(service.group)
 }
 
 const isItself = ({ keyId }: Principal, { params }: Call) => (params as { id?: string }).id === keyId

@@ -26,6 +26,19 @@ export interface Principal {
   readonly issuedAt?: number
 }
 
+/** Where a credential was found, in the order of precedence. */
+export type PresentedForm =
+  | 'client-id'
+  | 'prefixed-authorization'
+  | 'prefixed-token'
+  | 'x-api-key'
+  | 'apikey'
+  | 'basic'
+  | 'bearer'
+  | 'cookie'
+  | 'query'
+  | 'session'
+
 /** What a route says in `config.access`: who may call it. `{}` is any good credential. */
 export interface Access {
   /** Rights that the credential must all have. */
@@ -37,8 +50,69 @@ export interface Access {
   readonly by?: 'anyone' | 'login' | 'login-or-itself'
   /** Whether `?api_key=` is read on this route. Default no: a URL ends up in logs. */
   readonly allowQueryKey?: boolean
+  /** Whether a key-signed JWT in the cookie `access_token` is read. Default no. */
+  readonly allowCookie?: boolean
+  /** Whether `Authorization: Basic` presents a key. Default yes. */
+  readonly allowBasic?: boolean
+  /** Kinds of owners whose credentials may be used. Default: all. */
+  readonly kinds?: readonly ('user' | 'server')[]
+  /** What is called, where it differs from route to route; else it is the service of the whole scope. */
+  readonly service?: CalledService
   /** `may-write`: read-only keys may use methods beyond GET, HEAD and OPTIONS here. */
   readonly readOnlyKeys?: 'may-write'
+}
+
+/** A registered service that is being called. */
+export interface CalledService {
+  readonly id: string
+  /** The service group that it belongs to. */
+  readonly group: string
+  /** Null: the group's calls are not limited. */
+  readonly groupLimits: LimitedParty | null
+}
+
+/** Calls that may be made in a calendar second, day and month; null: any number. */
+export interface Limits {
+  readonly perSecond: number | null
+  readonly perDay: number | null
+  readonly perMonth: number | null
+}
+
+/** Whose calls are counted together. */
+export interface LimitedParty {
+  /** `key:<id>`, `owner:<subject>` or `group:<id>`. */
+  readonly id: string
+  readonly limits: Limits
+}
+
+/** What remains of one limit. */
+export interface Quota {
+  readonly party: string
+  readonly per: 'second' | 'day' | 'month'
+  readonly limit: number
+  readonly remaining: number
+  /** Milliseconds since the epoch. */
+  readonly resetsAt: number
+}
+
+export type LimitDecision =
+  | { readonly kind: 'passed'; readonly quotas: readonly Quota[] }
+  | {
+      readonly kind: 'exceeded'
+      readonly code: 'rate_limited' | 'quota_exceeded'
+      readonly retryAfterSeconds: number
+      readonly quotas: readonly Quota[]
+    }
+  | { readonly kind: 'unavailable'; readonly cause: unknown }
+
+/** Counts calls against limits; at once where the counters are in memory. */
+export interface Limiter {
+  /** Counts one call against every party, or against none of them when one has no call left. */
+  take(parties: readonly LimitedParty[]): LimitDecision | Promise<LimitDecision>
+  /** What remains, counting nothing: for the answers of calls that are refused for another reason. */
+  look(parties: readonly LimitedParty[]): readonly Quota[] | Promise<readonly Quota[]>
+  /** How the caller is told what remains: names and values of headers. */
+  describe(quotas: readonly Quota[]): Record<string, string>
 }
 
 /** What a key binds its use to, beside its owner's rights. */
@@ -51,6 +125,10 @@ export interface KeyBounds {
   readonly allowsAddress: ((address: string) => boolean) | null
   /** Milliseconds since the epoch; Infinity: never. */
   readonly expiresAt: number
+  /** The service groups and single services that the key may call; null: all. */
+  readonly authorized: { readonly groups: readonly string[]; readonly services: readonly string[] } | null
+  /** The key and its owner, where their calls are limited; null: neither. */
+  readonly limited: readonly LimitedParty[] | null
   /** When this value stops to work, where it is an earlier one within its grace; the key itself goes on. */
   readonly validUntil?: number
 }
@@ -101,6 +179,15 @@ export interface AuthOptions {
   readSession?: (request: FastifyRequest) => Principal | null
   /** This service's origin: state changes through a session must come from there. */
   publicOrigin?: string
+  /** Whether the routes are Latchkey's own, which a key need not be authorised on. Default: no. */
+  isOwn?: boolean
+  /**
+   * The service that the routes are, as it is registered now; null or left out: none that a key could be authorised
+   * on, so that only keys without such a restriction get in.
+   */
+  findService?: () => CalledService | null
+  /** Needed where keys may be limited: without it they are refused as unavailable. */
+  limiter?: Limiter
   /** Milliseconds since the epoch. Default: the system's clock. */
   clock?: () => number
 }
@@ -112,5 +199,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who is calling; only on routes behind the hook. */
     principal: Principal
+    /** How they said so; only on routes behind the hook. */
+    presented: PresentedForm
   }
 }

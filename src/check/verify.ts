@@ -32,7 +32,12 @@ export function describeKey(
   if (key === undefined) throw new Error('A key was accepted without its bounds')
   const { method = 'POST', client_ip: address = '', referer, scopes = [] } = question
   const headers = referer === undefined ? {} : { referer }
-  const code = decideAccess(principal, key, { scopes }, { method, headers, address, params: {} })
+  const code = decideAccess(
+    principal,
+    key,
+    { scopes },
+    { service: null, method, headers, address, params: {} },
+  )
   // No answer outlives the key: rounded down, so that the last second is asked for.
   const secondsLeft = Math.max(0, Math.floor((endOfValue(key) - now) / 1000))
   return {

@@ -1,9 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
 import { compileRanges } from '../addresses.js'
-import type { KeyBounds, Principal, Verdict } from '../auth/types.js'
+import type { KeyBounds, LimitedParty, Limits, Principal, Verdict } from '../auth/types.js'
 import type { VerificationRow } from '../store/keys.js'
 import type { UsageCounter } from '../usage/counter.js'
-import type { KnownOwner } from './known-owners.js'
+import { asLimits, type KnownOwner } from './known-owners.js'
 import { grantedScopes } from './scopes.js'
 import { hashPresented } from './value.js'
 
@@ -32,6 +32,8 @@ export class KnownKey implements Accepted, KeyBounds {
   readonly allowedIps: readonly string[] | null
   readonly allowsAddress: ((address: string) => boolean) | null
   readonly expiresAt: number
+  readonly authorized: KeyBounds['authorized']
+  readonly limited: readonly LimitedParty[] | null
   readonly #isOpen: boolean
   readonly #hash: string
   readonly #oldValues: readonly OldValue[] | null
@@ -54,6 +56,11 @@ export class KnownKey implements Accepted, KeyBounds {
     this.allowedIps = orNull(row.allowed_ips)
     this.allowsAddress = this.allowedIps && compileRanges(this.allowedIps)
     this.expiresAt = row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY
+    this.authorized = readAuthorization(row, owner)
+    this.limited = orNull([
+      ...asParty(`key:${row.id}`, asLimits(row.limit_per_second, row.limit_per_day, row.limit_per_month)),
+      ...asParty(`owner:${owner.subject}`, owner.limits),
+    ])
     this.#isOpen = row.enabled && row.revoked_at === null && owner.isEnabled
     this.#usage = usage
     const values = row.hashes.map((hash, at) => ({ hash, validUntil: row.valid_untils[at] ?? null }))
@@ -107,12 +114,21 @@ export class KnownKey implements Accepted, KeyBounds {
   }
 
   #asOld(hash: Buffer, validUntil: number): Accepted {
-    const { readOnly, allowedReferers, allowedIps, allowsAddress, expiresAt } = this
+    const { readOnly, allowedReferers, allowedIps, allowsAddress, expiresAt, authorized, limited } = this
     const recordOldValue = (at: number) => this.#usage.recordOldValue(hash, at)
     return {
       kind: 'accepted',
       principal: this.principal,
-      key: { readOnly, allowedReferers, allowedIps, allowsAddress, expiresAt, validUntil },
+      key: {
+        readOnly,
+        allowedReferers,
+        allowedIps,
+        allowsAddress,
+        expiresAt,
+        authorized,
+        limited,
+        validUntil,
+      },
       recordUse: (at, address, userAgent) => {
         this.recordUse(at, address, userAgent)
         recordOldValue(at)
@@ -153,5 +169,17 @@ function mergeConfig(
   if (Object.keys(own).length === 0) return Object.keys(attributes).length === 0 ? nothing : attributes
   return { ...own, ...attributes }
 }
+
+/** A user's key that names nothing is for all services, a server's key for none. */
+function readAuthorization(
+  { groups, services }: VerificationRow,
+  owner: KnownOwner,
+): KeyBounds['authorized'] {
+  if (owner.kind === 'user' && groups.length === 0 && services.length === 0) return null
+  return { groups, services }
+}
+
+const asParty = (id: string, limits: Limits | null): LimitedParty[] =>
+  limits === null ? [] : [{ id, limits }]
 
 const orNull = <T>(items: readonly T[]): readonly T[] | null => (items.length === 0 ? null : items)

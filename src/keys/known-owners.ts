@@ -1,3 +1,4 @@
+import type { Limits } from '../auth/types.js'
 import type { VerificationRow } from '../store/keys.js'
 
 /** What is remembered of an owner, shared by all of their keys that are remembered. */
@@ -10,6 +11,8 @@ export interface KnownOwner {
   readonly rights: readonly string[]
   readonly attributes: Readonly<Record<string, unknown>>
   readonly isEnabled: boolean
+  /** Of the calls with all of their keys; null: unlimited. */
+  readonly limits: Limits | null
   /** As of when the identity provider told this, in milliseconds since the epoch. */
   knownAt: number
   /** When a key of theirs was last accepted; 0: never. */
@@ -100,6 +103,7 @@ function asOwner(row: VerificationRow, former: KnownOwner | undefined): KnownOwn
     rights: Object.freeze(row.rights),
     attributes: Object.freeze(row.attributes),
     isEnabled: row.owner_enabled,
+    limits: readLimits(row),
     knownAt: row.known_at.getTime(),
     usedAt: former?.usedAt ?? 0,
     isOutdated: false,
@@ -107,9 +111,22 @@ function asOwner(row: VerificationRow, former: KnownOwner | undefined): KnownOwn
   }
 }
 
+const readLimits = (row: VerificationRow) =>
+  asLimits(row.owner_limit_per_second, row.owner_limit_per_day, row.owner_limit_per_month)
+
+/** Null: unlimited. */
+export function asLimits(
+  perSecond: number | null,
+  perDay: number | null,
+  perMonth: number | null,
+): Limits | null {
+  return perSecond === null && perDay === null && perMonth === null ? null : { perSecond, perDay, perMonth }
+}
+
 function isSame(known: KnownOwner, row: VerificationRow): boolean {
   return (
     known.isEnabled === row.owner_enabled &&
+    JSON.stringify(known.limits) === JSON.stringify(readLimits(row)) &&
     known.login === row.login &&
     known.name === row.owner_name &&
     known.email === row.email &&

@@ -94,7 +94,7 @@ export const problemStatuses = {
     meaning: 'Too many requests: wait as Retry-After says.',
     code: 'rate_limited',
     title: 'Too many requests',
-    detail: 'Too many requests from this address: wait as Retry-After says.',
+    detail: 'Too many requests: wait as Retry-After says.',
   },
   500: {
     meaning: 'An error of the service.',

@@ -22,9 +22,12 @@ const aKey = (bounds: Partial<KeyBounds> = {}): KeyBounds => ({
   allowedIps: null,
   allowsAddress: null,
   expiresAt: Number.POSITIVE_INFINITY,
+  authorized: null,
+  limited: null,
   ...bounds,
 })
 const aCall = (facts: Partial<Parameters<typeof decideAccess>[3]> = {}) => ({
+  service: null,
   method: 'GET',
   headers: {},
   address: '192.0.2.1',

@@ -29,6 +29,14 @@ export const aRow = (facts: Partial<VerificationRow> = {}): VerificationRow => (
   attributes: {},
   owner_enabled: true,
   known_at: new Date(0),
+  groups: [],
+  services: [],
+  limit_per_second: null,
+  limit_per_day: null,
+  limit_per_month: null,
+  owner_limit_per_second: null,
+  owner_limit_per_day: null,
+  owner_limit_per_month: null,
   ...facts,
 })
 

@@ -101,6 +101,70 @@ export const cases: Record<keyof typeof settings, Case> = {
     valid: [['https://a.example,https://b.example:8443', ['https://a.example', 'https://b.example:8443']]],
     invalid: ['*', 'a.example', 'https://a.example/', 'null', 'https://a.example/x'],
   },
+  GATEWAY_PORT: {
+    default: 3001,
+    read: (c) => c.gateway?.port,
+    valid: [
+      ['8081', 8081],
+      ['off', undefined],
+    ],
+    // The third is that of the service itself.
+    invalid: ['0', '65536', '3000', 'none', '-1', '80.5'],
+  },
+  GATEWAY_PUBLIC_URL: {
+    default: 'http://127.0.0.1:3001',
+    read: (c) => c.gateway?.publicUrl,
+    valid: [['https://api.example.org/', 'https://api.example.org']],
+    // The last is the origin that holds the session.
+    invalid: ['api.example.org', 'https://u:p@api.example.org', 'http://127.0.0.1:3000/gateway'],
+  },
+  SERVICES_FILE: {
+    default: undefined,
+    read: (c) => c.servicesFile,
+    valid: [['./services.json', './services.json']],
+    invalid: [],
+  },
+  REDIS_URL: {
+    default: undefined,
+    read: (c) => c.limits.redisUrl,
+    valid: [
+      ['redis://127.0.0.1:6379', 'redis://127.0.0.1:6379'],
+      ['rediss://user:pw@cache:6380/2', 'rediss://user:pw@cache:6380/2'],
+    ],
+    invalid: ['127.0.0.1:6379', 'http://cache'],
+  },
+  LIMITS_WHEN_REDIS_IS_DOWN: {
+    default: 'local',
+    read: (c) => c.limits.whenRedisIsDown,
+    valid: [['refuse', 'refuse']],
+    invalid: ['allow', 'LOCAL'],
+  },
+  QUOTA_TIME_ZONE: {
+    default: 'UTC',
+    read: (c) => c.limits.timeZone,
+    valid: [['Europe/Paris', 'Europe/Paris']],
+    invalid: ['Paris', '25', 'Mars/Olympus'],
+  },
+  KEY_ENCRYPTION_SECRET: {
+    default: [],
+    read: (c) => c.encryptionSecrets,
+    valid: [['e'.repeat(32), ['e'.repeat(32)]]],
+    invalid: ['e'.repeat(31)],
+  },
+  KEY_ENCRYPTION_SECRET_PREVIOUS: {
+    default: [],
+    read: (c) => c.encryptionSecrets,
+    valid: [['p'.repeat(32), ['e'.repeat(32), 'p'.repeat(32)]]],
+    invalid: ['p'.repeat(31)],
+    beside: { KEY_ENCRYPTION_SECRET: 'e'.repeat(32) },
+  },
+  DEFAULT_KEY_GROUPS: {
+    default: [],
+    read: (c) => c.keys.defaultGroups,
+    valid: [['stac, files', ['stac', 'files']]],
+    invalid: [],
+  },
+  ALLOW_WEAK_IMPORTED_SECRETS: flag((c) => c.keys.allowWeakSecrets, false),
   DATABASE_URL: {
     default: undefined,
     read: (c) => c.databaseUrl,
@@ -254,7 +318,13 @@ export const cases: Record<keyof typeof settings, Case> = {
     default: 'Latchkey',
     read: (c) => c.identityHeaderPrefix,
     valid: [['X-Caller', 'X-Caller']],
-    invalid: ['1x', 'a b', 'a:'],
+    invalid: ['1x', 'a b', 'a:', 'X-Forwarded', 'Otoroshi', 'Otoroshi-Client'],
+  },
+  HEADER_PREFIX: {
+    default: 'Otoroshi',
+    read: (c) => c.headerPrefix,
+    valid: [['X-Gate', 'X-Gate']],
+    invalid: ['1x', 'a b', 'a:', 'X-API', 'latchkey', 'Latchkey-Key'],
   },
   EXAMPLE_CATALOG: flag((c) => c.exampleCatalog, true),
 }
