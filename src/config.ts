@@ -412,7 +412,8 @@ function checkHeaderPrefixes(values: Environment, faults: string[]) {
   if (taken.test(identity)) faults.push('IDENTITY_HEADER_PREFIX must not be how other headers begin')
   if (taken.test(header)) faults.push('HEADER_PREFIX must not be how other headers begin')
   if (`${identity}-`.startsWith(`${header}-`) || `${header}-`.startsWith(`${identity}-`)) {
-    faults.push('IDENTITY_HEADER_PREFIX and HEADER_PREFIX must not be how the headers of the other begin')
+    faults.push('IDENTITY_HEADER_PREFIX must not be how the headers of HEADER_PREFIX begin')
+    faults.push('HEADER_PREFIX must not be how the headers of IDENTITY_HEADER_PREFIX begin')
   }
 }
 
