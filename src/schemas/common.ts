@@ -13,6 +13,18 @@ export const nullable = <T extends TSchema>(schema: T, description?: string) =>
 export const instant = (description: string) =>
   Type.String({ format: 'date-time', description, examples: ['2026-12-06T09:30:00.000Z'] })
 
+// Text for people has neither control characters nor those that turn the direction of writing, which deceive who reads
+// a list: spelled out, since `\p{…}` is not in what every client's engine reads. Nor lone surrogates, which no database
+// keeps: a format of its own, since many of those engines cannot even name them.
+export const line = {
+  pattern: '^[^\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069]*$',
+  format: 'well-formed',
+}
+export const paragraph = {
+  pattern: '^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F]*$',
+  format: 'well-formed',
+}
+
 /** What an error answers with (RFC 9457). */
 export const problemSchema = Type.Object(
   {

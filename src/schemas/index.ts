@@ -1,7 +1,8 @@
 import { problemSchema } from './common.js'
 import { keySchemas } from './key.js'
 import { meSchema } from './principal.js'
+import { serviceSchemas } from './service.js'
 import { verdictSchemas } from './verdict.js'
 
 /** Every schema that has a name in the document. */
-export const namedSchemas = [problemSchema, meSchema, ...keySchemas, ...verdictSchemas]
+export const namedSchemas = [problemSchema, meSchema, ...keySchemas, ...serviceSchemas, ...verdictSchemas]

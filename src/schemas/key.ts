@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { instant, nullable, ref } from './common.js'
+import { instant, line, nullable, paragraph, ref } from './common.js'
 import { ownerKinds } from './principal.js'
 
 export const keyStatuses = ['revoked', 'owner_disabled', 'disabled', 'expired', 'active'] as const
@@ -7,18 +7,6 @@ export type KeyStatus = (typeof keyStatuses)[number]
 
 export const maxListLimit = 200
 export const maxGraceSeconds = 30 * 86_400
-
-// Neither control characters nor those that turn the direction of writing, which deceive who reads a list: spelled out,
-// since `\p{…}` is not in what every client's engine reads. Nor lone surrogates, which no database keeps: a format of
-// its own, since many of those engines cannot even name them.
-const line = {
-  pattern: '^[^\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069]*$',
-  format: 'well-formed',
-}
-const paragraph = {
-  pattern: '^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F]*$',
-  format: 'well-formed',
-}
 
 const name = Type.String({
   minLength: 1,
