@@ -1,0 +1,97 @@
+import type { PresentedForm, Via } from './types.js'
+
+/** What a service says of the credential that a request to it was accepted with. */
+export type ForwardAuthorization = 'none' | 'tokens' | 'all'
+
+/** The only part of a request that presents a credential and yet goes on; null: none does. */
+export type ForwardedCredential = 'authorization' | 'access_token' | null
+
+/**
+ * Decides what the service behind a gateway sees of the credential. A key's value and its secret open other services
+ * too, so they go on only as `Basic`, and only to a service that asks for all; a token says for how long it serves.
+ * @param form which one decided: `request.presented`
+ * @param via what it was: `request.principal.via`
+ */
+export function decideForwarded(
+  form: PresentedForm,
+  via: Via,
+  forward: ForwardAuthorization,
+): ForwardedCredential {
+  if (forward === 'none') return null
+  switch (form) {
+    case 'basic':
+      return forward === 'all' ? 'authorization' : null
+    case 'bearer':
+      return via === 'api-key' ? null : 'authorization'
+    case 'cookie':
+      return 'access_token'
+    case 'client-id':
+    case 'prefixed-authorization':
+    case 'prefixed-token':
+    case 'x-api-key':
+    case 'apikey':
+    case 'query':
+    case 'session':
+      return null
+    default:
+      return form satisfies never
+  }
+}
+
+export interface CredentialRemoverOptions {
+  /** As `Otoroshi`. */
+  headerPrefix: string
+  /** How the names of this service's own cookies begin: none of them ever goes on. */
+  ownCookies: readonly string[]
+}
+
+/** Headers by their names in small letters, as Node gives them. */
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+/**
+ * Makes a remover of everything that presents a credential, but for what is forwarded: what did not decide was not
+ * verified, and the service might believe it. Names with `_` for `-` go too, which some servers read as the same.
+ * `?api_key=` is not looked at: the guard takes it out of the URL of every request that it may come with.
+ * @returns a function that gives other headers and leaves those that it is given
+ */
+export function createCredentialRemover({ headerPrefix, ownCookies }: CredentialRemoverOptions) {
+  const names = new Set(['authorization', 'x-api-key', ...prefixedNames(headerPrefix)])
+  const lengths = new Set([...names].map(({ length }) => length))
+
+  return (
+    headers: Headers,
+    forwarded: ForwardedCredential,
+  ): Record<string, string | string[] | undefined> => {
+    const kept: Record<string, string | string[] | undefined> = {}
+    for (const name in headers) {
+      // Comparing lengths first spares a new name for every header of every request.
+      const presents = lengths.has(name.length) && names.has(name.replaceAll('_', '-'))
+      if (presents && (name !== 'authorization' || forwarded !== 'authorization')) continue
+      const value = name === 'cookie' ? keepCookies(headers[name], forwarded) : headers[name]
+      if (value !== undefined) kept[name] = value
+    }
+    return kept
+  }
+
+  function keepCookies(
+    header: string | string[] | undefined,
+    forwarded: ForwardedCredential,
+  ): string | undefined {
+    const cookies = (Array.isArray(header) ? header.join('; ') : (header ?? ''))
+      .split(';')
+      .map((cookie) => cookie.trim())
+    const others = cookies.filter((cookie) => {
+      if (cookie === '' || ownCookies.some((start) => cookie.startsWith(start))) return false
+      return forwarded === 'access_token' || !isAccessToken(cookie)
+    })
+    return others.length === 0 ? undefined : others.join('; ')
+  }
+}
+
+/** In small letters: `-client-id`, `-client-secret`, `-authorization`, `-token`. */
+function prefixedNames(headerPrefix: string): string[] {
+  const start = headerPrefix.toLowerCase()
+  return ['client-id', 'client-secret', 'authorization', 'token'].map((end) => `${start}-${end}`)
+}
+
+const isAccessToken = (cookie: string) => cookie.split('=', 1)[0]?.trim() === 'access_token'
