@@ -49,6 +49,7 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
   const { attributes } = config
   const authOptions: AuthOptions = {
     keyPrefix: prefix,
+    headerPrefix: config.headerPrefix,
     verifyKey: keys.verify,
     verifyToken: createTokenVerifier({
       issuer,

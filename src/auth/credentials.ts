@@ -1,67 +1,143 @@
 import type { IncomingMessage } from 'node:http'
-import type { PresentedForm } from './types.js'
+import { type CredentialHeaders, createHeaderReader } from './credential-headers.js'
+import type { Access, PresentedForm } from './types.js'
 
 /** The first credential that a request presents decides; the later ones are not looked at. */
 export type Credential =
   | { kind: 'none' }
   | { kind: 'malformed'; detail: string }
+  /** Something is presented that no verifier could make sense of: refused as a wrong one is. */
+  | { kind: 'unreadable'; form: PresentedForm }
   /** Something that can only be an API key's value. */
   | { kind: 'key'; value: string; form: PresentedForm }
-  /** A bearer token that is not a key's value. */
+  /** The id of a key and its secret. */
+  | { kind: 'pair'; id: string; secret: string; form: PresentedForm }
+  /** A bearer token: an OAuth2 token, a key-signed JWT, or the value of a key that was imported. */
   | { kind: 'token'; token: string; form: PresentedForm }
+  /** What can only be a JWT that a key signed. */
+  | { kind: 'key-token'; token: string; form: PresentedForm }
+
+export interface CredentialReaderOptions {
+  /** How the values of keys begin, before the underscore, as `lk`. */
+  keyPrefix: string
+  /** How the headers of our own begin, as `Otoroshi`. */
+  headerPrefix: string
+}
+
+/** Which of the forms that not every route takes this one does. */
+export type AcceptedForms = Pick<Access, 'allowBasic' | 'allowCookie' | 'allowQueryKey'>
 
 const none: Credential = { kind: 'none' }
 const malformed = (detail: string): Credential => ({ kind: 'malformed', detail })
 
 /**
- * Finds the credential of a request. Nothing is verified yet.
- * @param message its raw headers are read, since Node joins or drops repeated ones
- * @param keyMark how every value of a key begins, as `lk_`
- * @param readsQuery whether `?api_key=` is a credential here
- * @see RFC 6750 §2, RFC 9110 §11.4
+ * Makes a reader of the credential of a request. Nothing is verified yet. What is malformed is so whatever comes
+ * along with it: nobody can tell which of two the sender meant.
+ * @see RFC 6750 §2, RFC 7617 §2, RFC 9110 §11.4
  */
-export function readCredential(message: IncomingMessage, keyMark: string, readsQuery: boolean): Credential {
-  const { rawHeaders } = message
-  let apiKey: string | undefined
-  let authorization: string | undefined
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] as string
-    // Comparing lengths first spares lower-casing every header of every request.
-    if (name.length === 9 && name.toLowerCase() === 'x-api-key') {
-      if (apiKey !== undefined) return malformed('The header X-API-Key must not be repeated.')
-      apiKey = rawHeaders[at + 1] as string
-    } else if (name.length === 13 && name.toLowerCase() === 'authorization') {
-      if (authorization !== undefined) return malformed('The header Authorization must not be repeated.')
-      authorization = rawHeaders[at + 1] as string
-    }
+export function createCredentialReader(options: CredentialReaderOptions) {
+  const { headerPrefix } = options
+  const keyMark = `${options.keyPrefix}_`
+  const readHeaders = createHeaderReader(headerPrefix)
+
+  return ({ rawHeaders, url = '' }: IncomingMessage, accepted: AcceptedForms): Credential => {
+    const headers = readHeaders(rawHeaders)
+    if (headers.repeated !== undefined)
+      return malformed(`The header ${headers.repeated} must not be repeated.`)
+    const { authorization } = headers
+    const inAuthorization =
+      authorization === undefined ? none : readAuthorization(authorization, keyMark, accepted)
+    if (inAuthorization.kind === 'malformed') return inAuthorization
+    const inCookie =
+      headers.cookie === undefined || accepted.allowCookie !== true ? none : readCookie(headers.cookie)
+    if (inCookie.kind === 'malformed') return inCookie
+    const inQuery = accepted.allowQueryKey === true ? readQuery(url) : none
+    if (inQuery.kind === 'malformed') return inQuery
+
+    const inOwn = readOwnHeaders(headers)
+    if (inOwn.kind !== 'none') return inOwn
+    if (inAuthorization.kind !== 'none') return inAuthorization
+    return inCookie.kind === 'none' ? inQuery : inCookie
   }
-  const inHeaders = readHeaders(apiKey, authorization, keyMark)
-  if (!readsQuery || inHeaders.kind === 'malformed') return inHeaders
-  const inQuery = readQuery(message.url ?? '')
-  return inHeaders.kind === 'none' || inQuery.kind === 'malformed' ? inQuery : inHeaders
 }
 
-function readHeaders(
-  apiKey: string | undefined,
-  authorization: string | undefined,
+/** The headers that nothing else uses, in their order. */
+function readOwnHeaders(headers: CredentialHeaders): Credential {
+  const { clientId, clientSecret, prefixedAuthorization, prefixedToken, apiKey } = headers
+  if (clientId !== undefined && clientSecret !== undefined) {
+    return { kind: 'pair', id: clientId.trim(), secret: clientSecret.trim(), form: 'client-id' }
+  }
+  if (clientId !== undefined || clientSecret !== undefined) return { kind: 'unreadable', form: 'client-id' }
+  if (prefixedAuthorization !== undefined) return readPrefixedAuthorization(prefixedAuthorization)
+  if (prefixedToken !== undefined) {
+    const { scheme, rest } = splitScheme(prefixedToken)
+    return scheme === null || scheme === 'bearer'
+      ? { kind: 'key-token', token: rest, form: 'prefixed-token' }
+      : { kind: 'unreadable', form: 'prefixed-token' }
+  }
+  return apiKey === undefined ? none : { kind: 'key', value: apiKey.trim(), form: 'x-api-key' }
+}
+
+function readPrefixedAuthorization(header: string): Credential {
+  const { scheme, rest } = splitScheme(header)
+  if (scheme === null || scheme === 'basic') return readBasic(rest, 'prefixed-authorization')
+  return scheme === 'bearer'
+    ? { kind: 'key-token', token: rest, form: 'prefixed-authorization' }
+    : { kind: 'unreadable', form: 'prefixed-authorization' }
+}
+
+function readAuthorization(
+  header: string,
   keyMark: string,
+  { allowBasic = true }: AcceptedForms,
 ): Credential {
-  const inAuthorization = authorization === undefined ? none : readAuthorization(authorization, keyMark)
-  if (apiKey === undefined || inAuthorization.kind === 'malformed') return inAuthorization
-  return { kind: 'key', value: apiKey.trim(), form: 'x-api-key' }
+  const { scheme, rest } = splitScheme(header)
+  switch (scheme) {
+    case null:
+      return malformed('The header Authorization must be a scheme, a space and a credential.')
+    case 'apikey':
+      return { kind: 'key', value: rest, form: 'apikey' }
+    case 'basic':
+      return allowBasic ? readBasic(rest, 'basic') : none
+    case 'bearer':
+      return rest.startsWith(keyMark)
+        ? { kind: 'key', value: rest, form: 'bearer' }
+        : { kind: 'token', token: rest, form: 'bearer' }
+    default:
+      return none
+  }
 }
 
-function readAuthorization(header: string, keyMark: string): Credential {
+/** The scheme in small letters, null where there is none but one word. */
+function splitScheme(header: string): { scheme: string | null; rest: string } {
   const trimmed = header.trim()
   const space = trimmed.indexOf(' ')
-  if (space <= 0) return malformed('The header Authorization must be a scheme, a space and a credential.')
-  const scheme = trimmed.slice(0, space).toLowerCase()
-  const rest = trimmed.slice(space + 1).trimStart()
-  if (scheme === 'apikey') return { kind: 'key', value: rest, form: 'apikey' }
-  if (scheme !== 'bearer') return none
-  return rest.startsWith(keyMark)
-    ? { kind: 'key', value: rest, form: 'bearer' }
-    : { kind: 'token', token: rest, form: 'bearer' }
+  if (space === -1) return { scheme: null, rest: trimmed }
+  return { scheme: trimmed.slice(0, space).toLowerCase(), rest: trimmed.slice(space + 1).trimStart() }
+}
+
+const base64 = /^[A-Za-z0-9+/_-]+={0,2}$/
+
+function readBasic(encoded: string, form: PresentedForm): Credential {
+  // Node would skip what is no base64, and see a credential in what is none.
+  const pair = base64.test(encoded) ? Buffer.from(encoded, 'base64').toString() : ''
+  const colon = pair.indexOf(':')
+  if (colon === -1) return { kind: 'unreadable', form }
+  return { kind: 'pair', id: pair.slice(0, colon), secret: pair.slice(colon + 1), form }
+}
+
+const tokenCookie = 'access_token'
+
+function readCookie(header: string): Credential {
+  // Most cookies are none of ours.
+  if (!header.includes(tokenCookie)) return none
+  const [token, another] = header.split(';').flatMap((cookie) => {
+    const equals = cookie.indexOf('=')
+    const name = equals === -1 ? cookie : cookie.slice(0, equals)
+    return name.trim() === tokenCookie ? [cookie.slice(equals + 1).trim()] : []
+  })
+  if (another !== undefined) return malformed(`The cookie ${tokenCookie} must not be repeated.`)
+  return token === undefined ? none : { kind: 'key-token', token, form: 'cookie' }
 }
 
 const queryMembers = ['api_key', 'api-key']

@@ -1,7 +1,7 @@
 import { toUSVString } from 'node:util'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from '../errors.js'
-import { readCredential, removeQueryKey } from './credentials.js'
+import { createCredentialReader, removeQueryKey } from './credentials.js'
 import { decideAccess } from './decide.js'
 import { refuse } from './refuse.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
@@ -15,6 +15,7 @@ import type {
   Quota,
   Verdict,
 } from './types.js'
+import { createCredentialVerifier } from './verify-credential.js'
 
 /** Goes on with the request; never called for one that was refused, which has been answered. */
 export type GoOn = (error?: Error) => void
@@ -28,28 +29,24 @@ const expiryNoticeMs = 3 * 86_400_000
  * that fails is what the caller reads. Who may go on is in `request.principal`.
  */
 export function createGuard(options: AuthOptions): Guard {
-  const keyMark = `${options.keyPrefix}_`
+  const { keyPrefix, headerPrefix = 'Otoroshi' } = options
+  const readCredential = createCredentialReader({ keyPrefix, headerPrefix })
+  const verifyCredential = createCredentialVerifier(options)
   const clock = options.clock ?? Date.now
   const { publicOrigin = '', isOwn = false, findService = () => null } = options
 
   return (request, reply, access, goOn) => {
-    const readsQuery = access.allowQueryKey === true
-    const credential = readCredential(request.raw, keyMark, readsQuery)
-    if (readsQuery) hideQueryKey(request, reply)
-    switch (credential.kind) {
-      case 'malformed':
-        return void sendProblem(reply, 'invalid_request', { detail: credential.detail })
-      case 'none':
-        return admitSession(request, reply, access, goOn)
-      case 'key':
-        request.presented = credential.form
-        return admit(options.verifyKey(credential.value, request.ip, request), request, reply, access, goOn)
-      case 'token':
-        request.presented = credential.form
-        return admit(options.verifyToken(credential.token, request.ip, request), request, reply, access, goOn)
-      default:
-        return credential satisfies never
+    const credential = readCredential(request.raw, access)
+    if (access.allowQueryKey === true) hideQueryKey(request, reply)
+    if (credential.kind === 'malformed') {
+      return void sendProblem(reply, 'invalid_request', { detail: credential.detail })
     }
+    if (credential.kind === 'none') return admitSession(request, reply, access, goOn)
+    if (credential.form === 'cookie' && !mayComeWithCookie(request, publicOrigin)) {
+      return void sendProblem(reply, 'cross_site_request', { detail: crossSiteCookie })
+    }
+    request.presented = credential.form
+    admit(verifyCredential(credential, request.ip, request), request, reply, access, goOn)
   }
 
   function admit(
@@ -145,7 +142,7 @@ export function createGuard(options: AuthOptions): Guard {
 
   function admitSession(request: FastifyRequest, reply: FastifyReply, access: Access, goOn: GoOn): void {
     const principal: Principal | null = options.readSession?.(request) ?? null
-    if (principal === null) return void challenge(reply, access)
+    if (principal === null) return void challenge(request, reply, access)
     if (!isSafeMethod(request.method) && !isSameOrigin(request.headers, publicOrigin)) {
       return void sendProblem(reply, 'cross_site_request')
     }
@@ -181,12 +178,25 @@ function hideQueryKey(request: FastifyRequest, reply: FastifyReply): void {
   reply.header('referrer-policy', 'no-referrer')
 }
 
+const crossSiteCookie = 'A change, or a connection, made through a cookie must come from a page of this site.'
+
+/** A browser sends a cookie along with what other sites start: reading is all that they may make it do. */
+function mayComeWithCookie({ method, headers }: FastifyRequest, publicOrigin: string): boolean {
+  // A WebSocket begins with a GET, and the page that opened it reads what comes.
+  const isReading = (method === 'GET' || method === 'HEAD') && headers.upgrade === undefined
+  return isReading || isSameOrigin(headers, publicOrigin)
+}
+
 /** One challenge per accepted scheme, and no `error`: the caller has not been wrong yet (RFC 6750 §3.1). */
-function challenge(reply: FastifyReply, { by }: Access) {
-  const schemes = by === 'login' ? ['Bearer'] : ['Bearer', 'Apikey']
-  return sendProblem(reply, 'not_authenticated', {
-    headers: { 'www-authenticate': schemes.map((scheme) => `${scheme} realm="latchkey"`) },
-  })
+function challenge({ headers }: FastifyRequest, reply: FastifyReply, { by, allowBasic = true }: Access) {
+  // A browser would ask for a password, and from then on send it along with what other sites start.
+  const asksForPassword = headers['sec-fetch-mode'] !== undefined
+  const schemes = [
+    'Bearer realm="latchkey"',
+    ...(by === 'login' ? [] : ['Apikey realm="latchkey"']),
+    ...(by === 'login' || !allowBasic || asksForPassword ? [] : ['Basic realm="latchkey", charset="UTF-8"']),
+  ]
+  return sendProblem(reply, 'not_authenticated', { headers: { 'www-authenticate': schemes } })
 }
 
 function challengeScopes({ scopes = [] }: Access) {

@@ -24,6 +24,17 @@ export function hasValidChecksum(value: string): boolean {
   return bodyPattern.test(value) && checksumOf(body) === value.slice(-partLengths.checksum)
 }
 
+/**
+ * The value that an id and a secret make. Of a key of ours the secret is the last part of its value, or all of it; of
+ * any other pair, which only a key that was imported can have, the two with a colon between them.
+ */
+export function valueOfPair(id: string, secret: string, prefix: string): string {
+  if (readKeyId(secret, prefix) === id) return secret
+  const value = `${prefix}_${id}_${secret}`
+  // With its checksum, since somebody may import a secret of this length.
+  return readKeyId(value, prefix) === id && hasValidChecksum(value) ? value : `${id}:${secret}`
+}
+
 /** The CRC-32 of what stands before it, which finds typing errors without a look-up. */
 export function checksumOf(body: string): string {
   let digits = ''

@@ -14,6 +14,8 @@ export interface RemoteAuthOptions {
   audiences: readonly string[]
   /** What the value of every key begins with, before the underscore. Default `lk`. */
   keyPrefix?: string
+  /** How the headers of Latchkey's own begin that present keys, as `Otoroshi-Client-Id`. Default `Otoroshi`. */
+  headerPrefix?: string
   /** How long Latchkey may take to answer, in milliseconds. Default 2000. */
   timeoutMs?: number
   /** Keys, refused values and tokens that are remembered, each. Default 10,000. */
@@ -41,7 +43,8 @@ export interface RemoteAuthOptions {
  * @throws TypeError when `url` is none of http or https, `issuer` no URL, or no audience named
  */
 export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
-  const { url, audiences, keyPrefix = 'lk', timeoutMs = 2000, maxCached = 10_000 } = options
+  const { url, audiences, keyPrefix = 'lk', headerPrefix = 'Otoroshi' } = options
+  const { timeoutMs = 2000, maxCached = 10_000 } = options
   const { clock = Date.now, monotonicClock = () => performance.now() } = options
   // Without one no token would be accepted, which nobody means.
   if (audiences.length === 0) throw new TypeError('Name in audiences what a token must be meant for')
@@ -49,6 +52,7 @@ export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
   const refusals = new AddressRate({ perMinute: options.refusedPerMinute ?? 20, clock })
   return {
     keyPrefix,
+    headerPrefix,
     verifyKey: createRemoteKeyVerifier({
       ask: createKeyAsker({ url, timeoutMs }),
       prefix: keyPrefix,

@@ -173,8 +173,12 @@ export interface RefusalRate {
 export interface AuthOptions {
   /** What an API key's value begins with, before the underscore. */
   keyPrefix: string
+  /** Default `Otoroshi`: headers that begin so present keys too, as `Otoroshi-Client-Id`. */
+  headerPrefix?: string
   verifyKey: Verify
   verifyToken: Verify
+  /** A JWT that a key signed; leave out where they are not accepted. */
+  verifyKeyToken?: Verify
   /** The principal of this service's own session; leave out where sessions are not accepted. */
   readSession?: (request: FastifyRequest) => Principal | null
   /** This service's origin: state changes through a session must come from there. */

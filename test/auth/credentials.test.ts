@@ -145,7 +145,7 @@ describe('no credential at all is', () => {
     expect(answer.status).toBe(401)
     expect(answer.json).toMatchObject({ code: 'not_authenticated', detail: 'Not authenticated' })
     const challenges = answer.header('www-authenticate')
-    expect(challenges.map((challenge) => challenge.split(' ')[0])).toEqual(['Bearer', 'Apikey'])
+    expect(challenges.map((challenge) => challenge.split(' ')[0])).toEqual(['Bearer', 'Apikey', 'Basic'])
     expect(challenges.join()).not.toContain('error')
   })
 })

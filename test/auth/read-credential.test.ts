@@ -1,20 +1,32 @@
 import type { IncomingMessage } from 'node:http'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readCredential, removeQueryKey } from '../../src/auth/credentials.js'
+import { type AcceptedForms, createCredentialReader, removeQueryKey } from '../../src/auth/credentials.js'
 
+const readCredential = createCredentialReader({ keyPrefix: 'lk', headerPrefix: 'Otoroshi' })
 const read = (rawHeaders: string[], url = '/', readsQuery = false) =>
-  readCredential({ rawHeaders, url } as unknown as IncomingMessage, 'lk_', readsQuery)
+  readAccepting({ allowQueryKey: readsQuery }, rawHeaders, url)
+const readAccepting = (accepted: AcceptedForms, rawHeaders: string[], url: string | undefined = '/') =>
+  readCredential({ rawHeaders, url } as unknown as IncomingMessage, accepted)
+const base64 = (text: string) => Buffer.from(text).toString('base64')
 
 const headerName = fc.oneof(
   fc.constantFrom('X-API-Key', 'x-api-key', 'Authorization', 'AUTHORIZATION', 'Host', 'Cookie', 'X_API_KEY'),
+  fc.constantFrom('Otoroshi-Client-Id', 'otoroshi-client-secret', 'Otoroshi-Authorization', 'otoroshi-token'),
   fc.string({ minLength: 1, maxLength: 20 }),
 )
 const word = fc.oneof(
   fc.string(),
-  fc.constantFrom('lk_x', 'Bearer', 'Apikey', '', ' ', '\t', '\u00a0', '%', '%zz', '+'),
+  fc.constantFrom('lk_x', 'Bearer', 'Apikey', 'Basic', '', ' ', '\t', '\u00a0', '%', '%zz', '+'),
+  fc.constantFrom('access_token=t', 'access_token', 'a=access_token', ';', '=', 'aTpz', 'aXM='),
 )
 const headerValue = fc.array(word, { maxLength: 4 }).map((words) => words.join(' '))
+const ownHeaders = [
+  'Otoroshi-Client-Id',
+  'Otoroshi-Client-Secret',
+  'Otoroshi-Authorization',
+  'Otoroshi-Token',
+]
 const headers = fc.array(fc.tuple(headerName, headerValue), { maxLength: 8 })
 const queryName = fc.oneof(fc.constantFrom('api_key', 'api-key', 'api%5Fkey', 'API_KEY', 'q'), fc.string())
 const url = fc
@@ -24,13 +36,14 @@ const url = fc
 test('whatever is sent, reading it never fails, and never yields what was not sent', () => {
   fc.assert(
     fc.property(headers, url, fc.boolean(), (sent, url, readsQuery) => {
-      const credential = read(sent.flat(), url, readsQuery)
+      const accepted = { allowQueryKey: readsQuery, allowCookie: readsQuery, allowBasic: !readsQuery }
+      const credential = readAccepting(accepted, sent.flat(), url)
 
-      if (credential.kind === 'token')
-        expect(sent.some(([, value]) => value.includes(credential.token))).toBe(true)
+      if ('form' in credential && ['query', 'cookie'].includes(credential.form)) expect(readsQuery).toBe(true)
+      if ('form' in credential && credential.form === 'basic') expect(readsQuery).toBe(false)
+      if ('token' in credential) expect(sent.some(([, value]) => value.includes(credential.token))).toBe(true)
       if (credential.kind !== 'key') return
       if (credential.form === 'query') {
-        expect(readsQuery).toBe(true)
         expect([...new URLSearchParams(url.slice(2)).values()]).toContain(credential.value)
       } else expect(sent.some(([, value]) => value.includes(credential.value))).toBe(true)
     }),
@@ -39,7 +52,9 @@ test('whatever is sent, reading it never fails, and never yields what was not se
 })
 
 test('whatever surrounds it, one X-API-Key is read as it was sent', () => {
-  const others = headers.map((all) => all.filter(([name]) => !/^(x-api-key|authorization)$/i.test(name)))
+  const others = headers.map((all) =>
+    all.filter(([name]) => !/^(x-api-key|authorization|otoroshi-.*)$/i.test(name)),
+  )
   fc.assert(
     fc.property(others, others, fc.stringMatching(/^[!-~]{1,60}$/), (before, after, value) => {
       const credential = read([...before, ['X-Api-Key', value], ...after].flat())
@@ -51,9 +66,14 @@ test('whatever surrounds it, one X-API-Key is read as it was sent', () => {
 
 test('whatever their values, two headers of one credential are malformed', () => {
   fc.assert(
-    fc.property(fc.constantFrom('X-API-Key', 'Authorization'), word, word, (name, one, other) => {
-      expect(read([name, one, name.toLowerCase(), other]).kind).toBe('malformed')
-    }),
+    fc.property(
+      fc.constantFrom(...ownHeaders, 'X-API-Key', 'Authorization'),
+      word,
+      word,
+      (name, one, other) => {
+        expect(read([name, one, name.toLowerCase(), other]).kind).toBe('malformed')
+      },
+    ),
   )
 })
 
@@ -97,6 +117,136 @@ describe('a request presents', () => {
     expect(read(headers)).toEqual(credential)
   })
 })
+
+const pair = (id: string, secret: string, form = 'client-id') => ({ kind: 'pair', id, secret, form })
+const keyToken = (text: string, form: string) => ({ kind: 'key-token', token: text, form })
+const unreadable = (form: string) => ({ kind: 'unreadable', form })
+
+describe('a request presents, in headers of our own,', () => {
+  const [clientId, secret, authorization, tokenHeader] = ownHeaders as [string, string, string, string]
+  test.each<[string, string[], object]>([
+    ['an id and its secret', [clientId, 'i', secret, 's'], pair('i', 's')],
+    [
+      'them in any order and case',
+      ['OTOROSHI-CLIENT-SECRET', ' s ', 'otoroshi-client-id', 'i'],
+      pair('i', 's'),
+    ],
+    ['an id alone, which is refused', [clientId, 'i', 'X-API-Key', 'lk_x'], unreadable('client-id')],
+    ['a secret alone, which is refused', [secret, 's', 'X-API-Key', 'lk_x'], unreadable('client-id')],
+    ['Basic', [authorization, `Basic ${base64('i:s:t')}`], pair('i', 's:t', 'prefixed-authorization')],
+    ['Basic without its word', [authorization, base64('i:s')], pair('i', 's', 'prefixed-authorization')],
+    ['a JWT as Bearer', [authorization, 'bearer  t'], keyToken('t', 'prefixed-authorization')],
+    ['another scheme, which is refused', [authorization, 'Digest t'], unreadable('prefixed-authorization')],
+    ['nothing in it, which is refused', [authorization, ''], unreadable('prefixed-authorization')],
+    ['a JWT', [tokenHeader, 't'], keyToken('t', 'prefixed-token')],
+    ['a JWT after its word', [tokenHeader, 'Bearer t'], keyToken('t', 'prefixed-token')],
+    ['a JWT after another word, which is refused', [tokenHeader, 'Basic t'], unreadable('prefixed-token')],
+  ])('%s', (_case, headers, credential) => {
+    expect(read(headers)).toEqual(credential)
+  })
+
+  test('under another prefix only where that is set', () => {
+    const readX = createCredentialReader({ keyPrefix: 'lk', headerPrefix: 'X' })
+    const sent = { rawHeaders: ['X-Token', 't'], url: '/' } as unknown as IncomingMessage
+
+    expect(readX(sent, {})).toEqual(keyToken('t', 'prefixed-token'))
+    expect(readX({ ...sent, rawHeaders: [tokenHeader, 't'] } as IncomingMessage, {})).toEqual({
+      kind: 'none',
+    })
+    expect(readCredential(sent, {})).toEqual({ kind: 'none' })
+  })
+
+  test.each(['Otoroshi_Client_Id', 'Otoroshi-Client_Secret', 'Otoroshi_Token', 'Otoroshi-Tokens'])(
+    'nothing as %s',
+    (name) => {
+      expect(read([name, 't'])).toEqual({ kind: 'none' })
+    },
+  )
+})
+
+describe('Authorization: Basic', () => {
+  test.each<[string, string, object]>([
+    ['presents an id and a secret', base64('i:s'), pair('i', 's', 'basic')],
+    ['may have colons in the secret', base64('i::s:'), pair('i', ':s:', 'basic')],
+    ['may be of any script', base64('i:é☂'), pair('i', 'é☂', 'basic')],
+    ['may have neither', base64(':'), pair('', '', 'basic')],
+    ['is refused without a colon', base64('is'), unreadable('basic')],
+    ['is refused when it is no base64', 'i:s', unreadable('basic')],
+    ['is refused with something in it that is no base64', `${base64('i:s')}*`, unreadable('basic')],
+    ['is refused with something after it', `${base64('i:s')} x`, unreadable('basic')],
+  ])('%s', (_case, encoded, credential) => {
+    expect(read(['Authorization', `bAsIc ${encoded}`])).toEqual(credential)
+    expect(readAccepting({ allowBasic: false }, ['Authorization', `Basic ${encoded}`])).toEqual({
+      kind: 'none',
+    })
+  })
+})
+
+describe('the cookie access_token, where it is read,', () => {
+  test.each<[string, string[], object]>([
+    ['presents a JWT', ['Cookie', 'access_token=t'], keyToken('t', 'cookie')],
+    ['does among others', ['Cookie', 'a=1;access_token=t=;b'], keyToken('t=', 'cookie')],
+    ['does in another line', ['Cookie', 'a=1', 'cookie', 'access_token=t'], keyToken('t', 'cookie')],
+    ['may be empty, and is refused then', ['Cookie', 'access_token='], keyToken('', 'cookie')],
+    ['comes after a token', ['Cookie', 'access_token=t', 'Authorization', 'Bearer u'], token('u')],
+    ['comes after a key', ['Cookie', 'access_token=t', 'X-API-Key', 'lk_x'], key('lk_x')],
+    ['is none in the name of another', ['Cookie', 'xaccess_token=t; access_tokens=u'], { kind: 'none' }],
+    ['is none in the value of another', ['Cookie', 'a=access_token=t'], { kind: 'none' }],
+    ['is none where it is another header', ['Set-Cookie', 'access_token=t'], { kind: 'none' }],
+  ])('%s', (_case, headers, credential) => {
+    expect(readAccepting({ allowCookie: true }, headers)).toEqual(credential)
+  })
+
+  test('comes before a key in the URL', () => {
+    const credential = readAccepting(
+      { allowCookie: true, allowQueryKey: true },
+      ['Cookie', 'access_token=t'],
+      '/?api_key=lk_x',
+    )
+
+    expect(credential).toEqual(keyToken('t', 'cookie'))
+  })
+
+  test.each([
+    ['twice', ['Cookie', 'access_token=t; access_token=t']],
+    ['twice, once empty', ['Cookie', 'access_token=; a=1; access_token=t']],
+    ['twice in two lines', ['Cookie', 'access_token=t', 'Cookie', 'access_token=t']],
+    ['twice beside a good header', ['X-API-Key', 'lk_x', 'Cookie', 'access_token=t; access_token=u']],
+  ])('is malformed %s', (_case, headers) => {
+    expect(readAccepting({ allowCookie: true }, headers)).toEqual({
+      kind: 'malformed',
+      detail: 'The cookie access_token must not be repeated.',
+    })
+    expect(readAccepting({}, headers).kind).not.toBe('malformed')
+  })
+
+  test('is no credential where it is not', () => {
+    expect(read(['Cookie', 'access_token=t'])).toEqual({ kind: 'none' })
+  })
+})
+
+test('the first form that is there decides, in the order of the contract', () => {
+  const forms: [string, string[]][] = [
+    ['client-id', ['Otoroshi-Client-Id', 'i', 'Otoroshi-Client-Secret', 's']],
+    ['prefixed-authorization', ['Otoroshi-Authorization', 'x']],
+    ['prefixed-token', ['Otoroshi-Token', 'x']],
+    ['x-api-key', ['X-API-Key', 'x']],
+    ['bearer', ['Authorization', 'Bearer x']],
+    ['cookie', ['Cookie', 'access_token=x']],
+  ]
+
+  for (const [at, [form]] of forms.entries()) {
+    const sent = forms.slice(at).flatMap(([, headers]) => headers)
+
+    for (const headers of [sent, pairsReversed(sent)]) {
+      const credential = readAccepting({ allowCookie: true, allowQueryKey: true }, headers, '/?api_key=x')
+      expect(credential).toHaveProperty('form', form)
+    }
+  }
+})
+
+const pairsReversed = (headers: string[]) =>
+  headers.map((_text, at) => headers[headers.length - 2 - at + 2 * (at % 2)] as string)
 
 describe('a request is malformed, and is told why', () => {
   const noScheme = 'The header Authorization must be a scheme, a space and a credential.'
@@ -143,7 +293,7 @@ describe('where the URL may present a key', () => {
   ])('%s', (_case, headers, url, credential) => {
     const message = { rawHeaders: headers, url } as unknown as IncomingMessage
 
-    expect(readCredential(message, 'lk_', true)).toEqual(credential)
+    expect(readCredential(message, { allowQueryKey: true })).toEqual(credential)
   })
 })
 

@@ -1,0 +1,51 @@
+import type { Credential } from './credentials.js'
+import { valueOfPair } from './key-shape.js'
+import type { AuthOptions, PresentingCall, Verdict } from './types.js'
+
+type Presented = Exclude<Credential, { kind: 'none' | 'malformed' }>
+
+const refused: Verdict = { kind: 'refused' }
+
+/** Makes the one verifier of all credentials: each kind is for one of the verifiers that are given. */
+export function createCredentialVerifier({
+  keyPrefix,
+  verifyKey,
+  verifyToken,
+  verifyKeyToken = () => refused,
+}: Pick<AuthOptions, 'keyPrefix' | 'verifyKey' | 'verifyToken' | 'verifyKeyToken'>) {
+  return (credential: Presented, address: string, call: PresentingCall): Verdict | Promise<Verdict> => {
+    switch (credential.kind) {
+      case 'key':
+        return verifyKey(credential.value, address, call)
+      case 'pair':
+        return verifyKey(valueOfPair(credential.id, credential.secret, keyPrefix), address, call)
+      case 'token': {
+        const { token } = credential
+        if (!looksLikeJwt(token)) return verifyKey(token, address, call)
+        return isSignedByKey(token) ? verifyKeyToken(token, address, call) : verifyToken(token, address, call)
+      }
+      case 'key-token':
+        return verifyKeyToken(credential.token, address, call)
+      case 'unreadable':
+        return refused
+      default:
+        return credential satisfies never
+    }
+  }
+}
+
+/** How the base64url of a JSON object begins, and the dot after the header. */
+const looksLikeJwt = (token: string) => token.startsWith('ey') && token.includes('.')
+
+/**
+ * A key signs by HMAC, an issuer never: so the header alone tells which of the two could accept the token, however
+ * many claims it has.
+ */
+function isSignedByKey(token: string): boolean {
+  try {
+    const header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString())
+    return typeof header?.alg === 'string' && header.alg.startsWith('HS')
+  } catch {
+    return false
+  }
+}
