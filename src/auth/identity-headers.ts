@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import { toUSVString } from 'node:util'
+import type { Principal } from './types.js'
 
 /**
  * Makes a remover of the headers that tell services who is calling, as a client sends them to pretend: in any
@@ -23,3 +25,99 @@ export function createIdentityHeaderRemover(prefix: string): (message: IncomingM
     }
   }
 }
+
+/** What a service behind the gateway is told of its caller: the one meaning that headers and assertion share. */
+export interface Identity {
+  readonly subject: string
+  readonly login: string
+  readonly kind: string
+  readonly via: string
+  /** Empty: no key was used. */
+  readonly keyId: string
+  /** As many as there is room for, in their order; never part of one. */
+  readonly scopes: readonly string[]
+  readonly roles: readonly string[]
+  /** Empty: there is none. */
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Node, and more servers than it, refuse requests with more than 16 KB of headers. The assertion says the same in
+ * four thirds of it, so this leaves 2 KB to the client's own.
+ */
+const maxBytes = 6144
+
+/**
+ * What services are told of a principal. Of somebody with a thousand roles it names those that fit, scopes before
+ * roles: a service that misses one refuses, while one that never gets the request serves nobody. The rest is never
+ * cut, since a config without its end could grant what the whole one forbids.
+ */
+export function describeIdentity(principal: Principal): Identity {
+  const { subject, login, kind, via, keyId = '', config } = principal
+  const whole = [subject, login, kind, via, keyId].map(encode).join('') + encodeConfig(config)
+  const scopes = takeFitting(principal.scopes, maxBytes - whole.length)
+  const left = maxBytes - whole.length - encodeList(scopes).length
+  return { subject, login, kind, via, keyId, scopes, roles: takeFitting(principal.roles, left), config }
+}
+
+/**
+ * Makes the headers that tell services who is calling: always all of them, empty where there is nothing to say, so
+ * that no proxy leaves a client's own in place. Values are ASCII; see `describeIdentity` for their size.
+ * @param options.prefix how their names begin, as `Latchkey`
+ * @returns a function of the principal, null where nobody had to say who they are; its records are frozen, and the
+ * same ones for the same principal
+ */
+export function createIdentityHeaders({ prefix }: { prefix: string }) {
+  const known = new WeakMap<Principal, Readonly<Record<string, string>>>()
+  const nobody = nameHeaders(prefix, noIdentity)
+
+  return (principal: Principal | null): Readonly<Record<string, string>> => {
+    if (principal === null) return nobody
+    let headers = known.get(principal)
+    if (headers === undefined) {
+      headers = nameHeaders(prefix, describeIdentity(principal))
+      known.set(principal, headers)
+    }
+    return headers
+  }
+}
+
+const noIdentity: Identity = {
+  subject: '',
+  login: '',
+  kind: '',
+  via: '',
+  keyId: '',
+  scopes: [],
+  roles: [],
+  config: {},
+}
+
+function nameHeaders(prefix: string, identity: Identity): Readonly<Record<string, string>> {
+  return Object.freeze({
+    [`${prefix}-Subject`]: encode(identity.subject),
+    [`${prefix}-Login`]: encode(identity.login),
+    [`${prefix}-Kind`]: encode(identity.kind),
+    [`${prefix}-Via`]: encode(identity.via),
+    [`${prefix}-Key-Id`]: encode(identity.keyId),
+    [`${prefix}-Roles`]: encodeList(identity.roles),
+    [`${prefix}-Scopes`]: encodeList(identity.scopes),
+    [`${prefix}-Config`]: encodeConfig(identity.config),
+  })
+}
+
+/** The first ones whose list has at most so many bytes. */
+function takeFitting(items: readonly string[], bytes: number): readonly string[] {
+  let end = 0
+  for (const [at, item] of items.entries()) {
+    end += encode(item).length + (at === 0 ? 0 : 1)
+    if (end > bytes) return items.slice(0, at)
+  }
+  return items
+}
+
+// A surrogate without its partner has no UTF-8, and encodeURIComponent throws at it.
+const encode = (item: string) => encodeURIComponent(toUSVString(item))
+const encodeList = (items: readonly string[]) => items.map(encode).join(' ')
+const encodeConfig = (config: Readonly<Record<string, unknown>>) =>
+  Object.keys(config).length === 0 ? '' : Buffer.from(JSON.stringify(config)).toString('base64url')

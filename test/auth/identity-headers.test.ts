@@ -1,7 +1,12 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createIdentityHeaderRemover } from '../../src/auth/identity-headers.js'
+import {
+  createIdentityHeaderRemover,
+  createIdentityHeaders,
+  describeIdentity,
+} from '../../src/auth/identity-headers.js'
+import type { Principal } from '../../src/auth/types.js'
 import { guardedApp } from '../support/guarded-app.js'
 import { requestRaw } from '../support/raw-http.js'
 import { startService, type TestService } from '../support/service.js'
@@ -81,4 +86,127 @@ test('another prefix protects other names', () => {
     rawHeaders: ['Latchkey-Subject', '3', 'X-My-Users', '4'],
     headers: { 'latchkey-subject': '3', 'x-my-users': '4' },
   })
+})
+
+const headersOf = createIdentityHeaders({ prefix: 'Latchkey' })
+const aPrincipal = (facts: Partial<Principal> = {}): Principal => ({
+  subject: 'alice-id',
+  login: 'alice',
+  name: 'Alice Liddell',
+  email: 'alice@example.test',
+  kind: 'user',
+  via: 'oauth2',
+  roles: [],
+  scopes: [],
+  attributes: {},
+  config: {},
+  ...facts,
+})
+
+test('a service is told who is calling, and nothing that it was not promised', () => {
+  const principal = aPrincipal({
+    via: 'api-key',
+    keyId: 'Zk3vQ9aB',
+    roles: ['reader', 'group:/space/ops'],
+    scopes: ['reader'],
+    config: { max: 3 },
+  })
+
+  expect(headersOf(principal)).toEqual({
+    'Latchkey-Subject': 'alice-id',
+    'Latchkey-Login': 'alice',
+    'Latchkey-Kind': 'user',
+    'Latchkey-Via': 'api-key',
+    'Latchkey-Key-Id': 'Zk3vQ9aB',
+    'Latchkey-Roles': 'reader group%3A%2Fspace%2Fops',
+    'Latchkey-Scopes': 'reader',
+    'Latchkey-Config': Buffer.from('{"max":3}').toString('base64url'),
+  })
+  expect(JSON.stringify(headersOf(principal))).not.toContain('Liddell')
+})
+
+test('what there is nothing to say of is empty, and there', () => {
+  const headers = headersOf(aPrincipal())
+
+  for (const name of ['Key-Id', 'Roles', 'Scopes', 'Config']) expect(headers[`Latchkey-${name}`]).toBe('')
+})
+
+test('where nobody had to say who they are, every header is there and empty', () => {
+  const headers = headersOf(null)
+
+  expect(Object.keys(headers)).toEqual(Object.keys(headersOf(aPrincipal())))
+  expect(Object.values(headers).join('')).toBe('')
+})
+
+test('names are those of the prefix that was set', () => {
+  const headers = createIdentityHeaders({ prefix: 'X-Caller' })(aPrincipal())
+
+  expect(headers['X-Caller-Login']).toBe('alice')
+  expect(Object.keys(headers).join()).not.toContain('Latchkey')
+})
+
+test('no role or login can begin another item, another header or another script', () => {
+  const evil = 'a b\r\nLatchkey-Roles: admin, \u0000é日😀%20'
+
+  const headers = headersOf(
+    aPrincipal({ login: evil, roles: [evil, 'é'], scopes: [evil], config: { [evil]: evil } }),
+  )
+
+  for (const value of Object.values(headers)) expect(value).toMatch(/^[!-~]*( [!-~]+)*$/)
+  expect(decodeURIComponent(headers['Latchkey-Login'] as string)).toBe(evil)
+  expect(headers['Latchkey-Roles']?.split(' ').map(decodeURIComponent)).toEqual([evil, 'é'])
+})
+
+test('half a character is told as the sign for an unreadable one', () => {
+  const headers = headersOf(aPrincipal({ login: 'a\ud800', roles: ['\udc00'], config: { half: '\ud800' } }))
+
+  expect(headers['Latchkey-Login']).toBe('a%EF%BF%BD')
+  expect(headers['Latchkey-Roles']).toBe('%EF%BF%BD')
+  expect(headers['Latchkey-Config']).toMatch(/^[\w-]+$/)
+})
+
+test('headers are made once for a principal, and nobody can change them for the next request', () => {
+  const principal = aPrincipal()
+
+  const headers = headersOf(principal)
+
+  expect(headersOf(principal)).toBe(headers)
+  expect(headersOf({ ...principal })).not.toBe(headers)
+  expect(Object.isFrozen(headers)).toBe(true)
+  expect(Object.isFrozen(headersOf(null))).toBe(true)
+})
+
+test('a thousand roles leave room for the request: those are named that fit, scopes first, and none in part', () => {
+  const thousand = Array.from({ length: 1000 }, (_, at) => `client:role/${at}`)
+  const principal = aPrincipal({ roles: thousand, scopes: thousand.slice(0, 100) })
+
+  const headers = headersOf(principal)
+  const roles = headers['Latchkey-Roles']?.split(' ').map(decodeURIComponent) ?? []
+
+  expect(Object.values(headers).join('').length).toBeLessThanOrEqual(6144)
+  expect(headers['Latchkey-Scopes']?.split(' ')).toHaveLength(100)
+  expect(roles.length).toBeGreaterThan(100)
+  expect(roles).toEqual(thousand.slice(0, roles.length))
+  expect(describeIdentity(principal).roles).toEqual(roles)
+})
+
+test('a list that just fits is whole, and one byte more costs its last item alone', () => {
+  const rest = Object.values(headersOf(aPrincipal())).join('').length
+  const withRoles = (bytes: number) =>
+    headersOf(aPrincipal({ roles: ['a', 'r'.repeat(bytes - 2)] }))['Latchkey-Roles']
+
+  expect(withRoles(6144 - rest)).toHaveLength(6144 - rest)
+  expect(withRoles(6145 - rest)).toBe('a')
+})
+
+test('the largest config of a key is told whole, and never in part', () => {
+  const config = { text: 'x'.repeat(4000) }
+  const huge = { text: 'x'.repeat(8000) }
+  const roles = Array.from({ length: 1000 }, (_, at) => `role-${at}`)
+
+  const [told, toldHuge] = [config, huge].map((config) => headersOf(aPrincipal({ config, roles })))
+
+  expect(JSON.parse(Buffer.from(told?.['Latchkey-Config'] ?? '', 'base64url').toString())).toEqual(config)
+  expect(JSON.parse(Buffer.from(toldHuge?.['Latchkey-Config'] ?? '', 'base64url').toString())).toEqual(huge)
+  expect(toldHuge?.['Latchkey-Roles']).toBe('')
 })
