@@ -10,6 +10,7 @@ import auth from './auth/index.js'
 import { checkRoutes } from './check/routes.js'
 import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
+import { createRightCheck } from './directory/confirm.js'
 import type { DirectorySource } from './directory/source.js'
 import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
 import { healthRoutes } from './health.js'
@@ -133,6 +134,10 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
       isOwn: true,
       readSession: (request) => request.session.principal ?? null,
       publicOrigin: new URL(publicUrl).origin,
+      administration: {
+        role: config.adminRole,
+        confirm: createRightCheck({ db, owners, forgetOwner: keys.forgetOwner, clock }),
+      },
     })
     await guarded.register(meRoutes)
     await guarded.register(keyRoutes, {

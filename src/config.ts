@@ -123,10 +123,11 @@ export const settings = {
     }),
   ),
   SESSION_LIFETIME_HOURS: count('How long a login lasts in the browser.', 10, { maximum: maxHours }),
-  ADMIN_ROLE: text(
-    'Realm role of administrators; the embedded identity provider gives it to alice.',
-    'latchkey-admin',
-  ),
+  // With a colon it could be the name of somebody's client role or group, which are told apart by theirs.
+  ADMIN_ROLE: form('^[^:]+$', 'be a realm role without a colon', {
+    description: 'Realm role of administrators; the embedded identity provider gives it to alice.',
+    default: 'latchkey-admin',
+  }),
   KEY_PREFIX: form('^[a-z][a-z0-9]{0,9}$', 'be a small letter and up to 9 more small letters or digits', {
     description: 'What every key begins with.',
     default: 'lk',

@@ -1,4 +1,5 @@
 import type { JWTPayload } from 'jose'
+import type { Principal } from './types.js'
 
 /** What a verified token tells about a person. */
 export interface Facts {
@@ -24,6 +25,14 @@ export function readFacts(claims: JWTPayload & { sub: string }, attributes: read
     rights: readRights(claims),
     attributes: pickAttributes(claims, attributes),
   }
+}
+
+/** What a token told about its owner, and as of when. @param now milliseconds since the epoch */
+export function readOwnerFacts(principal: Principal, now: number) {
+  const { subject, login, name, email, roles, attributes, issuedAt } = principal
+  // The identity provider's clock may be ahead of this one, and nobody knows anything of the future.
+  const knownAt = new Date(Math.min(now, (issuedAt ?? Number.POSITIVE_INFINITY) * 1000))
+  return { subject, login, name, email, rights: roles, attributes, knownAt }
 }
 
 /** The named members that are there. */

@@ -12,6 +12,8 @@ interface Call {
   address: string
   /** Of the path. */
   params: unknown
+  /** Of administrators; left out: nobody is one. */
+  adminRole?: string | undefined
 }
 
 /**
@@ -36,7 +38,10 @@ export function decideAccess(
     if (access.by === 'login' || (access.by === 'login-or-itself' && !isItself(principal, call))) {
       return 'login_required'
     }
+    // Whoever finds an administrator's key must not be one.
+    if (access.by === 'admin' && principal.kind === 'user') return 'login_required'
   }
+  if (access.by === 'admin' && !isAdministrator(principal, call)) return 'insufficient_scope'
   return access.scopes === undefined || hasAll(principal.scopes, access.scopes) ? null : 'insufficient_scope'
 }
 
@@ -55,6 +60,9 @@ function isAuthorized({ authorized }: KeyBounds, service: Call['service']): bool
 }
 
 const isItself = ({ keyId }: Principal, { params }: Call) => (params as { id?: string }).id === keyId
+
+const isAdministrator = ({ scopes }: Principal, { adminRole }: Call) =>
+  adminRole !== undefined && scopes.includes(adminRole)
 
 const hasAll = (held: readonly string[], asked: readonly string[]) =>
   asked.every((right) => held.includes(right))

@@ -7,6 +7,7 @@ import { refuse } from './refuse.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
 import type {
   Access,
+  Administration,
   AuthOptions,
   KeyBounds,
   LimitDecision,
@@ -78,14 +79,18 @@ export function createGuard(options: AuthOptions): Guard {
       reply.header('x-api-key-expires-at', new Date(key.expiresAt).toISOString())
     }
     const { method, headers, ip: address, params } = request
+    const adminRole = options.administration?.role
     const service = isOwn ? 'own' : (access.service ?? findService())
-    const refusal = decideAccess(principal, key, access, { service, method, headers, address, params })
+    const refusal = decideAccess(principal, key, access, {
+      ...{ service, method, headers, address, params, adminRole },
+    })
     const limited =
       key === undefined ? null : partiesOf(key, service === 'own' ? null : (service?.groupLimits ?? null))
     if (refusal !== null) {
-      const details = refusal === 'insufficient_scope' ? challengeScopes(access) : {}
+      const details = refusal === 'insufficient_scope' ? challengeScopes(access, adminRole) : {}
       withQuotas(limited, reply, () => sendProblem(reply, refusal, details), goOn)
-    } else if (limited === null) accept(verdict, request, reply, goOn)
+    } else if (access.by === 'admin' && key === undefined) confirmRole(verdict, request, reply, access, goOn)
+    else if (limited === null) accept(verdict, request, reply, goOn)
     else {
       const decision = options.limiter?.take(limited) ?? noLimiter
       if (decision instanceof Promise) {
@@ -127,6 +132,34 @@ export function createGuard(options: AuthOptions): Guard {
     else sendProblem(reply, decision.code, { headers: { 'retry-after': String(decision.retryAfterSeconds) } })
   }
 
+  /** A token or a session may be older than what took the role from its owner. */
+  function confirmRole(
+    verdict: Verdict & { kind: 'accepted' },
+    request: FastifyRequest,
+    reply: FastifyReply,
+    access: Access,
+    goOn: GoOn,
+  ): void {
+    const { administration = nobodyIs } = options
+    administration
+      .confirm(verdict.principal, administration.role)
+      .then((confirmation) => {
+        switch (confirmation) {
+          case 'held':
+            return accept(verdict, request, reply, goOn)
+          case 'lacking':
+            return void sendProblem(reply, 'insufficient_scope', challengeScopes(access, administration.role))
+          case 'disabled':
+            return void refuse({ kind: 'refused' }, request, reply)
+          case 'unknown':
+            return void refuse({ kind: 'unavailable', cause: new RightUnknown() }, request, reply)
+          default:
+            return confirmation satisfies never
+        }
+      })
+      .catch(goOn)
+  }
+
   function accept(
     verdict: Verdict & { kind: 'accepted' },
     request: FastifyRequest,
@@ -154,6 +187,15 @@ export function createGuard(options: AuthOptions): Guard {
 const noLimiter: LimitDecision = {
   kind: 'unavailable',
   cause: new Error('A key is limited where nothing counts its calls'),
+}
+
+const nobodyIs: Administration = { role: '', confirm: async () => 'lacking' }
+
+class RightUnknown extends Error {
+  override readonly name = 'RightUnknown'
+  constructor() {
+    super('What is known of the caller is too old, and the identity provider cannot be asked')
+  }
 }
 
 /** Whose calls this one counts among; null: nobody's. */
@@ -199,10 +241,11 @@ function challenge({ headers }: FastifyRequest, reply: FastifyReply, { by, allow
   return sendProblem(reply, 'not_authenticated', { headers: { 'www-authenticate': schemes } })
 }
 
-function challengeScopes({ scopes = [] }: Access) {
-  const scope = scopes.map(asScopeToken).join(' ')
+function challengeScopes({ by, scopes = [] }: Access, adminRole: string | undefined) {
+  const rights = by === 'admin' && adminRole !== undefined ? [adminRole, ...scopes] : scopes
+  const scope = rights.map(asScopeToken).join(' ')
   return {
-    detail: `This operation asks for: ${scopes.join(', ')}.`,
+    detail: `This operation asks for: ${rights.join(', ')}.`,
     headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
   }
 }

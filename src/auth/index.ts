@@ -10,8 +10,10 @@ export { removeQueryKey } from './credentials.js'
 export { createRemoteAuth, type RemoteAuthOptions } from './remote.js'
 export type {
   Access,
+  Administration,
   AuthOptions,
   CalledService,
+  Confirmation,
   KeyBounds,
   LimitDecision,
   LimitedParty,
@@ -44,6 +46,8 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
     if (access === undefined) throw new Error(`${name} does not say in config.access who may call it`)
     const fault = findFault(access)
     if (fault !== null) throw new Error(`${name} says in config.access what nobody knows: ${fault}`)
+    if (access.by === 'admin' && options.administration === undefined)
+      throw new Error(`${name} is for administrators, and the hook was not told who they are`)
     route.schema = { ...route.schema, security: describeSecurity(access, options) }
   })
 
@@ -70,7 +74,7 @@ function requireVerifiers({ keyPrefix, verifyKey, verifyToken }: Partial<AuthOpt
 /** Known members and their known words; `scopes` and `allowQueryKey` are held by their types. */
 const knownAccess: Record<keyof Access, readonly unknown[] | null> = {
   scopes: null,
-  by: ['anyone', 'login', 'login-or-itself'],
+  by: ['anyone', 'login', 'login-or-itself', 'admin'],
   allowQueryKey: null,
   allowCookie: null,
   allowBasic: null,
@@ -94,7 +98,8 @@ function findFault(access: Access): string | null {
 function describeSecurity(access: Access, options: AuthOptions): { [scheme: string]: string[] }[] {
   return [
     { oauth2: ['openid'] },
-    ...(access.by === 'login' ? [] : [{ apiKey: [] }]),
+    // Swagger UI sends every lock that is closed, and an administrator's own key would decide: it opens nothing here.
+    ...(access.by === 'login' || access.by === 'admin' ? [] : [{ apiKey: [] }]),
     ...(options.readSession === undefined ? [] : [{ session: [] }]),
   ]
 }

@@ -45,9 +45,10 @@ export interface Access {
   readonly scopes?: readonly string[]
   /**
    * Default `anyone`. `login`: no API key (403 login_required). `login-or-itself`: of the keys only the one that
-   * the path's parameter `id` names.
+   * the path's parameter `id` names. `admin`: who has the role of `AuthOptions.administration`, by a login, or by a
+   * server key that was given it; a person's key never (403 login_required).
    */
-  readonly by?: 'anyone' | 'login' | 'login-or-itself'
+  readonly by?: 'anyone' | 'login' | 'login-or-itself' | 'admin'
   /** Whether `?api_key=` is read on this route. Default no: a URL ends up in logs. */
   readonly allowQueryKey?: boolean
   /** Whether a key-signed JWT in the cookie `access_token` is read. Default no. */
@@ -170,6 +171,20 @@ export interface RefusalRate {
   count(address: string): void
 }
 
+/**
+ * Whether a person has a right now, whatever their token or session says. `unknown`: what is known of them is too old,
+ * and the identity provider cannot be asked.
+ */
+export type Confirmation = 'held' | 'lacking' | 'disabled' | 'unknown'
+
+/** Who may call the routes of `by: 'admin'`. */
+export interface Administration {
+  /** A realm role. */
+  readonly role: string
+  /** Asked for people whose login says that they have the role, which may have been hours ago. */
+  confirm(principal: Principal, role: string): Promise<Confirmation>
+}
+
 export interface AuthOptions {
   /** What an API key's value begins with, before the underscore. */
   keyPrefix: string
@@ -192,6 +207,8 @@ export interface AuthOptions {
   findService?: () => CalledService | null
   /** Needed where keys may be limited: without it they are refused as unavailable. */
   limiter?: Limiter
+  /** Needed by routes that only administrators may call. */
+  administration?: Administration
   /** Milliseconds since the epoch. Default: the system's clock. */
   clock?: () => number
 }

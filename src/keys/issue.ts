@@ -1,3 +1,4 @@
+import { readOwnerFacts } from '../auth/claims.js'
 import { Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
 import { insertKey, isNameTaken, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
@@ -54,11 +55,9 @@ async function rememberCaller(
   { principal }: Origin,
 ): Promise<boolean> {
   if (principal.via !== 'oauth2') return false
-  const { subject, login, name, email, roles, attributes, issuedAt } = principal
-  // The identity provider's clock may be ahead of this one, and nobody knows anything of the future.
-  const knownAt = new Date(Math.min(clock(), (issuedAt ?? Number.POSITIVE_INFINITY) * 1000))
-  const facts = { subject, login, name, email, rights: roles, attributes, knownAt }
-  return rememberOwner(tx, facts, { keepAttributes: owners.follows() !== false })
+  return rememberOwner(tx, readOwnerFacts(principal, clock()), {
+    keepAttributes: owners.follows() !== false,
+  })
 }
 
 async function requireOwner(tx: Tx, { principal }: Origin): Promise<OwnerRow> {

@@ -49,6 +49,9 @@ export async function rememberOwner(
   return isChanged
 }
 
+export const findOwner = ({ prisma }: Database, subject: string): Promise<OwnerRow | null> =>
+  prisma.owner.findUnique({ where: { subject } })
+
 /** Until the transaction ends nobody else changes this owner's keys, so what is counted stays true. */
 export async function lockOwner(tx: Tx, subject: string): Promise<OwnerRow | null> {
   await tx.$queryRaw`SELECT 1 FROM owners WHERE subject = ${subject} FOR UPDATE`
