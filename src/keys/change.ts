@@ -1,4 +1,5 @@
 import { Problem } from '../errors.js'
+import { describeOrigin } from '../management.js'
 import { addAuditEntry } from '../store/audit.js'
 import { countWorkingKeys, findKey, type KeyChanges, type KeyRow, type Tx, updateKey } from '../store/keys.js'
 import { announce } from '../store/notices.js'
@@ -69,7 +70,7 @@ export async function lockEnabledOwner(tx: Tx, subject: string): Promise<OwnerRo
 /** Writes a change into the ledger and announces it to the other replicas: every change of a key goes through here. */
 export async function recordChange(
   tx: Tx,
-  { principal, address, requestId }: Origin,
+  origin: Origin,
   {
     key,
     action,
@@ -78,18 +79,11 @@ export async function recordChange(
   }: { key: { id: string; ownerSubject: string }; action: string; details?: Details; now: Date },
 ): Promise<void> {
   await addAuditEntry(tx, {
+    ...describeOrigin(origin),
     at: now,
-    actor: {
-      subject: principal.subject,
-      login: principal.login,
-      via: principal.via,
-      ...(principal.keyId === undefined ? {} : { keyId: principal.keyId }),
-    },
     action,
     targetId: key.id,
     ownerSubject: key.ownerSubject,
-    address,
-    requestId,
     details,
   })
   await announce(tx, { key: key.id })

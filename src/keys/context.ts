@@ -1,8 +1,9 @@
 import type { OwnerWatch } from '../auth/owner-watch.js'
-import type { Principal } from '../auth/types.js'
 import { Problem } from '../errors.js'
 import type { Database } from '../store/database.js'
 import type { Random } from './value.js'
+
+export type { Origin } from '../management.js'
 
 /** The operator's rules for keys. */
 export interface KeyPolicy {
@@ -25,13 +26,6 @@ export interface KeyContext {
   forget: (keyId: string) => void
   /** Called after each change of what is known of an owner. */
   forgetOwner: (subject: string) => void
-}
-
-/** Who asked for a change, and from where: what the ledger keeps. */
-export interface Origin {
-  principal: Principal
-  address: string
-  requestId: string
 }
 
 /**

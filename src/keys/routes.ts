@@ -1,12 +1,12 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { Access } from '../auth/types.js'
-import { Problem, sendProblem } from '../errors.js'
+import { Problem } from '../errors.js'
+import { originOf, prepareManagement } from '../management.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import * as schemas from '../schemas/key.js'
 import { findKey } from '../store/keys.js'
-import type { KeyContext, Origin } from './context.js'
+import type { KeyContext } from './context.js'
 import { deleteOwnKey } from './delete.js'
 import { asDocument } from './document.js'
 import { issueKey } from './issue.js'
@@ -33,20 +33,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
   const { context } = options
   const document = (key: Parameters<typeof asDocument>[0]) => asDocument(key, new Date(context.clock()))
 
-  takeJsonOnly(app)
-  // Keys cannot get here with another's id: `config.access` says so.
-  app.addHook('onRequest', (request, reply, done) => {
-    const { via, clientId = '' } = request.principal
-    if (via === 'oauth2' && !options.managementClients.includes(clientId)) {
-      return sendProblem(reply, 'client_not_allowed')
-    }
-    done()
-  })
-  // A POST without a body means one without members.
-  app.addHook('preValidation', (request, _reply, done) => {
-    if (request.method === 'POST' && request.body === undefined) request.body = {}
-    done()
-  })
+  prepareManagement(app, options.managementClients)
 
   app.post(
     '/api-keys',
@@ -233,20 +220,3 @@ const changedResponses = {
   200: described(schemas.keySchema, 'The key as it is now.'),
   ...problemResponses(400, 401, 403, 404, 409, 413, 415),
 }
-
-/** No forms and no text, which a page of any site can send; and JSON that was announced but not sent is no body. */
-function takeJsonOnly(app: FastifyInstance): void {
-  const parseJson = app.getDefaultJsonParser('error', 'error')
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined)
-    else parseJson(request, String(body), done)
-  })
-}
-
-/** Who asks for a change, and from where. */
-const originOf = ({ principal, ip, id }: FastifyRequest): Origin => ({
-  principal,
-  address: ip,
-  requestId: id,
-})
