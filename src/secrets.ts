@@ -15,6 +15,8 @@ import type { JWK } from 'jose'
 /** What the service makes for itself at its first start on the embedded database. */
 export interface Secrets {
   sessionSecret: string
+  /** Seals what must be read back, as the secrets of keys that sign JWTs. */
+  encryptionSecret: string
   /** Of this service's client at the embedded identity provider. */
   embeddedClientSecret: string
   /** Signs the tokens of the embedded identity provider. */
@@ -34,19 +36,29 @@ export class SecretsUnreadable extends Error {
 }
 
 /**
- * Reads the secrets from `<dataDir>/secrets.json`, or makes them. The file is written whole or not at all, and
- * is for its owner's eyes only (0600).
+ * Reads the secrets from `<dataDir>/secrets.json`, or makes those that are not there. The file is written whole or not
+ * at all, and is for its owner's eyes only (0600).
  * @throws SecretsUnreadable
  */
 export async function loadSecrets(dataDir: string, generateSigningKey: () => Promise<JWK>): Promise<Secrets> {
   const file = join(dataDir, 'secrets.json')
   const known = readSecrets(file)
-  if (known !== null) return known
+  if (known?.encryptionSecret !== undefined) return { ...known, encryptionSecret: known.encryptionSecret }
   const secrets: Secrets = {
-    sessionSecret: randomBytes(32).toString('base64url'),
-    embeddedClientSecret: randomBytes(32).toString('base64url'),
-    signingKey: await generateSigningKey(),
+    ...(known ?? {
+      sessionSecret: newSecret(),
+      embeddedClientSecret: newSecret(),
+      signingKey: await generateSigningKey(),
+    }),
+    encryptionSecret: newSecret(),
   }
+  writeSecrets(dataDir, file, secrets)
+  return secrets
+}
+
+const newSecret = () => randomBytes(32).toString('base64url')
+
+function writeSecrets(dataDir: string, file: string, secrets: Secrets): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   // The lock on the database folder keeps other processes out; what is there is from a start that was killed.
   const unfinished = `${file}.new`
@@ -56,17 +68,27 @@ export async function loadSecrets(dataDir: string, generateSigningKey: () => Pro
   fsyncSync(descriptor)
   closeSync(descriptor)
   renameSync(unfinished, file)
-  return secrets
 }
 
-function readSecrets(file: string): Secrets | null {
+/** Earlier releases sealed nothing, so their files have no secret for it. */
+type StoredSecrets = Omit<Secrets, 'encryptionSecret'> & Partial<Pick<Secrets, 'encryptionSecret'>>
+
+function readSecrets(file: string): StoredSecrets | null {
   const text = readText(file)
   if (text === null) return null
-  const { sessionSecret, embeddedClientSecret, signingKey } = parse(file, text)
-  if (!isSecret(sessionSecret) || !isSecret(embeddedClientSecret) || typeof signingKey?.kty !== 'string') {
-    throw new SecretsUnreadable(file, 'are incomplete')
+  const { sessionSecret, encryptionSecret, embeddedClientSecret, signingKey } = parse(file, text)
+  const areThere =
+    isSecret(sessionSecret) &&
+    isSecret(embeddedClientSecret) &&
+    (encryptionSecret === undefined || isSecret(encryptionSecret)) &&
+    typeof signingKey?.kty === 'string'
+  if (!areThere) throw new SecretsUnreadable(file, 'are incomplete')
+  return {
+    sessionSecret,
+    embeddedClientSecret,
+    signingKey,
+    ...(encryptionSecret === undefined ? {} : { encryptionSecret }),
   }
-  return { sessionSecret, embeddedClientSecret, signingKey }
 }
 
 function readText(file: string): string | null {

@@ -21,11 +21,12 @@ const load = () => loadSecrets(folder, generate)
 const modeOf = (path: string) => statSync(path).mode & 0o777
 
 test('the first start makes secrets, for the eyes of their owner alone', async () => {
-  const { sessionSecret, embeddedClientSecret, signingKey } = await load()
+  const { sessionSecret, encryptionSecret, embeddedClientSecret, signingKey } = await load()
 
   expect(sessionSecret).toMatch(/^[\w-]{43}$/)
   expect(embeddedClientSecret).toMatch(/^[\w-]{43}$/)
-  expect(sessionSecret).not.toBe(embeddedClientSecret)
+  expect(encryptionSecret).toMatch(/^[\w-]{43}$/)
+  expect(new Set([sessionSecret, encryptionSecret, embeddedClientSecret]).size).toBe(3)
   expect(signingKey.kty).toBe('RSA')
   expect(modeOf(file)).toBe(0o600)
   expect(modeOf(folder)).toBe(0o700)
@@ -39,6 +40,19 @@ test('a later start finds the same ones and makes nothing', async () => {
 
   expect(second).toEqual(first)
   expect(made).toBe(before)
+})
+
+test('a file of a release that sealed nothing keeps what it has, and gets a secret for it once', async () => {
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(file, JSON.stringify(good))
+
+  const first = await load()
+  const second = await load()
+
+  expect(first).toEqual({ ...good, encryptionSecret: expect.stringMatching(/^[\w-]{43}$/) })
+  expect(second).toEqual(first)
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(first)
+  expect(modeOf(file)).toBe(0o600)
 })
 
 test('two folders have different secrets', async () => {
@@ -86,6 +100,12 @@ test.each([
   ],
   ['has a short secret', JSON.stringify({ ...good, sessionSecret: 'short' }), 'are incomplete'],
   ['has a secret that is no text', JSON.stringify({ ...good, embeddedClientSecret: 5 }), 'are incomplete'],
+  [
+    'has a short secret to seal with',
+    JSON.stringify({ ...good, encryptionSecret: 'short' }),
+    'are incomplete',
+  ],
+  ['has none of a text to seal with', JSON.stringify({ ...good, encryptionSecret: null }), 'are incomplete'],
   ['lacks the signing key', JSON.stringify({ ...good, signingKey: {} }), 'are incomplete'],
 ])('a file that %s stops the start, says so, is not quoted and not replaced', async (_name, text, reason) => {
   mkdirSync(folder, { recursive: true })
