@@ -1,0 +1,94 @@
+/**
+ * The one form of a path, which is matched and forwarded alike, so that nobody is let in by a form of it that the
+ * service reads otherwise: unreserved characters are decoded, other escapes kept in capitals, bytes beyond ASCII
+ * escaped, dot segments resolved; `//`, `%2F` and `;` are kept.
+ * @param path as it was sent, beginning with a slash, without the query
+ * @returns null for a broken escape, a control character, a space, a backslash, a fragment, or a dot segment that
+ * only shows once a server decodes `%2F` or cuts off `;…`
+ * @see RFC 3986 §6.2.2
+ */
+export function normalizePath(path: string): string | null {
+  let isPlain = true
+  for (let at = 0; at < path.length; at += 1) {
+    const code = path.charCodeAt(at)
+    if (code <= space || code === backslash || code === hash || code === del) return null
+    // A dot segment begins behind a slash; `%` and what is not ASCII are to be rewritten.
+    if (code === percent || code > del || (code === dot && path.charCodeAt(at - 1) === slash)) isPlain = false
+  }
+  if (isPlain) return path
+  const decoded = normalizeEscapes(path)
+  return decoded === null ? null : resolveDotSegments(decoded)
+}
+
+const space = 0x20
+const hash = 0x23
+const percent = 0x25
+const dot = 0x2e
+const slash = 0x2f
+const backslash = 0x5c
+const del = 0x7f
+
+const escape = /%([0-9A-Fa-f]{2})?/g
+const unreserved = /[A-Za-z0-9._~-]/
+
+function normalizeEscapes(path: string): string | null {
+  let isBroken = false
+  const normal = path.replace(escape, (whole, digits?: string) => {
+    if (digits === undefined) isBroken = true
+    const character = String.fromCharCode(Number.parseInt(digits ?? '', 16))
+    return unreserved.test(character) ? character : whole.toUpperCase()
+  })
+  // Node gives each byte of the target as one character.
+  return isBroken ? null : normal.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+/**
+ * What Tomcat takes for `..` as `/..;a`, and others as `/..%2F`: resolved here it would not be what was sent, and
+ * resolved there it would not be what was matched.
+ */
+const hiddenDotSegment = /(^|\/|%2F|%5C)\.\.?(;|%2F|%5C)|(%2F|%5C)\.\.?(\/|$)/
+
+function resolveDotSegments(path: string): string | null {
+  if (!path.includes('/.')) return hiddenDotSegment.test(path) ? null : path
+  const segments = path.split('/').slice(1)
+  const kept: string[] = []
+  for (const segment of segments) {
+    if (segment === '..') kept.pop()
+    else if (segment !== '.') kept.push(segment)
+  }
+  const last = segments.at(-1)
+  // A directory: what was below it is gone, its slash is not.
+  if (last === '.' || last === '..') kept.push('')
+  const resolved = `/${kept.join('/')}`
+  return hiddenDotSegment.test(resolved) ? null : resolved
+}
+
+export interface Target {
+  /** Normalised. */
+  readonly path: string
+  /** As it was sent, with its question mark; empty where there is none. */
+  readonly query: string
+  /** Of an absolute-form target: it stands over the header `Host` (RFC 9112 §3.2.2). */
+  readonly authority: string | null
+}
+
+const absoluteForm = /^https?:\/\/([^/?#@\\]+)([/?].*)?$/i
+
+/**
+ * Reads what a request line asks for; the authority of an absolute-form target is not what is routed by.
+ * @returns null for `*`, for the target of CONNECT and for what cannot be normalised
+ */
+export function readTarget(url: string): Target | null {
+  if (url.charCodeAt(0) === slash) return splitTarget(url, null)
+  const [, authority, rest = '/'] = absoluteForm.exec(url) ?? []
+  if (authority === undefined) return null
+  return splitTarget(rest.startsWith('/') ? rest : `/${rest}`, authority)
+}
+
+function splitTarget(url: string, authority: string | null): Target | null {
+  const start = url.indexOf('?')
+  const query = start === -1 ? '' : url.slice(start)
+  if (query.includes('#')) return null
+  const path = normalizePath(start === -1 ? url : url.slice(0, start))
+  return path === null ? null : { path, query, authority }
+}

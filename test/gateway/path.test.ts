@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { normalizePath, readTarget } from '../../src/gateway/path.js'
+
+describe('a path', () => {
+  test.each([
+    ['/', '/'],
+    ['/a/b', '/a/b'],
+    ['/a//b', '/a//b'],
+    ['/a/', '/a/'],
+    ['/%61%7E%2d', '/a~-'],
+    ['/a%2fb', '/a%2Fb'],
+    ['/a%2Fb%c3%a9', '/a%2Fb%C3%A9'],
+    ['/caf\xc3\xa9', '/caf%C3%A9'],
+    ['/a;v=1/b', '/a;v=1/b'],
+    ['/a/./b', '/a/b'],
+    ['/a/../b', '/b'],
+    ['/a/%2e%2E/b', '/b'],
+    ['/a/.%2e', '/'],
+    ['/a/b/..', '/a/'],
+    ['/a/.', '/a/'],
+    ['/../../a', '/a'],
+    ['/a//../b', '/a/b'],
+    ['/a../..b/...', '/a../..b/...'],
+    ['/.well-known', '/.well-known'],
+    ['/%252e%252e/a', '/%252e%252e/a'],
+    ['/a%FF', '/a%FF'],
+    ['/a%5cb', '/a%5Cb'],
+  ])('%s is %s', (sent, normal) => {
+    expect(normalizePath(sent)).toBe(normal)
+  })
+
+  test.each([
+    ['a broken escape', '/a%2'],
+    ['an escape of no digits', '/a%zz'],
+    ['a percent sign at its end', '/a%'],
+    ['a backslash', '/a\\b'],
+    ['a control character', '/a\x01'],
+    ['a line break', '/a\nb'],
+    ['a space', '/a b'],
+    ['DEL', '/a\x7f'],
+    ['a fragment', '/a#b'],
+    ['a parent behind an encoded slash', '/a/..%2fb'],
+    ['a parent before an encoded slash', '/a%2f../b'],
+    ['a parent behind an encoded backslash', '/a/..%5Cb'],
+    ['an encoded parent behind an encoded slash', '/a%2F%2e%2e%2Fb'],
+    ['a parent with a path parameter', '/a/..;x=1/b'],
+    ['an encoded parent with a path parameter', '/a/%2e%2e;/b'],
+  ])('is refused for %s', (_fault, sent) => {
+    expect(normalizePath(sent)).toBeNull()
+  })
+
+  const piece = fc.constantFrom('/', '.', '..', '%2e', '%2F', '%2f', '%5c', ';', 'a', '%61', '%zz', '~', '\\', '\xe9')
+  const path = fc.array(piece, { maxLength: 12 }).map((pieces) => `/${pieces.join('')}`)
+
+  test('is normal once it has been normalised', () => {
+    fc.assert(
+      fc.property(path, (sent) => {
+        const normal = normalizePath(sent)
+
+        expect(normal === null || normalizePath(normal) === normal).toBe(true)
+      }),
+    )
+  })
+
+  test('never leaves a segment that means a parent, however a server decodes it', () => {
+    fc.assert(
+      fc.property(path, (sent) => {
+        const decoded = (normalizePath(sent) ?? '/').replace(/%2F|%5C/g, '/').replace(/;[^/]*/g, '')
+
+        expect(decoded.split('/')).not.toContain('..')
+      }),
+    )
+  })
+
+  test('keeps as many slashes as it has, where it has no dots', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('/', 'a', '%2F', ';'), { maxLength: 12 }), (pieces) => {
+        const sent = `/${pieces.join('')}`
+
+        expect(normalizePath(sent)).toBe(sent)
+      }),
+    )
+  })
+})
+
+describe('a target', () => {
+  test('keeps its query as it was sent', () => {
+    expect(readTarget('/a/%2e?b=%2e/../c%zz')).toEqual({ path: '/a/', query: '?b=%2e/../c%zz', authority: null })
+  })
+
+  test.each([
+    ['http://evil.example/a/b?c', '/a/b', '?c'],
+    ['HTTPS://evil.example:1/../a', '/a', ''],
+    ['http://evil.example', '/', ''],
+    ['http://evil.example?c', '/', '?c'],
+  ])('%s in absolute form is routed by its path', (url, path, query) => {
+    expect(readTarget(url)).toMatchObject({ path, query })
+  })
+
+  test.each(['*', '', 'evil.example:443', 'ftp://evil.example/a', 'http:///a', 'http://a@b/', 'a/b', '?a', '/a?b#c'])(
+    '%j is refused',
+    (url) => {
+      expect(readTarget(url)).toBeNull()
+    },
+  )
+})
