@@ -24,6 +24,9 @@ import openApi from './openapi.js'
 import { createParts, type Parts } from './parts.js'
 import { problemResponses } from './schemas/common.js'
 import type { Secrets } from './secrets.js'
+import type { ServiceContext } from './services/context.js'
+import { knowOwnAddresses } from './services/own-addresses.js'
+import { serviceRoutes } from './services/routes.js'
 import type { Database } from './store/database.js'
 import { setValidation } from './validation.js'
 
@@ -57,8 +60,9 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
   app.addHook('onReady', () => parts.directory.start(parts.keys))
+  app.addHook('onReady', () => parts.services.start())
   app.addHook('onClose', async () => {
-    await Promise.all([parts.directory.close(), parts.usage.close()])
+    await Promise.all([parts.directory.close(), parts.usage.close(), parts.services.close()])
   })
   await addCommonHeaders(app, config)
   await addOpenRoutes(app, dependencies, parts)
@@ -148,7 +152,26 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
       },
       managementClients: config.managementClients,
     })
+    await guarded.register(serviceRoutes, {
+      context: describeServices(dependencies, parts),
+      managementClients: config.managementClients,
+    })
   })
+}
+
+function describeServices({ config, db }: AppDependencies, parts: Parts): ServiceContext {
+  const { publicUrl, host, port, gateway } = config
+  return {
+    db,
+    registry: parts.services,
+    clock: parts.clock,
+    isOwnAddress: knowOwnAddresses({
+      host,
+      publicUrls: gateway === null ? [publicUrl] : [publicUrl, gateway.publicUrl],
+      ports: gateway === null ? [port] : [port, gateway.port],
+    }),
+    defaultGroups: config.keys.defaultGroups,
+  }
 }
 
 /** A service as any other: it takes tokens and keys, and never this site's session. */

@@ -34,6 +34,7 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
       servers: [{ url: publicUrl }],
       tags: [
         { name: 'API-Key Manager', description: 'Your API keys.' },
+        { name: 'Administration', description: 'For administrators: everybody’s keys, and the services.' },
         { name: 'Check', description: 'For services that cannot install the hook: whether a key is good.' },
         {
           name: 'Catalogue',

@@ -10,6 +10,7 @@ import { type DirectorySource, noDirectory } from './directory/source.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
 import type { Secrets } from './secrets.js'
+import { createServiceRegistry } from './services/registry.js'
 import type { Database } from './store/database.js'
 import { createUsageCounter } from './usage/counter.js'
 
@@ -46,6 +47,12 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
       : followDirectory({ ...config.directory, source: owners, db, log, clock })
   const maxStaleMs = config.verdictMaxStaleMs
   const keys = createKeyVerifier({ db, prefix, usage, refusals, owners: directory, maxStaleMs, clock })
+  const services = createServiceRegistry({
+    db,
+    maxStaleMs,
+    clock,
+    onOutage: (error) => log.error({ err: error }, 'services could not be read'),
+  })
   const { attributes } = config
   const authOptions: AuthOptions = {
     keyPrefix: prefix,
@@ -67,6 +74,7 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     authOptions,
     directory,
     keys,
+    services,
     /** For the tokens of a login: from the identity provider itself, for this client, whatever else is accepted. */
     verifyOwnToken: createTokenVerifier({
       issuer,

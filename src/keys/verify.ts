@@ -70,7 +70,10 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   const readings = new Map<string, Reading>()
   let failedAt: number | undefined
 
-  notices.subscribe((change) => ('key' in change ? forget(change.key) : owners.forget(change.owner)))
+  notices.subscribe((change) => {
+    if ('key' in change) forget(change.key)
+    else if ('owner' in change) owners.forget(change.owner)
+  })
 
   return {
     verify,

@@ -85,7 +85,7 @@ export const problemStatuses = {
     detail: 'There is nothing here that the caller may see.',
   },
   409: {
-    meaning: 'The state of the key, or of your other keys, does not allow it.',
+    meaning: 'What is there already does not allow it.',
     code: 'name_taken',
     title: 'Name taken',
     detail: 'Another of your API keys has this name.',

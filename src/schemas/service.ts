@@ -97,7 +97,8 @@ const descriptorMembers = {
   ),
 }
 
-const defaults = {
+/** What a descriptor means that does not name the member. */
+export const descriptorDefaults = {
   strip_prefix: true,
   enabled: true,
   access: { scopes: [], write_scopes: [], kinds: [...ownerKinds] },
@@ -121,7 +122,7 @@ const serviceExample = {
   group: 'processing',
   prefix: '/auxip',
   target: 'http://auxip:8080',
-  ...defaults,
+  ...descriptorDefaults,
 }
 
 /** A service as the gateway knows it, every member filled in. */
@@ -160,36 +161,36 @@ export type UpdateGroup = Static<typeof updateGroupSchema>
 
 const createAccess = Type.Object(
   {
-    scopes: withDefault(accessMembers.scopes, defaults.access.scopes),
-    write_scopes: withDefault(accessMembers.write_scopes, defaults.access.write_scopes),
-    kinds: withDefault(accessMembers.kinds, defaults.access.kinds),
+    scopes: withDefault(accessMembers.scopes, descriptorDefaults.access.scopes),
+    write_scopes: withDefault(accessMembers.write_scopes, descriptorDefaults.access.write_scopes),
+    kinds: withDefault(accessMembers.kinds, descriptorDefaults.access.kinds),
   },
-  { additionalProperties: false, required: [], default: defaults.access },
+  { additionalProperties: false, required: [], default: descriptorDefaults.access },
 )
 const createAccept = Type.Object(
   {
-    query: withDefault(acceptMembers.query, defaults.accept.query),
-    cookie: withDefault(acceptMembers.cookie, defaults.accept.cookie),
-    basic: withDefault(acceptMembers.basic, defaults.accept.basic),
+    query: withDefault(acceptMembers.query, descriptorDefaults.accept.query),
+    cookie: withDefault(acceptMembers.cookie, descriptorDefaults.accept.cookie),
+    basic: withDefault(acceptMembers.basic, descriptorDefaults.accept.basic),
   },
-  { additionalProperties: false, required: [], default: defaults.accept },
+  { additionalProperties: false, required: [], default: descriptorDefaults.accept },
 )
 
 export const createServiceSchema = Type.Object(
   {
     ...descriptorMembers,
-    strip_prefix: withDefault(descriptorMembers.strip_prefix, defaults.strip_prefix),
-    enabled: withDefault(descriptorMembers.enabled, defaults.enabled),
+    strip_prefix: withDefault(descriptorMembers.strip_prefix, descriptorDefaults.strip_prefix),
+    enabled: withDefault(descriptorMembers.enabled, descriptorDefaults.enabled),
     access: createAccess,
     accept: createAccept,
     forward_authorization: withDefault(
       descriptorMembers.forward_authorization,
-      defaults.forward_authorization,
+      descriptorDefaults.forward_authorization,
     ),
-    preflight: withDefault(descriptorMembers.preflight, defaults.preflight),
-    timeout_ms: withDefault(descriptorMembers.timeout_ms, defaults.timeout_ms),
-    max_body_bytes: withDefault(descriptorMembers.max_body_bytes, defaults.max_body_bytes),
-    openapi_url: withDefault(descriptorMembers.openapi_url, defaults.openapi_url),
+    preflight: withDefault(descriptorMembers.preflight, descriptorDefaults.preflight),
+    timeout_ms: withDefault(descriptorMembers.timeout_ms, descriptorDefaults.timeout_ms),
+    max_body_bytes: withDefault(descriptorMembers.max_body_bytes, descriptorDefaults.max_body_bytes),
+    openapi_url: withDefault(descriptorMembers.openapi_url, descriptorDefaults.openapi_url),
   },
   {
     $id: 'CreateService',
@@ -226,8 +227,12 @@ const origin = Type.Enum([...registryOrigins], {
 const createdAt = instant('When the entry was made.')
 const shown = { origin: 'api', created_at: '2026-11-21T09:30:00.000Z' }
 
+// What is told was checked when it came in: the serializer of answers knows no formats of ours, and warns of each.
+const told = Type.String()
+const toldRights = Type.Array(told)
+
 export const groupSchema = Type.Object(
-  { ...groupMembers, origin, created_at: createdAt },
+  { ...groupMembers, name: told, description: told, origin, created_at: createdAt },
   {
     $id: 'ServiceGroup',
     additionalProperties: false,
@@ -238,7 +243,13 @@ export const groupSchema = Type.Object(
 export type GroupDocument = Static<typeof groupSchema>
 
 export const serviceSchema = Type.Object(
-  { ...descriptorMembers, origin, created_at: createdAt },
+  {
+    ...descriptorMembers,
+    name: told,
+    access: Type.Object({ ...accessMembers, scopes: toldRights, write_scopes: toldRights }),
+    origin,
+    created_at: createdAt,
+  },
   {
     $id: 'Service',
     additionalProperties: false,

@@ -1,5 +1,9 @@
 import type { Access, CalledService } from '../auth/types.js'
 import type { ServiceDescriptor } from '../schemas/service.js'
+import type { Database } from '../store/database.js'
+import { type RegistryRow, readRegistry } from '../store/services.js'
+import { compileService } from './compile.js'
+import { compilePrefixes, type MatchPrefix } from './match.js'
 
 /** A service with what its descriptor means for the check of a call; compiled once, shared, never changed. */
 export interface RegisteredService {
@@ -25,5 +29,155 @@ export interface ServiceRegistry {
   list(): readonly RegisteredService[]
   /** Loads what is registered, and follows its changes from then on. @throws StoreUnavailable */
   start(): Promise<void>
+  /**
+   * Reads anew; what was stored before the call holds from its return on. Until it succeeds, what is known is taken
+   * for outdated.
+   * @throws StoreUnavailable
+   */
+  refresh(): Promise<void>
   close(): Promise<void>
+}
+
+export interface ServiceRegistryOptions {
+  db: Database
+  /** How long what was read serves when the database cannot be asked, in milliseconds. */
+  maxStaleMs: number
+  /** Hears that services cannot be read, and that they can again. */
+  onOutage?: (error: unknown) => void
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  clock?: () => number
+}
+
+interface Known {
+  readonly matchPrefix: MatchPrefix<RegisteredService>
+  readonly byId: ReadonlyMap<string, RegisteredService>
+  readonly list: readonly RegisteredService[]
+  readonly readAt: number
+  readonly epoch: number
+}
+
+/** How often it is looked whether notices can be trusted. */
+const lookEveryMs = 500
+/** Without that proof, what is older is read anew: well within the 5 s that a replica may be behind then. */
+const rereadAfterMs = 3000
+/** What is known to be outdated serves no longer than this, while it is being read anew. */
+const outdatedForMs = 1000
+
+/** Keeps what is registered in memory, and in step with the database. */
+export function createServiceRegistry(options: ServiceRegistryOptions): ServiceRegistry {
+  const { db, maxStaleMs, onOutage = () => {}, clock = Date.now } = options
+  const { notices } = db
+  const versions = new Map<string, { row: string; service: RegisteredService }>()
+  let known: Known | null = null
+  /** Since when a change is known of that has not been read; null: none. */
+  let outdatedAt: number | null = null
+  let isAway = false
+  let reading: Promise<void> | null = null
+  let nextReading: Promise<void> | null = null
+  let stop = () => {}
+
+  return {
+    match: (path) => {
+      const current = findCurrent()
+      return current === null ? 'unknown' : current.matchPrefix(path)
+    },
+    find: (id) => {
+      const current = findCurrent()
+      return current === null ? 'unknown' : (current.byId.get(id) ?? null)
+    },
+    list: () => known?.list ?? [],
+    start,
+    refresh,
+    close: async () => {
+      stop()
+      await Promise.allSettled([reading, nextReading])
+    },
+  }
+
+  /** Null: nobody can tell. */
+  function findCurrent(): Known | null {
+    if (known === null) return null
+    if (outdatedAt !== null && Math.abs(clock() - outdatedAt) >= outdatedForMs) return null
+    return serves(known, maxStaleMs) ? known : null
+  }
+
+  /** Whether what was read is certain as of less than so long ago. */
+  function serves({ epoch, readAt }: Known, lengthMs: number): boolean {
+    if (epoch === notices.epoch && notices.silentForMs() < lengthMs) return true
+    // In either direction: a clock that was set back must not make old knowledge fresh.
+    return Math.abs(clock() - readAt) < lengthMs
+  }
+
+  async function start(): Promise<void> {
+    // First, so that no change between the two is missed.
+    const unsubscribe = notices.subscribe((change) => {
+      if ('services' in change) refresh().catch(() => {})
+    })
+    const timer = setInterval(rereadIfNeeded, lookEveryMs).unref()
+    stop = () => {
+      clearInterval(timer)
+      unsubscribe()
+    }
+    await refresh()
+  }
+
+  function rereadIfNeeded(): void {
+    if (reading !== null) return
+    if (outdatedAt === null && known !== null && serves(known, rereadAfterMs)) return
+    read().catch(() => {})
+  }
+
+  function refresh(): Promise<void> {
+    outdatedAt ??= clock()
+    if (reading === null) return read()
+    // What is being read may be as of a moment before the change.
+    nextReading ??= reading
+      .catch(() => {})
+      .then(() => {
+        nextReading = null
+        return read()
+      })
+    return nextReading
+  }
+
+  function read(): Promise<void> {
+    // As of the question: the answer may be older than its arrival, never older than that.
+    const asked = { readAt: clock(), epoch: notices.epoch }
+    reading = readRegistry(db)
+      .then((rows) => {
+        known = { ...asked, ...compile(rows) }
+        // Whoever learnt of a change meanwhile waits for the next reading.
+        outdatedAt = nextReading === null ? null : outdatedAt
+        isAway = false
+      })
+      .catch((error: unknown) => {
+        if (!isAway) onOutage(error)
+        isAway = true
+        throw error
+      })
+      .finally(() => {
+        reading = null
+      })
+    return reading
+  }
+
+  /** A service that has not changed stays the same object, so that what others made of it serves on. */
+  function compile(rows: readonly RegistryRow[]): Omit<Known, 'readAt' | 'epoch'> {
+    const before = new Map(versions)
+    versions.clear()
+    for (const row of rows) {
+      const text = JSON.stringify(row)
+      const last = before.get(row.id)
+      const service = last?.row === text ? last.service : compileService(row)
+      versions.set(row.id, { row: text, service })
+    }
+    const list = [...versions.values()]
+      .map(({ service }) => service)
+      .filter(({ descriptor }) => descriptor.enabled)
+    return {
+      list,
+      byId: new Map(list.map((service) => [service.descriptor.id, service])),
+      matchPrefix: compilePrefixes(list.map((service) => [service.descriptor.prefix, service])),
+    }
+  }
 }

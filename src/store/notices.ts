@@ -1,7 +1,7 @@
 import type { Tx } from './keys.js'
 
-/** The id of something whose knowledge is out of date. */
-export type Change = { key: string } | { owner: string }
+/** The id of something whose knowledge is out of date; `services`: all that is known of groups and services. */
+export type Change = { key: string } | { owner: string } | { services: true }
 
 /** What every process on one database hears of the changes of all of them. */
 export interface Notices {
@@ -37,10 +37,16 @@ export async function announce(tx: Tx, change: Change): Promise<void> {
   await tx.$executeRaw`SELECT pg_notify(${channel}, ${writePayload(change)})`
 }
 
-const writePayload = (change: Change) => ('key' in change ? `key:${change.key}` : `owner:${change.owner}`)
+const services = 'services:all'
+
+function writePayload(change: Change): string {
+  if ('services' in change) return services
+  return 'key' in change ? `key:${change.key}` : `owner:${change.owner}`
+}
 
 /** @returns null for what is none of ours: whoever may log in to the database may notify */
 export function readPayload(payload: string): Change | null {
+  if (payload === services) return { services: true }
   const [, kind, id] = /^(key|owner):(.+)$/s.exec(payload) ?? []
   if (id === undefined) return null
   return kind === 'key' ? { key: id } : { owner: id }

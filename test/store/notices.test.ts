@@ -38,13 +38,22 @@ test.each([
   ['key:k1', { key: 'k1' }],
   ['owner:f:1234:alice', { owner: 'f:1234:alice' }],
   ['owner:two\nlines', { owner: 'two\nlines' }],
+  ['services:all', { services: true }],
 ])('the notice %j is understood', (payload, change) => {
   expect(readPayload(payload)).toEqual(change)
 })
 
-test.each(['', 'key', 'key:', 'k1', ' key:k1', 'KEY:k1', 'secret:k1', '{"key":"k1"}'])(
-  'the notice %j is none of ours',
-  (payload) => {
-    expect(readPayload(payload)).toBeNull()
-  },
-)
+test.each([
+  '',
+  'key',
+  'key:',
+  'k1',
+  ' key:k1',
+  'KEY:k1',
+  'secret:k1',
+  'services',
+  'services:s1',
+  '{"key":"k1"}',
+])('the notice %j is none of ours', (payload) => {
+  expect(readPayload(payload)).toBeNull()
+})

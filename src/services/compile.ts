@@ -1,0 +1,42 @@
+import type { Access, CalledService } from '../auth/types.js'
+import type { ServiceDescriptor } from '../schemas/service.js'
+import type { RegistryRow } from '../store/services.js'
+import { readDescriptor } from './descriptor.js'
+import type { RegisteredService } from './registry.js'
+
+/** Decides once for every call of a service what its descriptor says of it. */
+export function compileService(row: RegistryRow): RegisteredService {
+  const descriptor = readDescriptor({ ...row, groupId: row.group_id })
+  const called = nameService(row)
+  const { scopes, write_scopes } = descriptor.access
+  return Object.freeze({
+    descriptor,
+    called,
+    readAccess: compileAccess(descriptor, called, scopes),
+    writeAccess: compileAccess(descriptor, called, [...new Set([...scopes, ...write_scopes])]),
+  })
+}
+
+function nameService(row: RegistryRow): CalledService {
+  const { limit_per_second: perSecond, limit_per_day: perDay, limit_per_month: perMonth } = row
+  const isLimited = perSecond !== null || perDay !== null || perMonth !== null
+  return Object.freeze({
+    id: row.id,
+    group: row.group_id,
+    groupLimits: isLimited ? { id: `group:${row.group_id}`, limits: { perSecond, perDay, perMonth } } : null,
+  })
+}
+
+const compileAccess = (
+  { access, accept }: ServiceDescriptor,
+  service: CalledService,
+  scopes: readonly string[],
+): Access =>
+  Object.freeze({
+    scopes,
+    kinds: access.kinds,
+    allowQueryKey: accept.query,
+    allowCookie: accept.cookie,
+    allowBasic: accept.basic,
+    service,
+  })

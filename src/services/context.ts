@@ -1,0 +1,88 @@
+import { Problem } from '../errors.js'
+import { describeOrigin, type Origin } from '../management.js'
+import { addAuditEntry } from '../store/audit.js'
+import type { Database } from '../store/database.js'
+import type { JsonObject, Tx } from '../store/keys.js'
+import { announceRegistry, changeRegistry, type RegistryOrigin } from '../store/services.js'
+import type { IsOwnAddress } from './descriptor.js'
+import type { ServiceRegistry } from './registry.js'
+
+/** What every change of groups and services needs. */
+export interface ServiceContext {
+  db: Database
+  registry: ServiceRegistry
+  /** Milliseconds since the epoch. */
+  clock: () => number
+  isOwnAddress: IsOwnAddress
+  /** Groups that new keys are made for, which therefore stay. */
+  defaultGroups: readonly string[]
+}
+
+/** Who changed an entry, for the ledger. */
+export type Author = ReturnType<typeof describeOrigin> | typeof fileAuthor
+
+/** The file of services is nobody's request. */
+export const fileAuthor = {
+  actor: { subject: 'services-file', login: 'SERVICES_FILE', via: 'file' },
+  address: '',
+  requestId: '',
+}
+
+export const authorOf = (origin: Origin): Author => describeOrigin(origin)
+
+export interface EntryChange {
+  action: `${'group' | 'service'}.${'created' | 'updated' | 'deleted'}`
+  id: string
+  details: JsonObject
+}
+
+/** Notes a change in the ledger; called for every one of them, in its transaction. */
+export type Record = (change: EntryChange) => Promise<void>
+
+/**
+ * Changes the registry in one transaction. Its answer may go out when this resolves: the change holds from the next
+ * request on. The other replicas hear of it.
+ * @throws StoreUnavailable, also when it was stored but could not be read again, and what `work` throws
+ */
+export async function changeEntries<T>(
+  { db, registry, clock }: ServiceContext,
+  author: Author,
+  work: (tx: Tx, record: Record, now: Date) => Promise<T>,
+): Promise<T> {
+  let mayHaveChanged = false
+  try {
+    return await changeRegistry(db, async (tx) => {
+      let isChanged = false
+      const now = new Date(clock())
+      const result = await work(
+        tx,
+        async ({ action, id, details }) => {
+          isChanged = true
+          await addAuditEntry(tx, { ...author, at: now, action, targetId: id, ownerSubject: '', details })
+        },
+        now,
+      )
+      if (isChanged) await announceRegistry(tx)
+      mayHaveChanged = isChanged
+      return result
+    })
+  } finally {
+    // Also where nobody knows whether it was done; not when the database was away all along: what is known goes on.
+    if (mayHaveChanged) await registry.refresh()
+  }
+}
+
+/** @throws Problem not_found · set_by_file for an entry that the file made */
+export function requireChangeable<T extends { origin: RegistryOrigin }>(entry: T | null): T {
+  if (entry === null) throw new Problem('not_found')
+  if (entry.origin === 'file') throw new Problem('set_by_file')
+  return entry
+}
+
+/** The members of `after` that `before` has otherwise. */
+export function findChanges<T extends object>(before: T, after: T): JsonObject {
+  const changed = Object.entries(after).filter(
+    ([member, value]) => JSON.stringify(value) !== JSON.stringify(Reflect.get(before, member)),
+  )
+  return Object.fromEntries(changed) // Of rows and descriptors, which are JSON.
+}

@@ -1,0 +1,77 @@
+import type { InvalidMember } from '../errors.js'
+import { descriptorDefaults, type ServiceDescriptor, type UpdateService } from '../schemas/service.js'
+import type { JsonObject } from '../store/keys.js'
+import type { NewService } from '../store/services.js'
+
+/** Whether a URL leads back to this service itself, which would go round in circles. */
+export type IsOwnAddress = (url: URL) => boolean
+
+type Stored = Pick<NewService, 'id' | 'groupId' | 'prefix'> & { settings: unknown }
+
+/** The descriptor that was stored; a member that an older release did not know has its default. */
+export function readDescriptor({ id, groupId, prefix, settings }: Stored): ServiceDescriptor {
+  // Stored by `writeDescriptor` alone.
+  const { name, target, ...others } = settings as Omit<ServiceDescriptor, 'id' | 'group' | 'prefix'>
+  return { id, name, group: groupId, prefix, target, ...descriptorDefaults, ...others }
+}
+
+/** What is stored of a descriptor. */
+export function writeDescriptor(descriptor: ServiceDescriptor): Stored & { settings: JsonObject } {
+  const { id, group, prefix, ...settings } = descriptor
+  return { id, groupId: group, prefix, settings }
+}
+
+/** The descriptor with those members that are named, also within `access` and `accept`. */
+export function changeDescriptor(
+  descriptor: ServiceDescriptor,
+  { access, accept, ...changes }: UpdateService,
+): ServiceDescriptor {
+  return {
+    ...descriptor,
+    ...changes,
+    access: { ...descriptor.access, ...access },
+    accept: { ...descriptor.accept, ...accept },
+  }
+}
+
+/**
+ * What the schema cannot say.
+ * @returns the descriptor with its target written as the gateway takes it, without a slash at the end; or its faults
+ */
+export function checkDescriptor(
+  descriptor: ServiceDescriptor,
+  isOwnAddress: IsOwnAddress,
+): { descriptor: ServiceDescriptor; faults: InvalidMember[] } {
+  const target = readUrl(descriptor.target)
+  if (target === null) return { descriptor, faults: [{ path: 'target', message: mustBeUrl }] }
+  const faults: InvalidMember[] = []
+  if (target.search + target.hash !== '') {
+    faults.push({ path: 'target', message: 'must have neither a query nor a fragment' })
+  }
+  if (isOwnAddress(target)) faults.push({ path: 'target', message: 'must not be this service itself' })
+  if (!isDocumentUrl(descriptor.openapi_url, target, isOwnAddress)) {
+    faults.push({ path: 'openapi_url', message: `${mustBeUrl}, or a path of the target` })
+  }
+  return {
+    descriptor: { ...descriptor, target: target.origin + target.pathname.replace(/\/+$/, '') },
+    faults,
+  }
+}
+
+const mustBeUrl = 'must be an http or https URL without credentials'
+
+function readUrl(text: string): URL | null {
+  if (!URL.canParse(text)) return null
+  const url = new URL(text)
+  return /^https?:$/.test(url.protocol) && url.username + url.password === '' ? url : null
+}
+
+function isDocumentUrl(text: string | null, target: URL, isOwnAddress: IsOwnAddress): boolean {
+  if (text === null) return true
+  if (!text.startsWith('/')) {
+    const url = readUrl(text)
+    return url !== null && !isOwnAddress(url)
+  }
+  // `//host` and `/\host` are other hosts.
+  return URL.canParse(text, target.href) && new URL(text, target).origin === target.origin
+}

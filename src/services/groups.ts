@@ -1,0 +1,75 @@
+import { Problem } from '../errors.js'
+import type { Origin } from '../management.js'
+import type { LimitsDocument } from '../schemas/limits.js'
+import type { CreateGroup, GroupDocument, UpdateGroup } from '../schemas/service.js'
+import { deleteGroup, findGroup, type GroupRow, insertGroup, updateGroup } from '../store/services.js'
+import { authorOf, changeEntries, findChanges, requireChangeable, type ServiceContext } from './context.js'
+
+/** @throws Problem id_taken */
+export const createServiceGroup = (
+  context: ServiceContext,
+  origin: Origin,
+  wanted: CreateGroup,
+): Promise<GroupRow> =>
+  changeEntries(context, authorOf(origin), async (tx, record, now) => {
+    if ((await findGroup(tx, wanted.id)) !== null) throw new Problem('id_taken')
+    const { id, ...details } = wanted
+    await record({ action: 'group.created', id, details })
+    return insertGroup(tx, { ...asColumns(wanted), origin: 'api', createdAt: now })
+  })
+
+/** @throws Problem not_found · set_by_file */
+export const updateServiceGroup = (
+  context: ServiceContext,
+  origin: Origin,
+  id: string,
+  { limits, ...wanted }: UpdateGroup,
+): Promise<GroupRow> =>
+  changeEntries(context, authorOf(origin), async (tx, record) => {
+    const row = requireChangeable(await findGroup(tx, id))
+    const before = readGroup(row)
+    const after = { ...before, ...wanted, limits: { ...before.limits, ...limits } }
+    const details = findChanges(before, after)
+    if (Object.keys(details).length === 0) return row
+    await record({ action: 'group.updated', id, details })
+    return updateGroup(tx, id, asColumns(after))
+  })
+
+/** @throws Problem not_found · set_by_file · in_use while services are in it, or keys or DEFAULT_KEY_GROUPS name it */
+export const deleteServiceGroup = (context: ServiceContext, origin: Origin, id: string): Promise<void> =>
+  changeEntries(context, authorOf(origin), async (tx, record) => {
+    const { name } = requireChangeable(await findGroup(tx, id))
+    if (context.defaultGroups.includes(id) || !(await deleteGroup(tx, id))) throw new Problem('in_use')
+    await record({ action: 'group.deleted', id, details: { name } })
+  })
+
+/** What a group is, whoever made it and when. */
+export const readGroup = (row: GroupRow): CreateGroup => ({
+  id: row.id,
+  name: row.name,
+  description: row.description,
+  limits: {
+    per_second: row.limitPerSecond,
+    per_day: row.limitPerDay,
+    per_month: row.limitPerMonth,
+  },
+})
+
+/** The same in the columns of the database. */
+export const asColumns = ({ id, name, description, limits }: CreateGroup) => ({
+  ...{ id, name, description },
+  ...asLimitColumns(limits),
+})
+
+const asLimitColumns = ({ per_second, per_day, per_month }: LimitsDocument) => ({
+  limitPerSecond: per_second,
+  limitPerDay: per_day,
+  limitPerMonth: per_month,
+})
+
+/** A group as it is shown. */
+export const asGroupDocument = (row: GroupRow): GroupDocument => ({
+  ...readGroup(row),
+  origin: row.origin,
+  created_at: row.createdAt.toISOString(),
+})
