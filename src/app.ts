@@ -4,6 +4,8 @@ import helmet from '@fastify/helmet'
 import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
 import { stacCatalog } from '../examples/stac-catalog/index.js'
 import { isLoopback } from './addresses.js'
+import type { AdminContext } from './admin/context.js'
+import { adminRoutes } from './admin/routes.js'
 import { dropIfGone } from './auth/gone.js'
 import { createIdentityHeaderRemover } from './auth/identity-headers.js'
 import auth from './auth/index.js'
@@ -12,7 +14,7 @@ import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
 import { createRightCheck } from './directory/confirm.js'
 import type { DirectorySource } from './directory/source.js'
-import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
+import { answerBrokenRequest, answerBrokenUrl, Problem, renderError, sendProblem } from './errors.js'
 import { healthRoutes } from './health.js'
 import { meRoutes } from './keys/me.js'
 import { keyRoutes } from './keys/routes.js'
@@ -26,6 +28,7 @@ import { problemResponses } from './schemas/common.js'
 import type { Secrets } from './secrets.js'
 import type { ServiceContext } from './services/context.js'
 import { knowOwnAddresses } from './services/own-addresses.js'
+import { requireGroupsAndServices } from './services/refer.js'
 import { serviceRoutes } from './services/routes.js'
 import type { Database } from './store/database.js'
 import { setValidation } from './validation.js'
@@ -144,19 +147,29 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
       },
     })
     await guarded.register(meRoutes)
-    await guarded.register(keyRoutes, {
-      context: {
-        ...{ db, owners, clock, random, policy: config.keys },
-        forget: keys.forget,
-        forgetOwner: keys.forgetOwner,
-      },
-      managementClients: config.managementClients,
-    })
+    const context: AdminContext = {
+      ...{ db, owners, clock, random, policy: config.keys },
+      forget: keys.forget,
+      forgetOwner: keys.forgetOwner,
+      forgetKeys: keys.forgetAll,
+      requireRegistered: requireGroupsAndServices,
+      counters: noCounters,
+    }
+    const { managementClients } = config
+    await guarded.register(keyRoutes, { context, managementClients })
+    await guarded.register(adminRoutes, { context, managementClients })
     await guarded.register(serviceRoutes, {
       context: describeServices(dependencies, parts),
-      managementClients: config.managementClients,
+      managementClients,
     })
   })
+}
+
+const noCounters: AdminContext['counters'] = {
+  read: () => [],
+  reset: async () => {
+    throw new Problem('unavailable')
+  },
 }
 
 function describeServices({ config, db }: AppDependencies, parts: Parts): ServiceContext {
@@ -244,7 +257,7 @@ async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<v
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
       origin: config.corsOrigins,
-      methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
       // Its refusal of an OPTIONS that is no preflight would be plain text.
       strictPreflight: false,
       exposedHeaders: ['location', 'retry-after', 'www-authenticate', 'x-api-key-expires-at', 'x-request-id'],

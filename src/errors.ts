@@ -82,6 +82,11 @@ export const problemKinds = {
     title: 'Set by an administrator',
     detail: 'An administrator set this; the owner cannot undo it.',
   },
+  keys_disabled: {
+    status: 403,
+    title: 'API keys are switched off',
+    detail: 'An administrator switched API keys off: none works, and none can be made.',
+  },
   never_expires_not_allowed: {
     status: 403,
     title: 'Never-expiring keys are not allowed',

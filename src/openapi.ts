@@ -34,7 +34,11 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
       servers: [{ url: publicUrl }],
       tags: [
         { name: 'API-Key Manager', description: 'Your API keys.' },
-        { name: 'Administration', description: 'For administrators: everybody’s keys, and the services.' },
+        {
+          name: 'Administration',
+          description:
+            'Keys of anyone, services and their groups. For administrators who are logged in; a server key that was given their role works too, a person’s key never.',
+        },
         { name: 'Check', description: 'For services that cannot install the hook: whether a key is good.' },
         {
           name: 'Catalogue',
@@ -104,7 +108,13 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
 }
 
 /** Asked without a body, these do what they do with one that has no members. */
-const bodiesMayLack = ['/api-keys/{id}/revoke', '/api-keys/{id}/renew', '/api-keys/{id}/rotate']
+const bodiesMayLack = [
+  '/api-keys/{id}/revoke',
+  '/api-keys/{id}/renew',
+  '/api-keys/{id}/rotate',
+  '/admin/api-keys/{id}/revoke',
+  '/admin/users/{subject}/api-keys/revoke',
+]
 
 /** @fastify/swagger calls every body required. */
 const freeBodies: SwaggerTransformObject = (documents) => {

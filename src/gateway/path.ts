@@ -39,7 +39,9 @@ function normalizeEscapes(path: string): string | null {
     return unreserved.test(character) ? character : whole.toUpperCase()
   })
   // Node gives each byte of the target as one character.
-  return isBroken ? null : normal.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
+  return isBroken
+    ? null
+    : normal.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 /**

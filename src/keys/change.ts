@@ -3,7 +3,7 @@ import { describeOrigin } from '../management.js'
 import { addAuditEntry } from '../store/audit.js'
 import { countWorkingKeys, findKey, type KeyChanges, type KeyRow, type Tx, updateKey } from '../store/keys.js'
 import { announce } from '../store/notices.js'
-import { lockOwner, type OwnerRow } from '../store/owners.js'
+import { findOwnerOfKey, lockOwner, type OwnerRow } from '../store/owners.js'
 import type { KeyContext, Origin } from './context.js'
 import { isExpired } from './status.js'
 
@@ -20,12 +20,12 @@ type Details = Record<string, string | number | boolean | null | string[]>
 export type Decide = (key: KeyRow, now: Date, tx: Tx) => Promise<Change | null> | Change | null
 
 /**
- * Changes one key of the caller; the ledger is written in the same transaction.
+ * Changes one key, of the caller's unless an administrator asks; the ledger is written in the same transaction.
  * @returns the key after the change
  * @throws Problem not_found, and what `decide` throws
  */
 export function changeKey(context: KeyContext, origin: Origin, id: string, decide: Decide): Promise<KeyRow> {
-  return withOwnKey(context, origin, id, async (key, now, tx) => {
+  return withKey(context, origin, id, async (key, now, tx) => {
     const change = await decide(key, now, tx)
     if (change === null) return key
     await recordChange(tx, origin, { ...change, key, now })
@@ -34,21 +34,20 @@ export function changeKey(context: KeyContext, origin: Origin, id: string, decid
 }
 
 /**
- * Works on one key of the caller in one transaction. The owner is locked first, so that two changes of an owner's
+ * Works on one key in one transaction, of the caller's unless an administrator asks. The owner is locked first, so that two changes of an owner's
  * keys never decide on the same facts; the time is read after that, so that it runs in the order of the changes.
  * @throws Problem not_found for a key that is not there or not the caller's: the two read the same
  */
-export async function withOwnKey<T>(
+export async function withKey<T>(
   context: KeyContext,
   origin: Origin,
   id: string,
   work: (key: KeyRow, now: Date, tx: Tx) => Promise<T>,
 ): Promise<T> {
-  const { subject } = origin.principal
   let mayHaveChanged = false
   try {
     return await context.db.write(async (tx) => {
-      await lockEnabledOwner(tx, subject)
+      const subject = await lockOwnerFor(tx, origin, id)
       const key = await findKey(tx, id)
       if (key === null || key.ownerSubject !== subject) throw new Problem('not_found')
       mayHaveChanged = true
@@ -58,6 +57,18 @@ export async function withOwnKey<T>(
     // Not for a stranger's attempt, nor when the database was down all along: the key in use must go on.
     if (mayHaveChanged) context.forget(id)
   }
+}
+
+/** Locks whose key it must be: the caller, or for an administrator its owner, who may be disabled. */
+async function lockOwnerFor(tx: Tx, { principal, hand }: Origin, id: string): Promise<string> {
+  if (hand === undefined) {
+    await lockEnabledOwner(tx, principal.subject)
+    return principal.subject
+  }
+  const subject = await findOwnerOfKey(tx, id)
+  if (subject === null) throw new Problem('not_found')
+  await lockOwner(tx, subject)
+  return subject
 }
 
 /** @throws Problem invalid_credential for an owner who is disabled, whatever their token says */

@@ -1,9 +1,14 @@
 import type { OwnerWatch } from '../auth/owner-watch.js'
 import { Problem } from '../errors.js'
+import type * as management from '../management.js'
 import type { Database } from '../store/database.js'
 import type { Random } from './value.js'
 
-export type { Origin } from '../management.js'
+/** Who asked for a change of a key, from where, and as whose hand. */
+export interface Origin extends management.Origin {
+  /** Default: the owner, who sees no keys but their own. */
+  hand?: 'administrator'
+}
 
 /** The operator's rules for keys. */
 export interface KeyPolicy {

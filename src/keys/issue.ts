@@ -3,6 +3,7 @@ import { Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
 import { insertKey, isNameTaken, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
 import { type OwnerRow, rememberOwner } from '../store/owners.js'
+import { apiKeyProvider, isProviderDisabled } from '../store/providers.js'
 import { lockEnabledOwner, recordChange, requireRoom } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 import { requireKeepable } from './json.js'
@@ -12,7 +13,7 @@ import { hashValue, newKeyId, newValue } from './value.js'
 /**
  * Makes a key for the caller.
  * @returns the key, and the value that is never to be had again
- * @throws Problem name_taken, key_limit_reached, never_expires_not_allowed, insufficient_scope, validation_failed
+ * @throws Problem name_taken, key_limit_reached, never_expires_not_allowed, insufficient_scope, validation_failed, keys_disabled
  */
 export async function issueKey(
   context: KeyContext,
@@ -28,6 +29,7 @@ export async function issueKey(
   try {
     const key = await db.write(async (tx) => {
       isOwnerChanged = await rememberCaller(tx, context, origin)
+      await requireSwitchedOn(tx)
       const owner = await requireOwner(tx, origin)
       // Read while the owner is locked, so that later keys have later times.
       const now = new Date(clock())
@@ -66,8 +68,13 @@ async function requireOwner(tx: Tx, { principal }: Origin): Promise<OwnerRow> {
   return owner
 }
 
+/** @throws Problem keys_disabled */
+export async function requireSwitchedOn(tx: Tx): Promise<void> {
+  if (await isProviderDisabled(tx, apiKeyProvider)) throw new Problem('keys_disabled')
+}
+
 /** What the schema cannot say: members that contradict each other or the operator's rules. */
-function requireSense(wanted: CreateKey, policy: KeyPolicy): void {
+export function requireSense(wanted: CreateKey, policy: KeyPolicy): void {
   const errors = []
   if (wanted.never_expires && wanted.expires_in !== undefined) {
     errors.push({ path: 'expires_in', message: 'contradicts never_expires' })
@@ -89,7 +96,7 @@ function requireRights(scopes: readonly string[], rights: readonly string[]): vo
   throw new Problem('insufficient_scope', { detail: `You do not have these rights: ${missing.join(', ')}.` })
 }
 
-function asRow(
+export function asRow(
   wanted: CreateKey,
   { id, ownerSubject, now, policy }: { id: string; ownerSubject: string; now: Date; policy: KeyPolicy },
 ): NewKey & { createdAt: Date } {

@@ -61,7 +61,7 @@ export class KnownKey implements Accepted, KeyBounds {
       ...asParty(`key:${row.id}`, asLimits(row.limit_per_second, row.limit_per_day, row.limit_per_month)),
       ...asParty(`owner:${owner.subject}`, owner.limits),
     ])
-    this.#isOpen = row.enabled && row.revoked_at === null && owner.isEnabled
+    this.#isOpen = row.enabled && row.revoked_at === null && owner.isEnabled && !row.provider_disabled
     this.#usage = usage
     const values = row.hashes.map((hash, at) => ({ hash, validUntil: row.valid_untils[at] ?? null }))
     this.#hash = values.find(({ validUntil }) => validUntil === null)?.hash.toString('latin1') ?? noHash

@@ -1,6 +1,6 @@
 import { cutPage, readCursor } from '../pages.js'
 import type { KeyStatus } from '../schemas/key.js'
-import { type KeyRow, listKeys } from '../store/keys.js'
+import { type KeyFilter, type KeyRow, listKeys } from '../store/keys.js'
 import type { KeyContext } from './context.js'
 
 export interface KeyPage {
@@ -11,16 +11,22 @@ export interface KeyPage {
   nextCursor: string | null
 }
 
-/** One page of the owner's keys, newest first. @throws Problem validation_failed for a cursor that is none */
-export async function listOwnKeys(
+export interface KeyQuery {
+  status?: KeyStatus
+  limit: number
+  cursor?: string
+}
+
+/** One page of the keys of which this holds, newest first. @throws Problem validation_failed for a cursor that is none */
+export async function listKeyPage(
   { db, clock }: KeyContext,
-  ownerSubject: string,
-  query: { status?: KeyStatus; limit: number; cursor?: string },
+  which: Pick<KeyFilter, 'ownerSubject' | 'kind' | 'group' | 'text'>,
+  query: KeyQuery,
 ): Promise<KeyPage> {
   const after = readCursor(query.cursor)
   const now = new Date(clock())
   const { status, limit } = query
-  const found = await listKeys(db, { ownerSubject, status, now, limit: limit + 1, after })
+  const found = await listKeys(db, { ...which, status, now, limit: limit + 1, after })
   const { rows, nextCursor } = cutPage(found, limit)
   return { keys: rows, now, nextCursor }
 }

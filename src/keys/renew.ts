@@ -25,6 +25,7 @@ function decideRenewal(key: KeyRow, wantedEnd: string | undefined, context: KeyC
   if (key.revokedBy === 'administrator') throw new Problem('set_by_administrator')
   const expiresAt =
     wantedEnd === undefined ? defaultEnd(key, context, now) : requireEnd(wantedEnd, context.policy, now)
+  requireWithinEnd(key, expiresAt, now)
   return {
     action: 'key.renewed',
     changes: { expiresAt, revokedAt: null, revokedBy: null },
@@ -33,10 +34,19 @@ function decideRenewal(key: KeyRow, wantedEnd: string | undefined, context: KeyC
 }
 
 function defaultEnd(key: KeyRow, context: KeyContext, now: Date): Date | null {
-  if (key.expiresAt !== null) return new Date(now.getTime() + context.policy.lifetimeDays * dayMs)
+  if (key.expiresAt !== null) {
+    const end = new Date(now.getTime() + context.policy.lifetimeDays * dayMs)
+    return key.expiresSetBy === 'administrator' && key.expiresAt < end ? key.expiresAt : end
+  }
   // They may not be allowed any more: then renewing needs an end.
   requireMayLiveForEver(context)
   return null
+}
+
+/** An end that an administrator set may be drawn nearer, and never be moved further. */
+function requireWithinEnd({ expiresAt, expiresSetBy }: KeyRow, end: Date | null, now: Date): void {
+  if (expiresSetBy !== 'administrator' || expiresAt === null) return
+  if (expiresAt <= now || end === null || end > expiresAt) throw new Problem('set_by_administrator')
 }
 
 function requireEnd(wantedEnd: string, policy: KeyPolicy, now: Date): Date {

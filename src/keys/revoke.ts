@@ -2,7 +2,10 @@ import { endOldValues, type KeyRow } from '../store/keys.js'
 import { type Change, changeKey } from './change.js'
 import type { KeyContext, Origin } from './context.js'
 
-/** Ends a key at once. A second time changes nothing, save that a revocation can be made permanent. */
+/**
+ * Ends a key at once. A second time changes nothing, save that a revocation can be made permanent, or an
+ * administrator's.
+ */
 export function revokeKey(
   context: KeyContext,
   origin: Origin,
@@ -12,19 +15,29 @@ export function revokeKey(
   return changeKey(context, origin, id, async (key, now, tx) => {
     // A renewal revives the key, but not what was replaced before.
     await endOldValues(tx, id, now)
-    return decideRevocation(key, permanent, now)
+    return decideRevocation(key, permanent, origin.hand ?? 'owner', now)
   })
 }
 
-function decideRevocation(key: KeyRow, permanent: boolean, now: Date): Change | null {
-  if (key.revokedAt !== null && (key.permanentlyRevoked || !permanent)) return null
+function decideRevocation(
+  key: KeyRow,
+  permanent: boolean,
+  hand: 'owner' | 'administrator',
+  now: Date,
+): Change | null {
+  const isMore = (permanent && !key.permanentlyRevoked) || (hand !== 'owner' && key.revokedBy !== hand)
+  if (key.revokedAt !== null && !isMore) return null
   return {
     action: 'key.revoked',
     changes: {
       revokedAt: key.revokedAt ?? now,
-      // What an administrator did stays on record as theirs.
-      revokedBy: key.revokedBy === 'administrator' ? 'administrator' : permanent ? 'leak' : 'owner',
-      permanentlyRevoked: permanent,
+      // What an administrator did stays on record as theirs, and its owner cannot undo it.
+      revokedBy: [hand, key.revokedBy].includes('administrator')
+        ? 'administrator'
+        : permanent
+          ? 'leak'
+          : 'owner',
+      permanentlyRevoked: permanent || key.permanentlyRevoked,
     },
     details: { permanent },
   }

@@ -1,6 +1,6 @@
 import { Problem } from '../errors.js'
 import { type KeyRow, replaceValue } from '../store/keys.js'
-import { recordChange, withOwnKey } from './change.js'
+import { recordChange, withKey } from './change.js'
 import type { KeyContext, Origin } from './context.js'
 import { hashValue, newValue } from './value.js'
 
@@ -20,7 +20,7 @@ export async function rotateKey(
   { grace_seconds: graceSeconds }: { grace_seconds: number },
 ): Promise<{ key: KeyRow; value: string }> {
   const value = newValue(context.policy.prefix, id, context.random)
-  const key = await withOwnKey(context, origin, id, async (before, now, tx) => {
+  const key = await withKey(context, origin, id, async (before, now, tx) => {
     if (graceSeconds > 0) requireRoomForOldValue(before, now)
     const details = { grace_seconds: graceSeconds }
     await recordChange(tx, origin, { key: before, action: 'key.rotated', details, now })

@@ -7,14 +7,14 @@ import { described, problemResponses, ref } from '../schemas/common.js'
 import * as schemas from '../schemas/key.js'
 import { findKey } from '../store/keys.js'
 import type { KeyContext } from './context.js'
-import { deleteOwnKey } from './delete.js'
+import { removeKey } from './delete.js'
 import { asDocument } from './document.js'
 import { issueKey } from './issue.js'
-import { listOwnKeys } from './list.js'
+import { listKeyPage } from './list.js'
 import { renewKey } from './renew.js'
 import { revokeKey } from './revoke.js'
 import { rotateKey } from './rotate.js'
-import { updateOwnKey } from './update.js'
+import { updateKeyMembers } from './update.js'
 
 export interface KeyRoutesOptions {
   context: KeyContext
@@ -79,8 +79,8 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const { principal } = request
-      const page = await listOwnKeys(context, principal.subject, request.query)
+      const which = { ownerSubject: request.principal.subject }
+      const page = await listKeyPage(context, which, request.query)
       return { items: page.keys.map((key) => asDocument(key, page.now)), next_cursor: page.nextCursor }
     },
   )
@@ -122,7 +122,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
     },
     async (request) => {
       const origin = originOf(request)
-      return document(await updateOwnKey(context, origin, request.params.id, request.body))
+      return document(await updateKeyMembers(context, origin, request.params.id, request.body))
     },
   )
 
@@ -210,7 +210,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request, reply) => {
-      await deleteOwnKey(context, originOf(request), request.params.id)
+      await removeKey(context, originOf(request), request.params.id)
       return reply.code(204).send(null)
     },
   )

@@ -36,6 +36,8 @@ export interface KeyVerifier {
   verify: Verify
   /** Drops what is remembered of a key. From its return on, no verdict rests on what was read before. */
   forget(keyId: string): void
+  /** The same for every key: keys were switched off or on. */
+  forgetAll(): void
   /** The same for every key of an owner. */
   forgetOwner(subject: string): void
   /** The identity provider told, at this time, that what is known of the owner is so. */
@@ -72,12 +74,14 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
 
   notices.subscribe((change) => {
     if ('key' in change) forget(change.key)
-    else if ('owner' in change) owners.forget(change.owner)
+    if ('owner' in change) owners.forget(change.owner)
+    if ('provider' in change) forgetAll()
   })
 
   return {
     verify,
     forget,
+    forgetAll,
     forgetOwner: (subject) => owners.forget(subject),
     confirmOwner: (subject, knownAt) => owners.confirm(subject, knownAt),
     ownersUsedSince: (since) => owners.usedSince(since),
@@ -211,6 +215,13 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     const reading = readings.get(id)
     if (reading !== undefined) reading.isOutdated = true
     readings.delete(id)
+  }
+
+  function forgetAll() {
+    keys.clear()
+    unknown.clear()
+    for (const reading of readings.values()) reading.isOutdated = true
+    readings.clear()
   }
 }
 

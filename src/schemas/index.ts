@@ -1,3 +1,4 @@
+import { adminSchemas } from './admin.js'
 import { problemSchema } from './common.js'
 import { keySchemas } from './key.js'
 import { meSchema } from './principal.js'
@@ -5,4 +6,11 @@ import { serviceSchemas } from './service.js'
 import { verdictSchemas } from './verdict.js'
 
 /** Every schema that has a name in the document. */
-export const namedSchemas = [problemSchema, meSchema, ...keySchemas, ...serviceSchemas, ...verdictSchemas]
+export const namedSchemas = [
+  problemSchema,
+  meSchema,
+  ...keySchemas,
+  ...serviceSchemas,
+  ...verdictSchemas,
+  ...adminSchemas,
+]

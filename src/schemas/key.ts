@@ -46,6 +46,9 @@ const allowedIps = Type.Array(Type.String({ format: 'ip-range', maxLength: 50 })
 })
 const scope = Type.String({ minLength: 1, maxLength: 255, ...line })
 
+/** What a client may say of a key, whoever it is. */
+export const inputMembers = { name, note, config, allowedReferers, allowedIps, scope }
+
 const keyMembers = {
   id: Type.String(),
   name: Type.String(),

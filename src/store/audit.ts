@@ -1,4 +1,5 @@
-import type { Prisma } from './generated/client.js'
+import type { Database } from './database.js'
+import type { AuditEvent, Prisma } from './generated/client.js'
 import type { Tx } from './keys.js'
 
 /** A line of the ledger. It must never hold a key's value. */
@@ -31,4 +32,38 @@ export async function addAuditEntry(tx: Tx, entry: AuditEntry): Promise<void> {
       details: entry.details,
     },
   })
+}
+
+export type AuditRow = AuditEvent
+
+export interface AuditFilter {
+  /** Subject or login. */
+  actor?: string | undefined
+  action?: string | undefined
+  targetId?: string | undefined
+  ownerSubject?: string | undefined
+  from?: Date | undefined
+  /** Not included. */
+  to?: Date | undefined
+  limit: number
+  /** The last line of the page before. */
+  beforeId: bigint | null
+}
+
+/** The newest first. */
+export const listAuditEvents = ({ prisma }: Database, filter: AuditFilter): Promise<AuditRow[]> =>
+  prisma.auditEvent.findMany({ where: whereAudit(filter), orderBy: { id: 'desc' }, take: filter.limit })
+
+function whereAudit({ actor, from, to, beforeId, ...filter }: AuditFilter): Prisma.AuditEventWhereInput {
+  const { action, targetId, ownerSubject } = filter
+  return {
+    ...(action === undefined ? {} : { action }),
+    ...(targetId === undefined ? {} : { targetId }),
+    ...(ownerSubject === undefined ? {} : { ownerSubject }),
+    ...(actor === undefined ? {} : { OR: [{ actorSubject: actor }, { actorLogin: actor }] }),
+    ...(from === undefined && to === undefined
+      ? {}
+      : { at: { ...(from && { gte: from }), ...(to && { lt: to }) } }),
+    ...(beforeId === null ? {} : { id: { lt: beforeId } }),
+  }
 }

@@ -63,6 +63,21 @@ export async function revokeKeysOf(tx: Tx, ownerSubject: string, now: Date): Pro
   return ids
 }
 
+/**
+ * Makes what was revoked otherwise an administrator's, so that its owner cannot renew it.
+ * @returns their ids
+ */
+export async function claimRevokedKeysOf(tx: Tx, ownerSubject: string): Promise<string[]> {
+  const where: Prisma.ApiKeyWhereInput = {
+    ownerSubject,
+    revokedAt: { not: null },
+    revokedBy: { not: 'administrator' },
+  }
+  const keys = await tx.apiKey.findMany({ where, select: { id: true } })
+  await tx.apiKey.updateMany({ where, data: { revokedBy: 'administrator' } })
+  return keys.map(({ id }) => id)
+}
+
 export async function deleteKey(tx: Tx, id: string): Promise<void> {
   await tx.apiKey.delete({ where: { id } })
 }
@@ -114,7 +129,13 @@ export interface KeyPosition {
 }
 
 export interface KeyFilter {
-  ownerSubject: string
+  /** Left out: of all owners. */
+  ownerSubject?: string | undefined
+  kind?: 'user' | 'server' | undefined
+  /** A service group that the key names. */
+  group?: string | undefined
+  /** Part of its name, its note, its owner's login or its id, in any case. */
+  text?: string | undefined
   status?: 'revoked' | 'owner_disabled' | 'disabled' | 'expired' | 'active' | undefined
   now: Date
   limit: number
@@ -126,8 +147,10 @@ export interface KeyFilter {
 export const listKeys = ({ prisma }: Database, filter: KeyFilter): Promise<KeyRow[]> =>
   prisma.apiKey.findMany({
     where: {
-      ownerSubject: filter.ownerSubject,
-      AND: [whereStatus(filter.status, filter.now), whereAfter(filter.after)],
+      ...(filter.ownerSubject === undefined ? {} : { ownerSubject: filter.ownerSubject }),
+      ...(filter.kind === undefined ? {} : { owner: { kind: filter.kind } }),
+      ...(filter.group === undefined ? {} : { groups: { has: filter.group } }),
+      AND: [whereStatus(filter.status, filter.now), whereAfter(filter.after), whereText(filter.text)],
     },
     include: everything,
     orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
@@ -140,6 +163,13 @@ const whereAfter = (after: KeyPosition | null): Prisma.ApiKeyWhereInput =>
     : {
         OR: [{ createdAt: { lt: after.createdAt } }, { createdAt: after.createdAt, id: { lt: after.id } }],
       }
+
+function whereText(text: string | undefined): Prisma.ApiKeyWhereInput {
+  if (text === undefined) return {}
+  // Prisma leaves these as they are, and they would match anything.
+  const contains = { contains: text.replace(/[\\%_]/g, '\\$&'), mode: 'insensitive' } as const
+  return { OR: [{ name: contains }, { note: contains }, { id: contains }, { owner: { login: contains } }] }
+}
 
 /** The same order of precedence as `keys/status.ts`, in SQL. */
 function whereStatus(status: KeyFilter['status'], now: Date): Prisma.ApiKeyWhereInput {
@@ -194,6 +224,8 @@ export interface VerificationRow {
   owner_limit_per_second: number | null
   owner_limit_per_day: number | null
   owner_limit_per_month: number | null
+  /** Whether keys are switched off altogether. */
+  provider_disabled: boolean
 }
 
 // One prepared statement on the driver: measured, it costs less than two thirds of the CPU of Prisma's
@@ -205,7 +237,8 @@ SELECT k.id, k.enabled, k.expires_at, k.revoked_at, k.scopes, k.read_only, k.all
   ARRAY(SELECT v.valid_until FROM api_key_values v WHERE v.key_id = k.id ORDER BY v.created_at DESC, v.hash) AS valid_untils,
   o.subject, o.kind, o.login, o.name AS owner_name, o.email, o.rights, o.attributes, o.enabled AS owner_enabled,
   o.known_at, o.limit_per_second AS owner_limit_per_second, o.limit_per_day AS owner_limit_per_day,
-  o.limit_per_month AS owner_limit_per_month
+  o.limit_per_month AS owner_limit_per_month,
+  EXISTS (SELECT FROM providers WHERE name = 'api-key' AND disabled) AS provider_disabled
 FROM api_keys k JOIN owners o ON o.subject = k.owner_subject
 WHERE k.id = ANY($1)`
 

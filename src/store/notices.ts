@@ -1,7 +1,10 @@
 import type { Tx } from './keys.js'
 
-/** The id of something whose knowledge is out of date; `services`: all that is known of groups and services. */
-export type Change = { key: string } | { owner: string } | { services: true }
+/**
+ * The id of something whose knowledge is out of date. `services`: all that is known of groups and services;
+ * `provider`: whether keys are switched on at all.
+ */
+export type Change = { key: string } | { owner: string } | { provider: string } | { services: true }
 
 /** What every process on one database hears of the changes of all of them. */
 export interface Notices {
@@ -41,13 +44,15 @@ const services = 'services:all'
 
 function writePayload(change: Change): string {
   if ('services' in change) return services
-  return 'key' in change ? `key:${change.key}` : `owner:${change.owner}`
+  const [[kind, id] = []] = Object.entries(change)
+  return `${kind}:${id}`
 }
 
 /** @returns null for what is none of ours: whoever may log in to the database may notify */
 export function readPayload(payload: string): Change | null {
   if (payload === services) return { services: true }
-  const [, kind, id] = /^(key|owner):(.+)$/s.exec(payload) ?? []
+  const [, kind, id] = /^(key|owner|provider):(.+)$/s.exec(payload) ?? []
   if (id === undefined) return null
-  return kind === 'key' ? { key: id } : { owner: id }
+  if (kind === 'key') return { key: id }
+  return kind === 'owner' ? { owner: id } : { provider: id }
 }

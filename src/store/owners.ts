@@ -40,7 +40,8 @@ export async function rememberOwner(
         login = excluded.login, name = excluded.name, email = excluded.email,
         rights = excluded.rights, known_at = excluded.known_at,
         attributes = CASE WHEN ${keepAttributes} THEN owners.attributes || excluded.attributes ELSE excluded.attributes END
-      WHERE owners.known_at <= excluded.known_at
+      -- Whatever the subject of a token is, it never becomes a server user's.
+      WHERE owners.known_at <= excluded.known_at AND owners.kind = 'user'
       RETURNING login, name, email, rights, attributes
     )
     SELECT EXISTS (SELECT * FROM after EXCEPT SELECT * FROM before) AS changed`
@@ -51,6 +52,47 @@ export async function rememberOwner(
 
 export const findOwner = ({ prisma }: Database, subject: string): Promise<OwnerRow | null> =>
   prisma.owner.findUnique({ where: { subject } })
+
+export async function findOwnerOfKey(tx: Tx, keyId: string): Promise<string | null> {
+  const key = await tx.apiKey.findUnique({ where: { id: keyId }, select: { ownerSubject: true } })
+  return key?.ownerSubject ?? null
+}
+
+/** Makes the server user of one key. Its rights are the key's: nobody else tells them. */
+export async function insertServerUser(
+  tx: Tx,
+  user: { subject: string; login: string; rights: readonly string[]; now: Date },
+): Promise<void> {
+  const { subject, login, rights, now } = user
+  await tx.owner.create({ data: { subject, kind: 'server', login, rights: [...rights], knownAt: now } })
+}
+
+export async function updateServerUser(
+  tx: Tx,
+  subject: string,
+  changes: { login?: string; rights?: string[] },
+): Promise<void> {
+  await tx.owner.update({ where: { subject }, data: changes })
+  await announce(tx, { owner: subject })
+}
+
+export async function deleteOwner(tx: Tx, subject: string): Promise<void> {
+  await tx.owner.delete({ where: { subject } })
+  await announce(tx, { owner: subject })
+}
+
+/** Calls over all of an owner's keys; null: unlimited. The caller holds the owner. */
+export interface OwnerLimits {
+  limitPerSecond: number | null
+  limitPerDay: number | null
+  limitPerMonth: number | null
+}
+
+export async function updateOwnerLimits(tx: Tx, subject: string, limits: OwnerLimits): Promise<OwnerRow> {
+  const owner = await tx.owner.update({ where: { subject }, data: limits })
+  await announce(tx, { owner: subject })
+  return owner
+}
 
 /** Until the transaction ends nobody else changes this owner's keys, so what is counted stays true. */
 export async function lockOwner(tx: Tx, subject: string): Promise<OwnerRow | null> {

@@ -1,0 +1,110 @@
+import { Problem } from '../errors.js'
+import { type Change, changeKey, requireRoom } from '../keys/change.js'
+import { type Origin, requireMayLiveForEver } from '../keys/context.js'
+import { inherit } from '../keys/scopes.js'
+import { decideUpdate } from '../keys/update.js'
+import type { ChangeAnyKey } from '../schemas/admin.js'
+import type { KeyChanges, KeyRow, Tx } from '../store/keys.js'
+import { updateServerUser } from '../store/owners.js'
+import type { AdminContext } from './context.js'
+import { requireServerScopes } from './issue-server-key.js'
+
+/**
+ * Changes what an administrator may of any key. What that takes from its owner, its owner cannot take back.
+ * @throws Problem not_found, name_taken, validation_failed, key_limit_reached, never_expires_not_allowed
+ */
+export async function changeAnyKey(
+  context: AdminContext,
+  origin: Origin,
+  id: string,
+  wanted: ChangeAnyKey,
+): Promise<KeyRow> {
+  let serverUser: string | undefined
+  try {
+    return await changeKey(context, origin, id, async (key, now, tx) => {
+      await requireSense(tx, context, { key, wanted, now })
+      if (key.owner.kind === 'server') {
+        serverUser = key.ownerSubject
+        await carryOver(tx, key, wanted)
+      }
+      return decideChange(tx, context, { key, wanted, now })
+    })
+  } finally {
+    // Also where nobody knows whether it was done.
+    if (serverUser !== undefined) context.forgetOwner(serverUser)
+  }
+}
+
+interface Question {
+  key: KeyRow
+  wanted: ChangeAnyKey
+  now: Date
+}
+
+async function requireSense(tx: Tx, context: AdminContext, { key, wanted, now }: Question): Promise<void> {
+  const { groups = [], services = [], scopes, expires_at: expiresAt } = wanted
+  const { id, ownerSubject, owner } = key
+  await context.requireRegistered(tx, { groups, services })
+  if (scopes !== undefined && owner.kind === 'server') requireServerScopes(scopes)
+  if (scopes !== undefined) requireInheritAlone(scopes)
+  if (expiresAt === undefined) return
+  if (expiresAt === null) requireEndless(context, owner.kind)
+  else requireFuture(expiresAt, now)
+  // It may be an expired one, that works again.
+  if (key.revokedAt === null) await requireRoom(tx, context, { ownerSubject, now, exceptId: id })
+}
+
+function requireInheritAlone(scopes: readonly string[]): void {
+  if (!scopes.includes(inherit) || scopes.length === 1) return
+  const message = 'must be ["inherit"] alone, or name rights without it'
+  throw new Problem('validation_failed', { errors: [{ path: 'scopes', message }] })
+}
+
+function requireEndless(context: AdminContext, kind: 'user' | 'server'): void {
+  if (kind === 'user') requireMayLiveForEver(context)
+  else if (!context.policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
+}
+
+function requireFuture(wantedEnd: string, now: Date): void {
+  const end = new Date(wantedEnd)
+  const fault = (message: string) =>
+    new Problem('validation_failed', { errors: [{ path: 'expires_at', message }] })
+  if (Number.isNaN(end.getTime())) throw fault('is not a time of the calendar')
+  if (end <= now) throw fault('must be in the future: disable or revoke a key that shall end now')
+}
+
+/** The server user is called as its key, and has its rights. */
+async function carryOver(tx: Tx, key: KeyRow, { name, scopes }: ChangeAnyKey): Promise<void> {
+  if (name === undefined && scopes === undefined) return
+  await updateServerUser(tx, key.ownerSubject, {
+    ...(name === undefined ? {} : { login: name }),
+    ...(scopes === undefined ? {} : { rights: scopes }),
+  })
+}
+
+async function decideChange(tx: Tx, context: AdminContext, { key, wanted, now }: Question): Promise<Change> {
+  const { limits, read_only: readOnly, scopes, groups, services, expires_at: expiresAt, ...ofOwner } = wanted
+  const update = await decideUpdate(tx, context, { hand: 'administrator', key, wanted: ofOwner, now })
+  const changes: KeyChanges = { ...update.changes }
+  if (readOnly !== undefined) changes.readOnly = readOnly
+  if (scopes !== undefined) changes.scopes = scopes
+  if (groups !== undefined) changes.groups = groups
+  if (services !== undefined) changes.services = services
+  if (limits?.per_second !== undefined) changes.limitPerSecond = limits.per_second
+  if (limits?.per_day !== undefined) changes.limitPerDay = limits.per_day
+  if (limits?.per_month !== undefined) changes.limitPerMonth = limits.per_month
+  if (expiresAt !== undefined) {
+    changes.expiresAt = expiresAt === null ? null : new Date(expiresAt)
+    changes.expiresSetBy = expiresAt === null ? null : 'administrator'
+  }
+  return { ...update, changes, details: describe(wanted) }
+}
+
+/** What the ledger tells of it: which members, and the new bounds. */
+function describe({ limits, ...wanted }: ChangeAnyKey): NonNullable<Change['details']> {
+  const { scopes, groups, services, read_only, expires_at } = wanted
+  const bounds = { scopes, groups, services, read_only, expires_at, ...limits }
+  const given = Object.entries(bounds).filter(([, value]) => value !== undefined)
+  const changed = [...Object.keys(wanted), ...(limits === undefined ? [] : ['limits'])].sort()
+  return { changed, ...Object.fromEntries(given) }
+}

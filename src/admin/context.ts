@@ -1,0 +1,26 @@
+import type { LimitedParty, Quota } from '../auth/types.js'
+import type { KeyContext } from '../keys/context.js'
+import type { Tx } from '../store/keys.js'
+
+/** The counters behind limits, wherever they are kept. */
+export interface QuotaCounters {
+  /** What remains of each limit of these, counting nothing. */
+  read(parties: readonly LimitedParty[]): Promise<readonly Quota[]> | readonly Quota[]
+  /** All counters of a party begin anew; holds at every replica once resolved. */
+  reset(partyId: string): Promise<void>
+}
+
+/** What administration needs beside what every operation on keys does. */
+export interface AdminContext extends KeyContext {
+  /**
+   * Makes sure that these are registered, and stay so until the transaction ends.
+   * @throws Problem validation_failed
+   */
+  requireRegistered: (
+    tx: Tx,
+    named: { groups: readonly string[]; services: readonly string[] },
+  ) => Promise<void>
+  counters: QuotaCounters
+  /** Called when keys were switched off or on. */
+  forgetKeys: () => void
+}

@@ -1,0 +1,192 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { Problem } from '../errors.js'
+import { removeKey } from '../keys/delete.js'
+import { asDocument } from '../keys/document.js'
+import { listKeyPage } from '../keys/list.js'
+import { revokeKey } from '../keys/revoke.js'
+import * as schemas from '../schemas/admin.js'
+import { described, problemResponses, ref } from '../schemas/common.js'
+import {
+  keyPageSchema,
+  keyParametersSchema,
+  keySchema,
+  keyWithValueSchema,
+  revokeKeySchema,
+} from '../schemas/key.js'
+import { findKey, type KeyRow } from '../store/keys.js'
+import { changeAnyKey } from './change-key.js'
+import type { AdminContext } from './context.js'
+import { issueServerKey } from './issue-server-key.js'
+import { administratorOf, byAdministrator, changeErrors, readErrors, tags } from './operation.js'
+import { resetQuotas, showQuotas } from './quotas.js'
+
+const config = { access: byAdministrator }
+const params = keyParametersSchema
+
+/** The keys of anyone, and what is counted of them. */
+export const keyAdministration: FastifyPluginAsyncTypebox<{ context: AdminContext }> = async (
+  app,
+  { context },
+) => {
+  const document = (key: KeyRow) => asDocument(key, new Date(context.clock()))
+
+  app.get(
+    '/admin/api-keys',
+    {
+      config,
+      schema: {
+        operationId: 'listAllApiKeys',
+        summary: 'List All Api Keys',
+        description: 'The keys of everybody, newest first, each with its usage; never a value.',
+        tags,
+        querystring: schemas.listAllKeysSchema,
+        response: { 200: described(keyPageSchema, 'A page of keys.'), ...problemResponses(400, 401, 403) },
+      },
+    },
+    async (request) => {
+      const { owner: ownerSubject, kind, group, q: text, ...query } = request.query
+      const page = await listKeyPage(context, { ownerSubject, kind, group, text }, query)
+      return { items: page.keys.map((key) => asDocument(key, page.now)), next_cursor: page.nextCursor }
+    },
+  )
+
+  app.post(
+    '/admin/api-keys',
+    {
+      config,
+      schema: {
+        operationId: 'createServerKey',
+        summary: 'Create Server Key',
+        description:
+          'Makes a key for a server, with a server user of its own, `server:<id>`, whose rights are its scopes. It may call the groups and services that it names and no others. **Note its `value` now: it is never shown again.**',
+        tags,
+        body: ref(schemas.createServerKeySchema),
+        response: {
+          201: {
+            ...described(keyWithValueSchema, 'The key with its value.'),
+            headers: { Location: { type: 'string', description: 'Where the key is.' } },
+          },
+          ...problemResponses(400, 401, 403, 409, 413, 415),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { key, value } = await issueServerKey(context, administratorOf(request), request.body)
+      reply.code(201).header('location', `api-keys/${key.id}`)
+      return { ...document(key), value }
+    },
+  )
+
+  app.get(
+    '/admin/api-keys/:id',
+    {
+      config,
+      schema: {
+        operationId: 'showAnyApiKey',
+        summary: 'Show Any Api Key',
+        description: 'One key of anybody; never its value.',
+        tags,
+        params,
+        response: { 200: described(keySchema, 'The key.'), ...readErrors },
+      },
+    },
+    async (request) => {
+      const key = await findKey(context.db.prisma, request.params.id)
+      if (key === null) throw new Problem('not_found')
+      return document(key)
+    },
+  )
+
+  app.patch(
+    '/admin/api-keys/:id',
+    {
+      config,
+      schema: {
+        operationId: 'changeAnyApiKey',
+        summary: 'Update Any Api Key',
+        description:
+          'Changes what is named and nothing else. What this takes from its owner they cannot take back: a key that an administrator disabled stays so, and an end that was set here is not moved further.',
+        tags,
+        params,
+        body: ref(schemas.changeAnyKeySchema),
+        response: { 200: described(keySchema, 'The key as it is now.'), ...changeErrors },
+      },
+    },
+    async (request) =>
+      document(await changeAnyKey(context, administratorOf(request), request.params.id, request.body)),
+  )
+
+  app.post(
+    '/admin/api-keys/:id/revoke',
+    {
+      config,
+      schema: {
+        operationId: 'revokeAnyApiKey',
+        summary: 'Revoke Any Api Key',
+        description: 'Ends a key at once; its owner cannot renew it.',
+        tags,
+        params,
+        body: ref(revokeKeySchema),
+        response: { 200: described(keySchema, 'The key as it is now.'), ...changeErrors },
+      },
+    },
+    async (request) =>
+      document(await revokeKey(context, administratorOf(request), request.params.id, request.body)),
+  )
+
+  app.delete(
+    '/admin/api-keys/:id',
+    {
+      config,
+      schema: {
+        operationId: 'deleteAnyApiKey',
+        summary: 'Delete Any Api Key',
+        description:
+          'Removes a key for good, a server key with its server user. The ledger keeps what was done.',
+        tags,
+        params,
+        response: { 204: Type.Null({ description: 'The key is gone.' }), ...changeErrors },
+      },
+    },
+    async (request, reply) => {
+      await removeKey(context, administratorOf(request), request.params.id)
+      return reply.code(204).send(null)
+    },
+  )
+
+  app.get(
+    '/admin/api-keys/:id/quotas',
+    {
+      config,
+      schema: {
+        operationId: 'showApiKeyQuotas',
+        summary: 'Show Api Key Quotas',
+        description: 'The limits of a key and of its owner, and what remains of them now.',
+        tags,
+        params,
+        response: { 200: described(schemas.keyQuotasSchema, 'The counters and limits.'), ...readErrors },
+      },
+    },
+    async (request) => showQuotas(context, request.params.id),
+  )
+
+  app.delete(
+    '/admin/api-keys/:id/quotas',
+    {
+      config,
+      schema: {
+        operationId: 'resetApiKeyQuotas',
+        summary: 'Reset Api Key Quotas',
+        description: 'Begins the counters of a key anew; those over all keys of its owner go on.',
+        tags,
+        params,
+        response: { 204: Type.Null({ description: 'The counters are at zero.' }), ...changeErrors },
+      },
+    },
+    async (request, reply) => {
+      await resetQuotas(context, administratorOf(request), request.params.id)
+      return reply.code(204).send(null)
+    },
+  )
+}

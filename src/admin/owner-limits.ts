@@ -1,0 +1,46 @@
+import { Problem } from '../errors.js'
+import type { Origin } from '../keys/context.js'
+import type { OwnerLimitsDocument } from '../schemas/admin.js'
+import { findOwner, lockOwner, type OwnerRow, updateOwnerLimits } from '../store/owners.js'
+import type { AdminContext } from './context.js'
+import { record } from './record.js'
+
+/** Limits over the calls with all keys of an owner, a person or a server user. @throws Problem not_found */
+export async function showOwnerLimits({ db }: AdminContext, subject: string): Promise<OwnerLimitsDocument> {
+  const owner = await findOwner(db, subject)
+  if (owner === null) throw new Problem('not_found')
+  return describeLimits(owner)
+}
+
+/** Sets all of them; holds from the answer on. @throws Problem not_found */
+export async function setOwnerLimits(
+  context: AdminContext,
+  origin: Origin,
+  subject: string,
+  wanted: OwnerLimitsDocument,
+): Promise<OwnerLimitsDocument> {
+  try {
+    return await context.db.write(async (tx) => {
+      if ((await lockOwner(tx, subject)) === null) throw new Problem('not_found')
+      const owner = await updateOwnerLimits(tx, subject, {
+        limitPerSecond: wanted.per_second,
+        limitPerDay: wanted.per_day,
+        limitPerMonth: wanted.per_month,
+      })
+      await record(tx, context, origin, {
+        ...{ action: 'owner.limited', targetId: subject, ownerSubject: subject, details: { ...wanted } },
+      })
+      return describeLimits(owner)
+    })
+  } finally {
+    context.forgetOwner(subject)
+  }
+}
+
+export const describeLimits = (
+  limited: Pick<OwnerRow, 'limitPerSecond' | 'limitPerDay' | 'limitPerMonth'>,
+): OwnerLimitsDocument => ({
+  per_second: limited.limitPerSecond,
+  per_day: limited.limitPerDay,
+  per_month: limited.limitPerMonth,
+})

@@ -1,0 +1,35 @@
+import type { Origin } from '../keys/context.js'
+import type { Provider } from '../schemas/admin.js'
+import { apiKeyProvider, isApiKeyProviderDisabled, switchProvider } from '../store/providers.js'
+import type { AdminContext } from './context.js'
+import { record } from './record.js'
+
+const describe = (disabled: boolean): Provider => ({ name: apiKeyProvider, type: apiKeyProvider, disabled })
+
+export async function showProvider({ db }: AdminContext): Promise<Provider> {
+  return describe(await isApiKeyProviderDisabled(db))
+}
+
+/** Switches API keys off or on, all at once. Off, every key is refused as an unknown one is, and none can be made. */
+export async function setProvider(
+  context: AdminContext,
+  origin: Origin,
+  wanted: Provider,
+): Promise<Provider> {
+  const { disabled } = wanted
+  try {
+    await context.db.write(async (tx) => {
+      if (!(await switchProvider(tx, apiKeyProvider, disabled))) return
+      await record(tx, context, origin, {
+        action: disabled ? 'provider.disabled' : 'provider.enabled',
+        targetId: apiKeyProvider,
+        ownerSubject: '',
+        details: {},
+      })
+    })
+  } finally {
+    // Also where nobody knows whether it was done.
+    context.forgetKeys()
+  }
+  return describe(disabled)
+}

@@ -1,0 +1,49 @@
+import type { LimitedParty, Quota } from '../auth/types.js'
+import { Problem } from '../errors.js'
+import { recordChange, withKey } from '../keys/change.js'
+import type { Origin } from '../keys/context.js'
+import type { KeyQuotas } from '../schemas/admin.js'
+import { findKey, type KeyRow } from '../store/keys.js'
+import type { AdminContext } from './context.js'
+import { describeLimits } from './owner-limits.js'
+
+/** The limits of a key and its owner, and what remains of them now. @throws Problem not_found */
+export async function showQuotas({ db, counters }: AdminContext, id: string): Promise<KeyQuotas> {
+  const key = await findKey(db.prisma, id)
+  if (key === null) throw new Problem('not_found')
+  const quotas = await counters.read(partiesOf(key))
+  return {
+    limits: describeLimits(key),
+    owner_limits: describeLimits(key.owner),
+    quotas: quotas.map(describeQuota),
+  }
+}
+
+/** Begins the key's own counters anew; those of its owner go on. @throws Problem not_found */
+export async function resetQuotas(context: AdminContext, origin: Origin, id: string): Promise<void> {
+  // In the ledger first: a reset that nobody recorded must not be.
+  await withKey(context, origin, id, (key, now, tx) =>
+    recordChange(tx, origin, { key, action: 'key.quotas_reset', now }),
+  )
+  await context.counters.reset(`key:${id}`)
+}
+
+function partiesOf(key: KeyRow): LimitedParty[] {
+  const parties = [
+    { id: `key:${key.id}`, limits: asLimits(key) },
+    { id: `owner:${key.ownerSubject}`, limits: asLimits(key.owner) },
+  ]
+  return parties.filter(({ limits }) => Object.values(limits).some((limit) => limit !== null))
+}
+
+const asLimits = (limited: Pick<KeyRow, 'limitPerSecond' | 'limitPerDay' | 'limitPerMonth'>) => ({
+  perSecond: limited.limitPerSecond,
+  perDay: limited.limitPerDay,
+  perMonth: limited.limitPerMonth,
+})
+
+const describeQuota = ({ party, per, limit, remaining, resetsAt }: Quota) => ({
+  ...{ party, per, limit, remaining },
+  used: Math.max(0, limit - remaining),
+  resets_at: new Date(resetsAt).toISOString(),
+})

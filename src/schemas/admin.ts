@@ -1,0 +1,287 @@
+import Type, { type Static } from 'typebox'
+import { instant, line, nullable, ref } from './common.js'
+import { createKeySchema, inputMembers, keyStatuses, maxListLimit } from './key.js'
+import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
+import { ownerKinds, vias } from './principal.js'
+
+const scopes = Type.Array(inputMembers.scope, { maxItems: 100, uniqueItems: true })
+const ids = (description: string) =>
+  Type.Array(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }), {
+    maxItems: 100,
+    uniqueItems: true,
+    description,
+  })
+const groups = ids(
+  'Service groups that the key is authorised on. A person’s key that names nothing is, on all.',
+)
+const services = ids('Single services that the key is authorised on.')
+
+/** A key with a server user of its own. */
+export const createServerKeySchema = Type.Object(
+  {
+    ...createKeySchema.properties,
+    scopes: Type.Unsafe<string[]>({
+      ...scopes,
+      default: [],
+      description: 'The rights of the server user; the realm role of administrators makes it one.',
+    }),
+    groups: Type.Unsafe<string[]>({ ...groups, default: [] }),
+    services: Type.Unsafe<string[]>({ ...services, default: [] }),
+    limits: setLimitsSchema,
+  },
+  {
+    $id: 'CreateServerKey',
+    additionalProperties: false,
+    required: ['name'],
+    examples: [
+      {
+        name: 'Ingestion server',
+        scopes: ['rspy-user'],
+        limits: { per_second: 10, per_day: 10_000, per_month: null },
+      },
+    ],
+  },
+)
+export type CreateServerKey = Static<typeof createServerKeySchema>
+
+/** What its owner may change of a key, and what an administrator alone may. */
+export const changeAnyKeySchema = Type.Object(
+  {
+    name: Type.Optional(inputMembers.name),
+    note: Type.Optional(inputMembers.note),
+    enabled: Type.Optional(
+      Type.Boolean({ description: 'What an administrator disabled its owner cannot enable.' }),
+    ),
+    allowed_referers: Type.Optional(inputMembers.allowedReferers),
+    allowed_ips: Type.Optional(inputMembers.allowedIps),
+    config: Type.Optional(inputMembers.config),
+    scopes: Type.Optional(
+      Type.Unsafe<string[]>({
+        ...scopes,
+        description:
+          'Of a server key, the rights of its server user; of a person’s, those it may use while they have them.',
+      }),
+    ),
+    read_only: Type.Optional(Type.Boolean()),
+    groups: Type.Optional(groups),
+    services: Type.Optional(services),
+    limits: Type.Optional(changeLimitsSchema),
+    expires_at: Type.Optional(
+      nullable(
+        Type.String({ format: 'date-time' }),
+        'When the key shall end, which its owner then cannot move further; null: never.',
+      ),
+    ),
+  },
+  {
+    $id: 'ChangeAnyApiKey',
+    additionalProperties: false,
+    minProperties: 1,
+    examples: [{ limits: { per_day: 1000 }, groups: [], read_only: true }],
+  },
+)
+export type ChangeAnyKey = Static<typeof changeAnyKeySchema>
+
+const cursor = Type.Optional(
+  Type.String({ minLength: 1, maxLength: 200, description: 'next_cursor of the page before.' }),
+)
+const limit = Type.Integer({ default: 50, minimum: 1, maximum: maxListLimit })
+const subject = Type.String({ minLength: 1, maxLength: 255, ...line })
+
+export const listAllKeysSchema = Type.Object(
+  {
+    owner: Type.Optional(Type.Unsafe<string>({ ...subject, description: 'Subject of the owner.' })),
+    kind: Type.Optional(Type.Enum([...ownerKinds])),
+    status: Type.Optional(Type.Enum([...keyStatuses])),
+    group: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 63,
+        ...line,
+        description: 'Keys that name this service group.',
+      }),
+    ),
+    q: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        ...line,
+        description: 'Part of the name, the note, the login or the id, in any case.',
+      }),
+    ),
+    limit,
+    cursor,
+  },
+  { additionalProperties: false, required: [] },
+)
+export type ListAllKeys = Static<typeof listAllKeysSchema>
+
+export const subjectParametersSchema = Type.Object({
+  subject: Type.Unsafe<string>({
+    ...subject,
+    description: 'Of a person at the identity provider, or `server:<id>`.',
+  }),
+})
+
+/** Nothing to choose; a member would be one that is not heeded. */
+export const revokeAllKeysSchema = Type.Object(
+  {},
+  { $id: 'RevokeAllApiKeys', additionalProperties: false, examples: [{}] },
+)
+
+export const revokedKeysSchema = Type.Object(
+  { revoked: Type.Array(Type.String(), { description: 'The ids of the keys that this has revoked.' }) },
+  { $id: 'RevokedKeys', additionalProperties: false, examples: [{ revoked: ['Zk3vQ9aB'] }] },
+)
+
+const limitsExample = { per_second: 10, per_day: 10_000, per_month: null }
+
+export const ownerLimitsSchema = Type.Object(limitsSchema.properties, {
+  $id: 'OwnerLimits',
+  additionalProperties: false,
+  description: 'Limits over the calls with all keys of an owner; null: any number.',
+  examples: [limitsExample],
+})
+export type OwnerLimitsDocument = Static<typeof ownerLimitsSchema>
+
+export const setOwnerLimitsSchema = Type.Object(setLimitsSchema.properties, {
+  $id: 'SetOwnerLimits',
+  additionalProperties: false,
+  required: [],
+  description: 'All limits of the owner: what is left out is unlimited.',
+  examples: [limitsExample],
+})
+
+const quota = Type.Object({
+  party: Type.String({ description: 'Whose calls are counted: `key:<id>` or `owner:<subject>`.' }),
+  per: Type.Enum(['second', 'day', 'month']),
+  limit: Type.Integer(),
+  used: Type.Integer(),
+  remaining: Type.Integer(),
+  resets_at: instant('When the counter begins anew.'),
+})
+
+export const keyQuotasSchema = Type.Object(
+  {
+    limits: Type.Object(limitsSchema.properties, { description: 'Of the key.' }),
+    owner_limits: Type.Object(limitsSchema.properties, { description: 'Over all keys of its owner.' }),
+    quotas: Type.Array(quota, { description: 'What remains of each limit.' }),
+  },
+  {
+    $id: 'KeyQuotas',
+    additionalProperties: false,
+    examples: [
+      {
+        limits: limitsExample,
+        owner_limits: { per_second: null, per_day: null, per_month: null },
+        quotas: [
+          {
+            party: 'key:Zk3vQ9aB',
+            per: 'day',
+            limit: 10_000,
+            used: 17,
+            remaining: 9983,
+            resets_at: '2026-11-22T00:00:00.000Z',
+          },
+        ],
+      },
+    ],
+  },
+)
+export type KeyQuotas = Static<typeof keyQuotasSchema>
+
+export const providerSchema = Type.Object(
+  {
+    name: Type.Literal('api-key'),
+    type: Type.Literal('api-key'),
+    disabled: Type.Boolean({ description: 'Whether every API key is refused, and none can be made.' }),
+  },
+  {
+    $id: 'Provider',
+    additionalProperties: false,
+    description: 'Whether API keys are a way to authenticate here.',
+    examples: [{ name: 'api-key', type: 'api-key', disabled: false }],
+  },
+)
+export type Provider = Static<typeof providerSchema>
+
+export const auditEventSchema = Type.Object(
+  {
+    id: Type.String({ description: 'Later lines have larger numbers.' }),
+    at: instant('When it was done.'),
+    actor: Type.Object({
+      subject: Type.String({ description: 'Empty: nobody who is known.' }),
+      login: Type.String(),
+      key_id: nullable(Type.String(), 'The API key that it was done with.'),
+    }),
+    via: Type.String({
+      description: `How the actor was authenticated: ${vias.join(', ')}, or what acted by itself.`,
+    }),
+    action: Type.String({ description: 'What was done, as `key.revoked` or `login.refused`.' }),
+    target: Type.String({ description: 'The id of what it was done to.' }),
+    owner: Type.String({ description: 'Subject of the owner of a key; empty for what has none.' }),
+    address: Type.String({ description: 'Where the request came from; empty without one.' }),
+    request_id: Type.String(),
+    details: Type.Record(Type.String(), Type.Unknown()),
+  },
+  {
+    $id: 'AuditEvent',
+    additionalProperties: false,
+    description: 'A line of the ledger. It never holds a value of a key.',
+    examples: [
+      {
+        id: '4711',
+        at: '2026-11-21T09:30:00.000Z',
+        actor: { subject: '11111111-1111-4111-8111-111111111111', login: 'alice', key_id: null },
+        via: 'session',
+        action: 'key.revoked',
+        target: 'Zk3vQ9aB',
+        owner: '22222222-2222-4222-8222-222222222222',
+        address: '192.0.2.7',
+        request_id: '6f1c5c0e-5a43-4a35-8a0f-0f1f7a6f5f0e',
+        details: { permanent: false },
+      },
+    ],
+  },
+)
+export type AuditEventDocument = Static<typeof auditEventSchema>
+
+export const auditPageSchema = Type.Object(
+  {
+    items: Type.Array(ref(auditEventSchema)),
+    next_cursor: nullable(Type.String(), 'Asks for the next page; null at the end.'),
+  },
+  { $id: 'AuditPage', additionalProperties: false },
+)
+
+const filter = (description: string) =>
+  Type.Optional(Type.String({ minLength: 1, maxLength: 255, ...line, description }))
+
+export const listAuditSchema = Type.Object(
+  {
+    actor: filter('Subject or login of who did it.'),
+    action: filter('As `key.revoked`.'),
+    target: filter('The id of what it was done to.'),
+    owner: filter('Subject of the owner of a key.'),
+    from: Type.Optional(Type.String({ format: 'date-time', description: 'Lines of this moment and later.' })),
+    to: Type.Optional(Type.String({ format: 'date-time', description: 'Lines of before this moment.' })),
+    limit,
+    cursor,
+  },
+  { additionalProperties: false, required: [] },
+)
+export type ListAudit = Static<typeof listAuditSchema>
+
+/** The named components of the document, in an order in which each refers only to those before it. */
+export const adminSchemas = [
+  createServerKeySchema,
+  changeAnyKeySchema,
+  revokeAllKeysSchema,
+  revokedKeysSchema,
+  ownerLimitsSchema,
+  setOwnerLimitsSchema,
+  keyQuotasSchema,
+  providerSchema,
+  auditEventSchema,
+  auditPageSchema,
+]
