@@ -65,7 +65,12 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   app.addHook('onReady', () => parts.directory.start(parts.keys))
   app.addHook('onReady', () => parts.services.start())
   app.addHook('onClose', async () => {
-    await Promise.all([parts.directory.close(), parts.usage.close(), parts.services.close()])
+    await Promise.all([
+      parts.directory.close(),
+      parts.usage.close(),
+      parts.services.close(),
+      parts.limiter.close(),
+    ])
   })
   await addCommonHeaders(app, config)
   await addOpenRoutes(app, dependencies, parts)

@@ -9,6 +9,7 @@ import { createKeycloakDirectory, deriveAdminUrl } from './directory/keycloak.js
 import { type DirectorySource, noDirectory } from './directory/source.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
+import { createLimitKeeper } from './limits/index.js'
 import type { Secrets } from './secrets.js'
 import { createServiceRegistry } from './services/registry.js'
 import type { Database } from './store/database.js'
@@ -53,6 +54,13 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     clock,
     onOutage: (error) => log.error({ err: error }, 'services could not be read'),
   })
+  const limiter = createLimitKeeper({
+    db,
+    ...config.limits,
+    headerPrefix: config.headerPrefix,
+    clock,
+    onError: (error) => log.error({ err: error }, 'calls that count against limits could not be written'),
+  })
   const { attributes } = config
   const authOptions: AuthOptions = {
     keyPrefix: prefix,
@@ -66,11 +74,13 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
       isDisabled: directory.isDisabled,
       clock,
     }),
+    limiter,
     clock,
   }
   return {
     issuer,
     usage,
+    limiter,
     authOptions,
     directory,
     keys,

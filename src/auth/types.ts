@@ -94,6 +94,8 @@ export interface Quota {
   readonly remaining: number
   /** Milliseconds since the epoch. */
   readonly resetsAt: number
+  /** How long the window is that then ends: days and months are calendar ones. */
+  readonly windowSeconds: number
 }
 
 export type LimitDecision =

@@ -2,9 +2,14 @@ import type { Tx } from './keys.js'
 
 /**
  * The id of something whose knowledge is out of date. `services`: all that is known of groups and services;
- * `provider`: whether keys are switched on at all.
+ * `provider`: whether keys are switched on at all; `limits`: the counters of whoever is limited.
  */
-export type Change = { key: string } | { owner: string } | { provider: string } | { services: true }
+export type Change =
+  | { key: string }
+  | { owner: string }
+  | { provider: string }
+  | { limits: string }
+  | { services: true }
 
 /** What every process on one database hears of the changes of all of them. */
 export interface Notices {
@@ -51,8 +56,9 @@ function writePayload(change: Change): string {
 /** @returns null for what is none of ours: whoever may log in to the database may notify */
 export function readPayload(payload: string): Change | null {
   if (payload === services) return { services: true }
-  const [, kind, id] = /^(key|owner|provider):(.+)$/s.exec(payload) ?? []
+  const [, kind, id] = /^(key|owner|provider|limits):(.+)$/s.exec(payload) ?? []
   if (id === undefined) return null
   if (kind === 'key') return { key: id }
+  if (kind === 'limits') return { limits: id }
   return kind === 'owner' ? { owner: id } : { provider: id }
 }
