@@ -132,6 +132,8 @@ function asPrincipal(payload: JWTPayload, attributes: readonly string[]): Princi
     attributes: facts.attributes,
     config: facts.attributes,
     issuedAt: payload.iat ?? 0,
+    // Required of every token.
+    expiresAt: (payload.exp ?? 0) * 1000,
     ...(typeof payload.azp === 'string' ? { clientId: payload.azp } : {}),
   })
 }

@@ -24,6 +24,8 @@ export interface Principal {
   readonly clientId?: string
   /** When the OAuth2 token was issued, in seconds since the epoch. */
   readonly issuedAt?: number
+  /** When the key or token ends, in milliseconds since the epoch. Left out: never, or it is not known. */
+  readonly expiresAt?: number
 }
 
 /** Where a credential was found, in the order of precedence. */

@@ -158,6 +158,7 @@ function asPrincipal(row: VerificationRow, owner: KnownOwner): Principal {
     attributes: owner.attributes,
     config: mergeConfig(row.config, owner.attributes),
     keyId: row.id,
+    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at.getTime() }),
   })
 }
 

@@ -107,6 +107,7 @@ test('a token tells who is calling, and whoever is told may not change it', asyn
     attributes: {},
     config: {},
     issuedAt: startSeconds,
+    expiresAt: (startSeconds + 300) * 1000,
     clientId: 'portal',
   })
   expect(Object.isFrozen(principal)).toBe(true)
