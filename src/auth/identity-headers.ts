@@ -45,7 +45,7 @@ export interface Identity {
  * Node, and more servers than it, refuse requests with more than 16 KB of headers. The assertion says the same in
  * four thirds of it, so this leaves 2 KB to the client's own.
  */
-const maxBytes = 6144
+const maxBytes = 5632
 
 /**
  * What services are told of a principal. Of somebody with a thousand roles it names those that fit, scopes before
@@ -56,7 +56,7 @@ export function describeIdentity(principal: Principal): Identity {
   const { subject, login, kind, via, keyId = '', config } = principal
   const whole = [subject, login, kind, via, keyId].map(encode).join('') + encodeConfig(config)
   const scopes = takeFitting(principal.scopes, maxBytes - whole.length)
-  const left = maxBytes - whole.length - encodeList(scopes).length
+  const left = maxBytes - whole.length - measure(scopes)
   return { subject, login, kind, via, keyId, scopes, roles: takeFitting(principal.roles, left), config }
 }
 
@@ -106,15 +106,22 @@ function nameHeaders(prefix: string, identity: Identity): Readonly<Record<string
   })
 }
 
-/** The first ones whose list has at most so many bytes. */
+/** The first ones that take at most so many bytes together. */
 function takeFitting(items: readonly string[], bytes: number): readonly string[] {
-  let end = 0
-  for (const [at, item] of items.entries()) {
-    end += encode(item).length + (at === 0 ? 0 : 1)
-    if (end > bytes) return items.slice(0, at)
-  }
-  return items
+  let taken = 0
+  const end = items.findIndex((item) => {
+    taken += measure([item])
+    return taken > bytes
+  })
+  return end === -1 ? items : items.slice(0, end)
 }
+
+/** The bytes of a list as a header or in JSON, whichever takes more: the quotes of short items do. */
+const measure = (items: readonly string[]) =>
+  items.reduce(
+    (sum, item) => sum + 1 + Math.max(encode(item).length, Buffer.byteLength(JSON.stringify(item))),
+    0,
+  )
 
 // A surrogate without its partner has no UTF-8, and encodeURIComponent throws at it.
 const encode = (item: string) => encodeURIComponent(toUSVString(item))
