@@ -6,6 +6,7 @@ import { stacCatalog } from '../examples/stac-catalog/index.js'
 import { isLoopback } from './addresses.js'
 import type { AdminContext } from './admin/context.js'
 import { adminRoutes } from './admin/routes.js'
+import { jwksRoutes } from './assertion/index.js'
 import { dropIfGone } from './auth/gone.js'
 import { createIdentityHeaderRemover } from './auth/identity-headers.js'
 import auth from './auth/index.js'
@@ -64,12 +65,14 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
   app.addHook('onReady', () => parts.directory.start(parts.keys))
   app.addHook('onReady', () => parts.services.start())
+  app.addHook('onReady', () => parts.keyring.start())
   app.addHook('onClose', async () => {
     await Promise.all([
       parts.directory.close(),
       parts.usage.close(),
       parts.services.close(),
       parts.limiter.close(),
+      parts.keyring.close(),
     ])
   })
   await addCommonHeaders(app, config)
@@ -101,6 +104,7 @@ async function addOpenRoutes(app: FastifyInstance, { config, db, version }: AppD
     },
     clock,
   })
+  await app.register(jwksRoutes, { keyring: parts.keyring })
   await app.register(checkRoutes, {
     verifyKey: parts.authOptions.verifyKey,
     maxStaleMs: config.verdictMaxStaleMs,

@@ -1,4 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { createAssertions } from './assertion/assertions.js'
+import { createKeyring } from './assertion/keyring.js'
 import { createTokenVerifier } from './auth/bearer.js'
 import type { AuthOptions } from './auth/index.js'
 import { createIssuer, type Issuer } from './auth/issuer.js'
@@ -10,6 +12,7 @@ import { type DirectorySource, noDirectory } from './directory/source.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
 import { createLimitKeeper } from './limits/index.js'
+import { createSealer } from './sealing.js'
 import type { Secrets } from './secrets.js'
 import { createServiceRegistry } from './services/registry.js'
 import type { Database } from './store/database.js'
@@ -77,10 +80,20 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     limiter,
     clock,
   }
+  const keyring = createKeyring({ db, sealer: createSealer(config.encryptionSecrets), log })
   return {
     issuer,
     usage,
     limiter,
+    /** The keys that services check assertions by. */
+    keyring,
+    /** What services are sent about their callers. */
+    assertions: createAssertions({
+      prefix: config.identityHeaderPrefix,
+      issuer: config.publicUrl,
+      keyring,
+      clock,
+    }),
     authOptions,
     directory,
     keys,

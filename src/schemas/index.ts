@@ -1,5 +1,6 @@
 import { adminSchemas } from './admin.js'
 import { problemSchema } from './common.js'
+import { jwksSchema } from './jwks.js'
 import { keySchemas } from './key.js'
 import { meSchema } from './principal.js'
 import { serviceSchemas } from './service.js'
@@ -13,4 +14,5 @@ export const namedSchemas = [
   ...serviceSchemas,
   ...verdictSchemas,
   ...adminSchemas,
+  jwksSchema,
 ]
