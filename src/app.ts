@@ -1,7 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import cors from '@fastify/cors'
 import helmet from '@fastify/helmet'
-import Fastify, { type FastifyInstance, type FastifyServerOptions, LogController } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  LogController,
+} from 'fastify'
 import { stacCatalog } from '../examples/stac-catalog/index.js'
 import { isLoopback } from './addresses.js'
 import type { AdminContext } from './admin/context.js'
@@ -16,6 +21,7 @@ import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
 import { createRightCheck } from './directory/confirm.js'
 import type { DirectorySource } from './directory/source.js'
 import { answerBrokenRequest, answerBrokenUrl, Problem, renderError, sendProblem } from './errors.js'
+import { buildGateway } from './gateway/index.js'
 import { healthRoutes } from './health.js'
 import { meRoutes } from './keys/me.js'
 import { keyRoutes } from './keys/routes.js'
@@ -30,6 +36,7 @@ import type { Secrets } from './secrets.js'
 import type { ServiceContext } from './services/context.js'
 import { knowOwnAddresses } from './services/own-addresses.js'
 import { requireGroupsAndServices } from './services/refer.js'
+import type { ServiceRegistry } from './services/registry.js'
 import { serviceRoutes } from './services/routes.js'
 import type { Database } from './store/database.js'
 import { setValidation } from './validation.js'
@@ -46,6 +53,8 @@ export interface AppDependencies {
   directory?: DirectorySource
   /** Default: the system's. */
   random?: Random
+  /** The services behind the gateway. Default: those of the database. */
+  registry?: ServiceRegistry
   /** Where log lines go. Default: standard output. */
   logStream?: { write(line: string): void }
 }
@@ -54,11 +63,23 @@ const bodyLimitBytes = 65_536
 // Nobody holds a connection open by sending slowly, nor the end of the process; the bodies here are small.
 const requestTimeoutMs = 15_000
 
+/** What listens: this service, and the gateway on its own origin where there is one. */
+export interface Apps {
+  app: FastifyInstance
+  /** It ends with the service, and needs its `ready`. */
+  gateway: FastifyInstance | null
+}
+
+/** The service alone, for who needs no gateway. */
+export const buildApp = async (dependencies: AppDependencies): Promise<FastifyInstance> =>
+  (await buildApps(dependencies)).app
+
 /** The service, ready to listen: everything is registered here, in the order in which a request meets it. */
-export async function buildApp(dependencies: AppDependencies): Promise<FastifyInstance> {
+export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
   const { config } = dependencies
   const app = Fastify(serverOptions(config, dependencies.logStream))
   const parts = createParts(dependencies, app.log)
+  const gateway = await addGateway(dependencies, parts, app.log)
 
   setValidation(app)
   app.setErrorHandler(renderError)
@@ -67,6 +88,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
   app.addHook('onReady', () => parts.services.start())
   app.addHook('onReady', () => parts.keyring.start())
   app.addHook('onClose', async () => {
+    // What it still counts is written below.
+    await gateway?.close()
     await Promise.all([
       parts.directory.close(),
       parts.usage.close(),
@@ -82,7 +105,28 @@ export async function buildApp(dependencies: AppDependencies): Promise<FastifyIn
     await app.register((guarded) => addExampleCatalog(guarded, config, parts), { prefix: '/catalog' })
   }
   if (config.issuer === undefined) await addEmbeddedIdentityProvider(app, dependencies, parts)
-  return app
+  return { app, gateway }
+}
+
+/** The same check and the same memory as the service's own, on another origin. */
+async function addGateway(
+  { config, registry }: AppDependencies,
+  parts: Parts,
+  logger: FastifyBaseLogger,
+): Promise<FastifyInstance | null> {
+  if (config.gateway === null) return null
+  const { session, pendingLogins } = cookieNames(config.publicUrl)
+  return buildGateway({
+    authOptions: parts.authOptions,
+    registry: registry ?? parts.services,
+    describeCaller: parts.assertions.headersFor,
+    publicUrl: config.gateway.publicUrl,
+    identityHeaderPrefix: config.identityHeaderPrefix,
+    headerPrefix: config.headerPrefix,
+    ownCookies: [session, pendingLogins],
+    trustProxy: config.trustProxy,
+    logger,
+  })
 }
 
 /** What everybody may see. */

@@ -64,6 +64,11 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     clock,
     onError: (error) => log.error({ err: error }, 'calls that count against limits could not be written'),
   })
+  // One that was generated before another was configured still opens.
+  const sealer = createSealer([
+    ...config.encryptionSecrets,
+    ...(secrets.encryptionSecret === undefined ? [] : [secrets.encryptionSecret]),
+  ])
   const { attributes } = config
   const authOptions: AuthOptions = {
     keyPrefix: prefix,
@@ -80,7 +85,7 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     limiter,
     clock,
   }
-  const keyring = createKeyring({ db, sealer: createSealer(config.encryptionSecrets), log })
+  const keyring = createKeyring({ db, sealer, log })
   return {
     issuer,
     usage,

@@ -28,12 +28,12 @@ const slash = 0x2f
 const backslash = 0x5c
 const del = 0x7f
 
-const escape = /%([0-9A-Fa-f]{2})?/g
+const percentEncoded = /%([0-9A-Fa-f]{2})?/g
 const unreserved = /[A-Za-z0-9._~-]/
 
 function normalizeEscapes(path: string): string | null {
   let isBroken = false
-  const normal = path.replace(escape, (whole, digits?: string) => {
+  const normal = path.replace(percentEncoded, (whole, digits?: string) => {
     if (digits === undefined) isBroken = true
     const character = String.fromCharCode(Number.parseInt(digits ?? '', 16))
     return unreserved.test(character) ? character : whole.toUpperCase()

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:net'
 import type { FastifyInstance, InjectOptions } from 'fastify'
 import { importJWK, SignJWT } from 'jose'
-import { buildApp } from '../../src/app.js'
+import { buildApps } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 import { developmentAccounts, embeddedIssuer, generateSigningKey } from '../../src/dev/index.js'
 import type { DirectorySource } from '../../src/directory/source.js'
+import type { ServiceRegistry } from '../../src/services/registry.js'
 import type { Database } from '../../src/store/database.js'
 import { openTestDatabase } from './database.js'
 
@@ -30,6 +31,9 @@ export interface TokenWishes {
 
 export interface TestService {
   app: FastifyInstance
+  /** Null unless the test gives a registry. */
+  gateway: FastifyInstance | null
+  gatewayUrl: string
   db: Database
   config: Config
   url: string
@@ -65,13 +69,20 @@ let signingKey: ReturnType<typeof generateSigningKey> | undefined
 /** The whole service on an embedded database in memory, listening, since it is also its own identity provider. */
 export async function startService(
   env: Record<string, string> = {},
-  options: { db?: Database; directory?: DirectorySource } = {},
+  options: {
+    db?: Database
+    directory?: DirectorySource
+    /** Then the gateway listens too, in front of these services. */
+    registry?: ServiceRegistry
+  } = {},
 ): Promise<TestService> {
   signingKey ??= generateSigningKey()
   const jwk = await signingKey
   const port = await findFreePort()
+  const gatewayPort = options.registry === undefined ? 'off' : String(await findFreePort())
   const config = loadConfig({
     PORT: String(port),
+    GATEWAY_PORT: gatewayPort,
     LOGIN_RATE_PER_MINUTE: 'off',
     REFUSED_RATE_PER_MINUTE: 'off',
     ...env,
@@ -79,19 +90,36 @@ export async function startService(
   const db = options.db ?? (await openTestDatabase())
   const clock = createClock()
   const log: string[] = []
-  const app = await buildApp({
+  const { app, gateway } = await buildApps({
     config,
     db,
     secrets: { sessionSecret: 's'.repeat(32), embeddedClientSecret: 'c'.repeat(32), signingKey: jwk },
     version: '0.0.0-test',
     clock: clock.now,
     ...(options.directory === undefined ? {} : { directory: options.directory }),
+    ...(options.registry === undefined ? {} : { registry: options.registry }),
     logStream: { write: (line) => log.push(line) },
   })
   await app.listen({ host: '127.0.0.1', port })
+  await gateway?.listen({ host: '127.0.0.1', port: Number(gatewayPort) })
   const issuer = embeddedIssuer(config.publicUrl)
 
-  return { app, db, config, url: config.publicUrl, clock, log, token, as, createKey, inject, close }
+  const gatewayUrl = `http://127.0.0.1:${gatewayPort}`
+  return {
+    app,
+    gateway,
+    gatewayUrl,
+    db,
+    config,
+    url: config.publicUrl,
+    clock,
+    log,
+    token,
+    as,
+    createKey,
+    inject,
+    close,
+  }
 
   async function token(wishes: TokenWishes = {}): Promise<string> {
     const account = developmentAccounts.find(({ username }) => username === (wishes.person ?? 'alice'))

@@ -1,0 +1,150 @@
+import type { ServerResponse } from 'node:http'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Dispatcher } from 'undici'
+import type { RegisteredService } from '../services/registry.js'
+
+/** What an exchange needs of the gateway. */
+export interface ExchangeContext {
+  /** The headers of an answer, as `createAnswerHeaders` makes them. */
+  answerHeaders: (raw: readonly Buffer[], own: Readonly<Record<string, unknown>>) => string[]
+  /** In small letters. */
+  proxyLatencyHeader: string
+  upstreamLatencyHeader: string
+  /** It is over, however it ended. */
+  ended: (exchange: Exchange) => void
+}
+
+type Settle = (error: Error | null) => void
+
+/**
+ * One request on its way to its service and the answer on its way back. It is undici's handler of the call and
+ * writes to the client what comes, as it comes: nothing is kept, and nobody waits for a body to go on with its head.
+ */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly startedAt = performance.now()
+  /** Why the service gave no answer. */
+  failure: Error | null = null
+  statusCode = 0
+  isEnded = false
+  #sentAt = 0
+  #headAt = 0
+  #settle: Settle | null = null
+  #abort: ((error?: Error) => void) | null = null
+  #resume: (() => void) | null = null
+  #rawHeaders: readonly Buffer[] = []
+  #statusText = ''
+  #hasHead = false
+  #isComplete = false
+
+  constructor(
+    readonly request: FastifyRequest,
+    private readonly reply: FastifyReply,
+    readonly service: RegisteredService,
+    private readonly context: ExchangeContext,
+  ) {
+    reply.raw.once('close', () => this.#close())
+  }
+
+  /** @param settle called once: with an error, or when the head of the answer is there to be written */
+  begin(settle: Settle): void {
+    this.#settle = settle
+    this.#sentAt = performance.now()
+  }
+
+  /** Ends it at once, in the middle of whatever there is, so that nobody takes a part for the whole. */
+  cut(): void {
+    this.#close()
+    this.reply.raw.destroy()
+  }
+
+  /** Whether the service may be asked again: it has said nothing, and asking twice does nothing twice. */
+  mayRepeat(error: Error): boolean {
+    const { code } = error as NodeJS.ErrnoException
+    return !this.isEnded && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET')
+  }
+
+  /** Writes the head; the body follows by itself. */
+  answer(): void {
+    const { reply, context } = this
+    const { raw } = reply
+    const own = reply.getHeaders()
+    own[context.proxyLatencyHeader] = String(Math.round(this.#sentAt - this.startedAt))
+    own[context.upstreamLatencyHeader] = String(Math.round(this.#headAt - this.#sentAt))
+    const headers = context.answerHeaders(this.#rawHeaders, own)
+    // A client that is still sending what nobody reads any more cannot use the connection for another request.
+    if (!this.request.raw.complete) headers.push('Connection', 'close')
+    raw.writeHead(this.statusCode, this.#statusText, headers)
+    reply.hijack()
+    this.#hasHead = true
+    // The body mostly comes along with the head, and then goes on with it; but the stream of an event may be silent.
+    process.nextTick(flush, raw)
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    this.#abort = abort
+    if (this.isEnded) abort()
+  }
+
+  onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
+    // An interim answer; the final one follows.
+    if (statusCode < 200) return true
+    this.#headAt = performance.now()
+    this.statusCode = statusCode
+    this.#rawHeaders = headers
+    this.#statusText = statusText
+    this.#resume = resume
+    this.#finish(null)
+    return true
+  }
+
+  onData(chunk: Buffer): boolean {
+    const { raw } = this.reply
+    if (raw.write(chunk)) return true
+    raw.once('drain', this.#goOn)
+    return false
+  }
+
+  readonly #goOn = () => this.#resume?.()
+
+  onComplete(trailers: readonly (string | Buffer)[] | null): void {
+    const { raw } = this.reply
+    this.#isComplete = true
+    if (trailers !== null && trailers.length > 0) raw.addTrailers(inPairs(trailers))
+    raw.end()
+  }
+
+  onError(error: Error): void {
+    if (this.#hasHead) {
+      this.request.log.warn({ err: error, service: this.service.descriptor.id }, 'an answer broke off')
+      // Without its end: a client must not take it for the whole.
+      this.reply.raw.destroy()
+    } else if (!this.isEnded) this.#finish(error)
+  }
+
+  #finish(error: Error | null): void {
+    this.failure = error
+    const settle = this.#settle
+    this.#settle = null
+    settle?.(error)
+  }
+
+  #close(): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    this.context.ended(this)
+    if (!this.#isComplete) this.#abort?.()
+  }
+}
+
+function flush(raw: ServerResponse): void {
+  if (!raw.writableEnded && !raw.destroyed) raw.flushHeaders()
+}
+
+function inPairs(trailers: readonly (string | Buffer)[]): [string, string][] {
+  const pairs: [string, string][] = []
+  for (let at = 0; at < trailers.length; at += 2) pairs.push([text(trailers[at]), text(trailers[at + 1])])
+  return pairs
+}
+
+const text = (value: string | Buffer | undefined) =>
+  typeof value === 'string' ? value : (value?.toString('latin1') ?? '')

@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+
+/** The body is larger than the service takes. */
+export class BodyTooLarge extends Error {
+  override readonly name = 'BodyTooLarge'
+}
+
+/** The client went away in the middle of its body. */
+export class BodyBrokenOff extends Error {
+  override readonly name = 'BodyBrokenOff'
+}
+
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined ||
+  (headers['content-length'] !== undefined && headers['content-length'] !== '0')
+
+/**
+ * The body of a request on its way to the service, counted. Not the request itself, which undici would destroy with
+ * the connection behind it when a service answers before it has read everything.
+ */
+export class RequestBody extends Readable {
+  #left: number
+  #begin: (() => void) | null
+
+  /**
+   * @param maxBytes null: any
+   * @param begin called once, when the service begins to read: a client that waits may send now
+   */
+  constructor(
+    private readonly source: IncomingMessage,
+    maxBytes: number | null,
+    begin: () => void,
+  ) {
+    super()
+    this.#left = maxBytes ?? Number.POSITIVE_INFINITY
+    this.#begin = begin
+  }
+
+  override _read(): void {
+    if (this.#begin !== null) this.#listen(this.#begin)
+    this.source.resume()
+  }
+
+  #listen(begin: () => void): void {
+    this.#begin = null
+    begin()
+    this.source
+      .on('data', (chunk: Buffer) => this.#pass(chunk))
+      .on('end', () => this.push(null))
+      .on('close', () => {
+        if (!this.source.complete) this.destroy(new BodyBrokenOff())
+      })
+  }
+
+  #pass(chunk: Buffer): void {
+    this.#left -= chunk.length
+    if (this.#left < 0) this.destroy(new BodyTooLarge())
+    else if (!this.destroyed && !this.push(chunk)) this.source.pause()
+  }
+}

@@ -1,0 +1,162 @@
+import type { IncomingMessage } from 'node:http'
+import { compileRanges } from '../addresses.js'
+import { createCredentialRemover, type ForwardedCredential } from '../auth/forwarding.js'
+
+export interface RequestHeaderOptions {
+  /** As `Latchkey`: headers beginning so are the gateway's alone. */
+  identityHeaderPrefix: string
+  /** As `Otoroshi`: headers beginning so present keys. */
+  headerPrefix: string
+  /** How the names of this product's own cookies begin: they never reach a service. */
+  ownCookies: readonly string[]
+  /** Addresses and ranges whose `X-Forwarded-*` and `Forwarded` are believed. */
+  trustProxy: readonly string[]
+  /** Of the gateway's public URL, since TLS may end in front of it: `http` or `https`. */
+  scheme: string
+}
+
+export interface ForwardedCall {
+  readonly message: IncomingMessage
+  readonly requestId: string
+  /** Which part that presents a credential goes on. */
+  readonly forwarded: ForwardedCredential
+  /** Who is calling, by the names of headers. */
+  readonly identity: Readonly<Record<string, string>>
+  /** The part of the path that the service does not see; empty where it sees all. */
+  readonly hiddenPrefix: string
+}
+
+/** What becomes of a header of the client. `trusted`: kept only when it comes from a proxy that is believed. */
+type Fate = 'keep' | 'drop' | 'trusted' | 'authorization' | 'cookie' | 'te'
+
+const fates: Record<string, Fate> = {
+  // Of one connection alone (RFC 9110 §7.6.1); the ones to the service are undici's.
+  connection: 'drop',
+  'keep-alive': 'drop',
+  'proxy-connection': 'drop',
+  'transfer-encoding': 'drop',
+  upgrade: 'drop',
+  'http2-settings': 'drop',
+  'proxy-authorization': 'drop',
+  te: 'te',
+  // The gateway has answered it itself.
+  expect: 'drop',
+  // The service's own name is the one to reach it by; the client's goes on in X-Forwarded-Host.
+  host: 'drop',
+  'x-request-id': 'drop',
+  // They would make a write of what was checked as a read.
+  'x-http-method-override': 'drop',
+  'x-http-method': 'drop',
+  'x-method-override': 'drop',
+  // Told anew, from what is known of the connection.
+  forwarded: 'drop',
+  'x-forwarded-for': 'drop',
+  'x-forwarded-host': 'drop',
+  'x-forwarded-proto': 'drop',
+  'x-forwarded-prefix': 'drop',
+  'x-real-ip': 'trusted',
+  cookie: 'cookie',
+}
+
+const maxRememberedNames = 2000
+
+/**
+ * Makes the maker of the headers that a service gets. It takes the client's own as they came, in their case and
+ * order, without those of the connection, those that present credentials and those that only the gateway may send.
+ * @returns names and values in turn, as undici takes them
+ */
+export function createRequestHeaders(options: RequestHeaderOptions): (call: ForwardedCall) => string[] {
+  const { identityHeaderPrefix, headerPrefix, ownCookies, trustProxy, scheme } = options
+  const removeCredentials = createCredentialRemover({ headerPrefix, ownCookies })
+  const isTrusted = trustProxy.length === 0 ? () => false : compileRanges(trustProxy)
+  const ownStart = `${identityHeaderPrefix.toLowerCase()}-`
+  // Clients send the same few names: each is looked into once. Bounded, since anybody may send others.
+  const known = new Map<string, Fate>()
+
+  return (call) => {
+    const { message, forwarded } = call
+    const { rawHeaders, headers } = message
+    const peer = plainAddress(message.socket.remoteAddress ?? '')
+    const trusted = isTrusted(peer)
+    const ofConnection = namedInConnection(headers.connection)
+    const result: string[] = []
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const name = rawHeaders[at] as string
+      const value = rawHeaders[at + 1] as string
+      const fate = known.get(name) ?? remember(name)
+      if (fate === 'drop' || ofConnection?.has(name.toLowerCase())) continue
+      if (fate === 'keep') result.push(name, value)
+      else if (isForwarded(fate, value, forwarded, trusted)) result.push(name, value)
+      else if (fate === 'cookie') addCookies(result, name, value, forwarded)
+    }
+    addForwarded(result, call, peer, trusted)
+    for (const name in call.identity) result.push(name, call.identity[name] as string)
+    return result
+  }
+
+  function remember(name: string): Fate {
+    const fate = decideFate(name)
+    if (known.size < maxRememberedNames) known.set(name, fate)
+    return fate
+  }
+
+  function decideFate(name: string): Fate {
+    const small = name.toLowerCase()
+    // Some servers read `_` as `-`: what is special by the one name must not come in by the other.
+    const plain = small.replaceAll('_', '-')
+    if (plain.startsWith(ownStart)) return 'drop'
+    if (small === 'authorization') return 'authorization'
+    const presentsCredential = small !== 'cookie' && !(small in removeCredentials({ [small]: '' }, null))
+    if (presentsCredential) return 'drop'
+    if (Object.hasOwn(fates, small)) return fates[small] as Fate
+    if (Object.hasOwn(fates, plain) || plain === 'content-length') return small === plain ? 'keep' : 'drop'
+    return plain.startsWith('x-forwarded-') ? 'trusted' : 'keep'
+  }
+
+  function addCookies(result: string[], name: string, value: string, forwarded: ForwardedCredential): void {
+    const { cookie } = removeCredentials({ cookie: value }, forwarded)
+    if (typeof cookie === 'string') result.push(name, cookie)
+  }
+
+  /** Who is calling by what way: from the connection, behind what a trusted proxy says of its own. */
+  function addForwarded(result: string[], call: ForwardedCall, peer: string, trusted: boolean): void {
+    const { headers } = call.message
+    const told = (name: string) => (trusted ? asText(headers[name]) : undefined)
+    const host = told('x-forwarded-host') ?? headers.host ?? ''
+    const proto = told('x-forwarded-proto') ?? scheme
+    const prefix = (told('x-forwarded-prefix') ?? '') + call.hiddenPrefix
+    const own = `for=${peer.includes(':') ? `"[${peer}]"` : peer};host=${quote(headers.host ?? '')};proto=${scheme}`
+    result.push(
+      ...['X-Forwarded-For', behind(told('x-forwarded-for'), peer)],
+      ...['X-Forwarded-Host', host, 'X-Forwarded-Proto', proto],
+      ...['Forwarded', behind(told('forwarded'), own), 'X-Request-Id', call.requestId],
+    )
+    if (prefix !== '') result.push('X-Forwarded-Prefix', prefix)
+  }
+}
+
+function isForwarded(fate: Fate, value: string, forwarded: ForwardedCredential, trusted: boolean): boolean {
+  if (fate === 'authorization') return forwarded === 'authorization'
+  if (fate === 'te') return value.trim().toLowerCase() === 'trailers'
+  return fate === 'trusted' && trusted
+}
+
+/** Names that are of the client's connection alone; null: none but the usual words. */
+export function namedInConnection(connection: string | undefined): ReadonlySet<string> | null {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null
+  return new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
+}
+
+/** A socket that listens on both families tells an IPv4 address as `::ffff:192.0.2.1`. */
+const plainAddress = (address: string) =>
+  address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
+
+const asText = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join(', ') : value)
+
+const behind = (told: string | undefined, own: string) =>
+  told === undefined || told === '' ? own : `${told}, ${own}`
+
+const plainHost = /^[A-Za-z0-9.-]+$/
+
+/** A port or brackets need quotes (RFC 7239 §4). */
+const quote = (host: string) => (plainHost.test(host) ? host : `"${host.replace(/["\\]/g, '\\$&')}"`)
