@@ -17,7 +17,7 @@ answerParent((visit) => load(visit as Visit))
 
 /** Sends the requests over connections that stay open, one at a time on each. */
 async function load(visit: Visit): Promise<Sight> {
-  const { port, status, requests } = visit
+  const { port, status, requests, intervalMs } = visit
   const { sockets, nextRequest } = await reach(visit)
   // Made before the clock starts, since the value of a key takes as long to make as a request to answer.
   const toSend = Array.from({ length: requests }, nextRequest)
@@ -46,16 +46,21 @@ async function load(visit: Visit): Promise<Sight> {
         sentAt = performance.now()
         socket.write(bytes)
       }
+      const sendNext = () => {
+        if (intervalMs === undefined) return send()
+        // Evenly from none to twice the interval, so that the connections do not fall into step.
+        setTimeout(send, 2 * intervalMs * Math.random() - (performance.now() - sentAt))
+      }
       const onData = (chunk: Buffer) => {
         received += chunk.toString('latin1')
         if (!isWhole(received)) return
         latencies.push(performance.now() - sentAt)
-        if (received.startsWith(`HTTP/1.1 ${status} `)) send()
+        if (received.startsWith(`HTTP/1.1 ${status} `)) sendNext()
         else settle(() => reject(new Error(`Expected ${status}, received ${received}`)))
       }
       const onClose = () => settle(() => reject(new Error(`Port ${port} closed a connection`)))
       socket.on('data', onData).on('close', onClose)
-      send()
+      sendNext()
     })
   }
 }

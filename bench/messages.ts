@@ -17,6 +17,8 @@ export interface Visit extends Ready {
   requests: number
   /** How many requests are under way at once. */
   connections: number
+  /** On average between two requests on a connection. Default: each is sent when the one before is answered. */
+  intervalMs?: number
 }
 
 /** What it saw. */

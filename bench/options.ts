@@ -26,11 +26,17 @@ const defaults = { blocks: '4', rounds: '4', requests: '8000', keys: '100,10000,
  * Reads the command line.
  * @param args without the program
  * @param parts there are; all of them are run by default
+ * @param command as it is called, and how many keys it stores by default
  * @throws WrongOption
  */
-export function readOptions(args: readonly string[], parts: readonly string[]): Asked {
-  const { help, only, check, write, ...counts } = parse(args)
-  if (help) return { kind: 'help', text: describeOptions(parts) }
+export function readOptions(
+  args: readonly string[],
+  parts: readonly string[],
+  { name, keys } = { name: 'npm run bench', keys: defaults.keys },
+): Asked {
+  const amountsByDefault = { ...defaults, keys }
+  const { help, only, check, write, ...counts } = parse(args, amountsByDefault)
+  if (help) return { kind: 'help', text: describeOptions(name, parts, amountsByDefault) }
   const chosen = only?.split(',') ?? [...parts]
   for (const part of chosen) {
     if (!parts.includes(part)) throw new WrongOption(`There is no part ${part}, only ${parts.join(', ')}`)
@@ -44,21 +50,23 @@ export function readOptions(args: readonly string[], parts: readonly string[]): 
   if (amounts.keys.some((count, at) => count <= (amounts.keys[at - 1] ?? 0))) {
     throw new WrongOption('--keys goes from few to many')
   }
-  const isMeasurement = Object.entries(defaults).every(([name, value]) => Reflect.get(counts, name) === value)
+  const isMeasurement = Object.entries(amountsByDefault).every(
+    ([name, value]) => Reflect.get(counts, name) === value,
+  )
   return { kind: 'run', parts: chosen, amounts, checks: check, writes: write || isMeasurement }
 }
 
-function parse(args: readonly string[]) {
+function parse(args: readonly string[], amounts: typeof defaults) {
   try {
     return parseArgs({
       args: [...args],
       options: {
         help: { type: 'boolean', default: false },
         only: { type: 'string' },
-        blocks: { type: 'string', default: defaults.blocks },
-        rounds: { type: 'string', default: defaults.rounds },
-        requests: { type: 'string', default: defaults.requests },
-        keys: { type: 'string', default: defaults.keys },
+        blocks: { type: 'string', default: amounts.blocks },
+        rounds: { type: 'string', default: amounts.rounds },
+        requests: { type: 'string', default: amounts.requests },
+        keys: { type: 'string', default: amounts.keys },
         check: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
       },
@@ -76,13 +84,17 @@ function readCount(name: string, text: string): number {
   return count
 }
 
-const describeOptions = (parts: readonly string[]) => `npm run bench -- [options]
+const describeOptions = (
+  name: string,
+  parts: readonly string[],
+  amounts: typeof defaults,
+) => `${name} -- [options]
 
   --only PARTS      of ${parts.join(',')}; all by default
   --check           fails when a target is missed
-  --blocks COUNT    with new processes each; ${defaults.blocks} by default
-  --rounds COUNT    of each block; ${defaults.rounds} by default
-  --requests COUNT  of each round; ${defaults.requests} by default
-  --keys COUNTS     that are stored, from few to many; ${defaults.keys} by default
+  --blocks COUNT    with new processes each; ${amounts.blocks} by default
+  --rounds COUNT    of each block; ${amounts.rounds} by default
+  --requests COUNT  of each round; ${amounts.requests} by default
+  --keys COUNTS     that are stored, from few to many; ${amounts.keys} by default
   --write           keeps the results in bench/ although amounts are not the default ones
 `

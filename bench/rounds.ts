@@ -2,13 +2,28 @@ import { type DatabaseCpu, microsBetween } from './database-cpu.js'
 import { type Ready, type Sight, startWorker, type Worker } from './messages.js'
 
 /** A process to be started for each block. */
-export interface ServerPlan {
-  /** Of `variants/index.ts`. */
-  variant: string
-  /** What it is to be opened with. Default: nothing. */
-  parameters?: string[]
+export type ServerPlan = {
   /** Reads the CPU time of the database it asks, where that is a process of its own. */
   readDatabaseCpu?: () => DatabaseCpu
+} & (
+  | {
+      /** Of `variants/index.ts`. */
+      variant: string
+      /** What it is to be opened with. Default: nothing. */
+      parameters?: string[]
+    }
+  /** Starts what is no variant: a program of another kind. */
+  | { open: () => Promise<MeasuredServer> }
+)
+
+/** A started server, as it is measured. */
+export interface MeasuredServer {
+  ready: Ready
+  /** CPU time that it has used so far. */
+  readCpuMicros(): Promise<number>
+  /** What it puts off is done now. */
+  rest(): Promise<void>
+  stop(): Promise<void>
 }
 
 /** One row of a result. Several may visit one server, by the same `ServerPlan`. */
@@ -47,11 +62,6 @@ export function seriesOf(name: string, measurements: Measurements): Series {
   return measurements.get(name) ?? fail(`${name} is not of this run`)
 }
 
-interface Running {
-  server: Worker
-  ready: Ready
-}
-
 const busyConnections = 16
 
 /** Visits all competitors in turn, again and again. */
@@ -67,44 +77,62 @@ export async function measureRounds(competitors: readonly Competitor[], plan: Pl
 /** New processes for each block: the same code may cost a fifth more in one process than in another. */
 async function measureBlock(competitors: readonly Competitor[], plan: Plan, measurements: Measurements) {
   const load = startWorker('./load.js')
-  const running = new Map<ServerPlan, Running>()
+  const running = new Map<ServerPlan, MeasuredServer>()
   for (const { server } of competitors) if (!running.has(server)) running.set(server, await start(server))
   const visitors = competitors.map((competitor) => createVisitor(competitor, load, running))
   for (const { visit } of visitors) await visit(plan.firstWarmUp)
   for (let round = 0; round < plan.rounds; round++) {
     for (const visitor of shuffled(visitors)) await measureVisit(visitor, plan, measurements)
   }
-  await Promise.all([load, ...[...running.values()].map(({ server }) => server)].map((one) => one.stop()))
+  await Promise.all([load, ...running.values()].map((one) => one.stop()))
 }
 
-async function start({ variant, parameters = [] }: ServerPlan): Promise<Running> {
-  const server = startWorker('./serve.js', [variant, ...parameters])
-  return { server, ready: (await server.first) as Ready }
+async function start(plan: ServerPlan): Promise<MeasuredServer> {
+  if ('open' in plan) return plan.open()
+  return startVariant(plan.variant, plan.parameters)
+}
+
+/** A variant in a process of its own. */
+export async function startVariant(
+  variant: string,
+  parameters: readonly string[] = [],
+): Promise<MeasuredServer> {
+  const worker = startWorker('./serve.js', [variant, ...parameters])
+  return {
+    ready: (await worker.first) as Ready,
+    readCpuMicros: () => worker.ask('cpu') as Promise<number>,
+    rest: async () => void (await worker.ask('rest')),
+    stop: worker.stop,
+  }
 }
 
 type Visitor = ReturnType<typeof createVisitor>
 
-function createVisitor(competitor: Competitor, load: Worker, running: ReadonlyMap<ServerPlan, Running>) {
+function createVisitor(
+  competitor: Competitor,
+  load: Worker,
+  running: ReadonlyMap<ServerPlan, MeasuredServer>,
+) {
   const { name, server: plan, connections = busyConnections, share = 1 } = competitor
-  const { server, ready } = running.get(plan) ?? fail(`${plan.variant} was not started`)
+  const { ready, readCpuMicros, rest } = running.get(plan) ?? fail(`${name} was not started`)
   return {
     name,
     readDatabaseCpu: plan.readDatabaseCpu ?? (() => new Map()),
     countOf: (requests: number) => Math.ceil(requests * share),
     visit: (requests: number) =>
       load.ask({ ...ready, connections, requests: Math.ceil(requests * share) }) as Promise<Sight>,
-    cpuMicros: () => server.ask('cpu') as Promise<number>,
-    /** What it puts off is done now, outside of what is measured. */
-    rest: () => server.ask('rest'),
+    readCpuMicros,
+    /** Outside of what is measured. */
+    rest,
   }
 }
 
 async function measureVisit(visitor: Visitor, plan: Plan, measurements: Measurements): Promise<void> {
   await visitor.visit(plan.warmUp)
   const databaseBefore = visitor.readDatabaseCpu()
-  const before = await visitor.cpuMicros()
+  const before = await visitor.readCpuMicros()
   const sight = await visitor.visit(plan.requests)
-  const after = await visitor.cpuMicros()
+  const after = await visitor.readCpuMicros()
   const databaseAfter = visitor.readDatabaseCpu()
   await visitor.rest()
   const series = seriesOf(visitor.name, measurements)

@@ -1,10 +1,11 @@
 import type { AddressInfo } from 'node:net'
 import { answerParent, type Ready } from './messages.js'
-import { firstCheck, variants } from './variants/index.js'
+import { asRequest } from './requests.js'
+import { firstCheck, proxies, variants } from './variants/index.js'
 
 /** One variant in a process of its own, which is asked for the CPU time it has used: `serve.js <name> [<parameter> …]`. */
 const [name, ...parameters] = process.argv.slice(2)
-const variant = [...variants, firstCheck].find((one) => one.name === name)
+const variant = [...variants, firstCheck, ...proxies].find((one) => one.name === name)
 if (variant === undefined) throw new Error(`There is no variant ${name}`)
 
 const { app, credential = {}, status = 200, rest, storedKeys } = await variant.open(...parameters)
@@ -19,17 +20,3 @@ answerParent(async (question) => {
 const request = asRequest(port, credential)
 const ready: Ready = { port, request, status, ...(storedKeys === undefined ? {} : { storedKeys }) }
 process.send?.(ready)
-
-/** As the Python library requests sends it. */
-function asRequest(port: number, credential: Record<string, string>): string {
-  const headers = {
-    Host: `127.0.0.1:${port}`,
-    'User-Agent': 'python-requests/2.32.3',
-    'Accept-Encoding': 'gzip, deflate',
-    Accept: '*/*',
-    Connection: 'keep-alive',
-    ...credential,
-  }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `GET /collections/sentinel-2 HTTP/1.1\r\n${lines.join('')}\r\n`
-}

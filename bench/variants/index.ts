@@ -106,3 +106,16 @@ export const firstCheck: Openable = {
   name: 'first',
   open: async (store = '', storedKeys = '') => (await import('./first.js')).openFirst(store, storedKeys),
 }
+
+/** What forwards to the upstream whose URL it is opened with, and that upstream. They check nothing. */
+export const proxies: readonly Openable[] = [
+  { name: 'upstream', open: bare() },
+  {
+    name: 'reply-from',
+    open: async (upstream = '') => (await import('./proxies.js')).openReplyFrom(upstream),
+  },
+  {
+    name: 'http-proxy',
+    open: async (upstream = '') => (await import('./proxies.js')).openHttpProxy(upstream),
+  },
+]

@@ -53,3 +53,14 @@ test.each([
 ])('%j is refused in one sentence', (args, sentence) => {
   expect(() => read(...args)).toThrow(new WrongOption(sentence))
 })
+
+test('another command has a name and a number of keys of its own', () => {
+  const command = { name: 'npm run bench:gateway', keys: '10000' }
+
+  const help = readOptions(['--help'], parts, command)
+
+  expect(readOptions([], parts, command)).toMatchObject({ amounts: { keys: [10_000] }, writes: true })
+  expect(readOptions(['--keys', '100,10000,1000000'], parts, command)).toMatchObject({ writes: false })
+  expect(help).toMatchObject({ text: expect.stringContaining('npm run bench:gateway -- [options]') })
+  expect(JSON.stringify(help)).not.toContain('1000000')
+})
