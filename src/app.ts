@@ -201,7 +201,7 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
     })
     await guarded.register(meRoutes)
     const context: AdminContext = {
-      ...{ db, owners, clock, random, policy: config.keys },
+      ...{ db, owners, clock, random, policy: config.keys, sealer: parts.sealer },
       forget: keys.forget,
       forgetOwner: keys.forgetOwner,
       forgetKeys: keys.forgetAll,

@@ -11,7 +11,9 @@ import { createKeycloakDirectory, deriveAdminUrl } from './directory/keycloak.js
 import { type DirectorySource, noDirectory } from './directory/source.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
+
 import { createLimitKeeper } from './limits/index.js'
+
 import { createSealer } from './sealing.js'
 import type { Secrets } from './secrets.js'
 import { createServiceRegistry } from './services/registry.js'
@@ -50,7 +52,16 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
       ? fixedPeople
       : followDirectory({ ...config.directory, source: owners, db, log, clock })
   const maxStaleMs = config.verdictMaxStaleMs
-  const keys = createKeyVerifier({ db, prefix, usage, refusals, owners: directory, maxStaleMs, clock })
+  const { encryptionSecret } = secrets
+  // The generated one goes on to open what it sealed before the operator set another.
+  const sealer = createSealer([
+    ...config.encryptionSecrets,
+    ...(encryptionSecret === undefined ? [] : [encryptionSecret]),
+  ])
+  const keys = createKeyVerifier({
+    ...{ db, prefix, usage, refusals, sealer, maxStaleMs, clock },
+    owners: directory,
+  })
   const services = createServiceRegistry({
     db,
     maxStaleMs,
@@ -64,16 +75,12 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     clock,
     onError: (error) => log.error({ err: error }, 'calls that count against limits could not be written'),
   })
-  // One that was generated before another was configured still opens.
-  const sealer = createSealer([
-    ...config.encryptionSecrets,
-    ...(secrets.encryptionSecret === undefined ? [] : [secrets.encryptionSecret]),
-  ])
   const { attributes } = config
   const authOptions: AuthOptions = {
     keyPrefix: prefix,
     headerPrefix: config.headerPrefix,
     verifyKey: keys.verify,
+    verifyKeyToken: keys.verifyToken,
     verifyToken: createTokenVerifier({
       issuer,
       audiences: config.audiences,
@@ -103,6 +110,8 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     directory,
     keys,
     services,
+    /** Null: nothing can be sealed. */
+    sealer,
     /** For the tokens of a login: from the identity provider itself, for this client, whatever else is accepted. */
     verifyOwnToken: createTokenVerifier({
       issuer,

@@ -8,6 +8,7 @@ import { generateSigningKey } from '../../src/dev/signing-key.js'
 import { type Directory, followDirectory } from '../../src/directory/follow.js'
 import { createKeyVerifier } from '../../src/keys/verify.js'
 import { AddressRate } from '../../src/limits/address-rate.js'
+import { createSealer } from '../../src/sealing.js'
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { createUsageCounter } from '../../src/usage/counter.js'
 import { startIssuer } from './issuer.js'
@@ -44,7 +45,8 @@ export async function openHook({
   const refusals = new AddressRate({ perMinute: refusedRatePerMinute })
   const size = maxCached === undefined ? {} : { maxCached }
   const owners = followNobody(db)
-  const verifier = createKeyVerifier({ db, prefix, usage, refusals, owners, maxStaleMs, ...size })
+  const sealer = createSealer([randomBytes(32).toString('hex')])
+  const verifier = createKeyVerifier({ db, prefix, usage, refusals, owners, sealer, maxStaleMs, ...size })
   const signingKey = await generateSigningKey()
   const issuer = await startIssuer(signingKey)
   const verifyToken = createTokenVerifier({
@@ -54,10 +56,11 @@ export async function openHook({
     isDisabled: owners.isDisabled,
   })
   const app = createService()
-  await app.register(auth, { keyPrefix: prefix, verifyKey: verifier.verify, verifyToken })
+  const { verify: verifyKey, verifyToken: verifyKeyToken } = verifier
+  await app.register(auth, { keyPrefix: prefix, verifyKey, verifyKeyToken, verifyToken })
   addRoute(app)
   const { forget, forgetOwner } = verifier
-  const context = { db, policy, owners, clock: Date.now, random: randomBytes, forget, forgetOwner }
+  const context = { db, policy, owners, sealer, clock: Date.now, random: randomBytes, forget, forgetOwner }
   return { app, prefix, usage, context, signingKey, issuer }
 }
 

@@ -3,7 +3,8 @@ import { recordChange } from '../keys/change.js'
 import type { Origin } from '../keys/context.js'
 import { asRow, requireSense, requireSwitchedOn } from '../keys/issue.js'
 import { inherit } from '../keys/scopes.js'
-import { hashValue, newKeyId, newValue } from '../keys/value.js'
+import { makeValue } from '../keys/stored-value.js'
+import { newKeyId } from '../keys/value.js'
 import type { CreateServerKey } from '../schemas/admin.js'
 import { insertKey, type KeyRow } from '../store/keys.js'
 import { insertServerUser } from '../store/owners.js'
@@ -25,7 +26,7 @@ export async function issueServerKey(
   requireServerScopes(wanted.scopes)
   requireSense(wanted, policy)
   const id = newKeyId(random)
-  const value = newValue(policy.prefix, id, random)
+  const { value, stored } = await makeValue(context, { id, jwt: wanted.jwt })
   const { groups, services, limits } = wanted
   const ownerSubject = `server:${id}`
   try {
@@ -43,7 +44,7 @@ export async function issueServerKey(
       }
       const details = { name: wanted.name, kind: 'server', scopes: wanted.scopes, groups, services }
       await recordChange(tx, origin, { key: row, action: 'key.created', details, now })
-      return insertKey(tx, row, hashValue(value))
+      return insertKey(tx, row, stored)
     })
     return { key, value }
   } finally {

@@ -1,6 +1,7 @@
 import type { OwnerWatch } from '../auth/owner-watch.js'
 import { Problem } from '../errors.js'
 import type * as management from '../management.js'
+import type { Sealer } from '../sealing.js'
 import type { Database } from '../store/database.js'
 import type { Random } from './value.js'
 
@@ -17,6 +18,8 @@ export interface KeyPolicy {
   maxLifetimeDays: number
   allowNeverExpires: boolean
   maxPerUser: number
+  /** Whether secrets that can be guessed may be imported. */
+  allowWeakSecrets: boolean
 }
 
 /** What every operation on keys needs. */
@@ -26,6 +29,8 @@ export interface KeyContext {
   /** Milliseconds since the epoch. */
   clock: () => number
   random: Random
+  /** Null: no key can sign JWTs. */
+  sealer: Sealer | null
   owners: OwnerWatch
   /** Called after each change of a key, even one of which nobody knows whether it was done. */
   forget: (keyId: string) => void

@@ -8,7 +8,8 @@ import { lockEnabledOwner, recordChange, requireRoom } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 import { requireKeepable } from './json.js'
 import { inherit, missingRights } from './scopes.js'
-import { hashValue, newKeyId, newValue } from './value.js'
+import { makeValue } from './stored-value.js'
+import { newKeyId } from './value.js'
 
 /**
  * Makes a key for the caller.
@@ -24,7 +25,7 @@ export async function issueKey(
   requireSense(wanted, context.policy)
   const { db, policy, clock, random } = context
   const id = newKeyId(random)
-  const value = newValue(policy.prefix, id, random)
+  const { value, stored } = await makeValue(context, { id, jwt: wanted.jwt })
   let isOwnerChanged = false
   try {
     const key = await db.write(async (tx) => {
@@ -39,7 +40,7 @@ export async function issueKey(
       const row = asRow(wanted, { id, ownerSubject: owner.subject, now, policy })
       const details = { name: wanted.name, scopes: wanted.scopes }
       await recordChange(tx, origin, { key: row, action: 'key.created', details, now })
-      return insertKey(tx, row, hashValue(value))
+      return insertKey(tx, row, stored)
     })
     return { key, value }
   } finally {
@@ -85,7 +86,6 @@ export function requireSense(wanted: CreateKey, policy: KeyPolicy): void {
   if (wanted.scopes.includes(inherit) && wanted.scopes.length > 1) {
     errors.push({ path: 'scopes', message: 'must be ["inherit"] alone, or name rights without it' })
   }
-  if (wanted.jwt) errors.push({ path: 'jwt', message: 'this service makes no keys that sign JWTs' })
   if (errors.length > 0) throw new Problem('validation_failed', { errors })
   requireKeepable('config', wanted.config)
 }
@@ -110,6 +110,7 @@ export function asRow(
     expiresAt: wanted.never_expires ? null : new Date(now.getTime() + lifetimeMs),
     scopes: wanted.scopes,
     readOnly: wanted.read_only,
+    jwt: wanted.jwt,
     allowedReferers: wanted.allowed_referers,
     allowedIps: wanted.allowed_ips,
     // Parsed from JSON and checked by requireKeepable.

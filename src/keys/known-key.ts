@@ -16,8 +16,17 @@ interface OldValue {
   readonly accepted: Accepted
 }
 
+/** What a key signs JWTs with. */
+export interface SigningSecret {
+  readonly sealed: string
+  /** Milliseconds since the epoch; Infinity: for as long as the key. */
+  readonly validUntil: number
+  readonly accepted: Accepted
+}
+
 const refused: Verdict = { kind: 'refused' }
 const nothing = Object.freeze({})
+const none: readonly SigningSecret[] = []
 /** Of a key without a current value, which no presented value hashes to. */
 const noHash = ''
 
@@ -34,9 +43,11 @@ export class KnownKey implements Accepted, KeyBounds {
   readonly expiresAt: number
   readonly authorized: KeyBounds['authorized']
   readonly limited: readonly LimitedParty[] | null
+  readonly isImported: boolean
   readonly #isOpen: boolean
   readonly #hash: string
   readonly #oldValues: readonly OldValue[] | null
+  readonly #signing: readonly SigningSecret[] | null
   readonly #usage: UsageCounter
 
   /**
@@ -61,6 +72,7 @@ export class KnownKey implements Accepted, KeyBounds {
       ...asParty(`key:${row.id}`, asLimits(row.limit_per_second, row.limit_per_day, row.limit_per_month)),
       ...asParty(`owner:${owner.subject}`, owner.limits),
     ])
+    this.isImported = row.imported
     this.#isOpen = row.enabled && row.revoked_at === null && owner.isEnabled && !row.provider_disabled
     this.#usage = usage
     const values = row.hashes.map((hash, at) => ({ hash, validUntil: row.valid_untils[at] ?? null }))
@@ -78,6 +90,7 @@ export class KnownKey implements Accepted, KeyBounds {
             ],
       ),
     )
+    this.#signing = row.sealed_secrets && this.#readSigning(row, row.sealed_secrets)
   }
 
   get kind(): 'accepted' {
@@ -91,6 +104,20 @@ export class KnownKey implements Accepted, KeyBounds {
   recordUse(at: number, address: string, userAgent: string | undefined): void {
     // The principal of a key always names it.
     this.#usage.record(this.principal.keyId as string, at, address, userAgent)
+  }
+
+  /** The hashes of its values, of one byte a character. */
+  get hashes(): string[] {
+    return [this.#hash, ...(this.#oldValues ?? []).map(({ hash }) => hash)]
+  }
+
+  /** What JWTs may be signed with now, as far as the key itself tells; the newest first. */
+  signingSecrets(now: number): readonly SigningSecret[] {
+    if (this.#signing === null || !this.#isOpen || now >= this.expiresAt) return none
+    // Nearly always one: no list is made for it.
+    return this.#signing.every(({ validUntil }) => now < validUntil)
+      ? this.#signing
+      : this.#signing.filter(({ validUntil }) => now < validUntil)
   }
 
   /** Whether the value is or was one of this key's, whether or not it opens anything. */
@@ -111,6 +138,23 @@ export class KnownKey implements Accepted, KeyBounds {
     if (this.#oldValues === null) return refused
     const old = this.#oldValues.find(({ hash }) => isEqual(presented, hash))
     return old !== undefined && now < old.validUntil ? old.accepted : refused
+  }
+
+  #readSigning(
+    { hashes, valid_untils: validUntils }: VerificationRow,
+    sealedSecrets: readonly (string | null)[],
+  ): readonly SigningSecret[] {
+    const principal = Object.freeze<Principal>({ ...this.principal, via: 'key-jwt' })
+    return sealedSecrets.flatMap((sealed, at) => {
+      const hash = hashes[at]
+      if (sealed === null || hash === undefined) return []
+      const validUntil = validUntils[at]?.getTime()
+      const accepted: Accepted =
+        validUntil === undefined
+          ? { kind: 'accepted', principal, key: this, recordUse: this.recordUse.bind(this) }
+          : { ...this.#asOld(hash, validUntil), principal }
+      return [{ sealed, validUntil: validUntil ?? Number.POSITIVE_INFINITY, accepted }]
+    })
   }
 
   #asOld(hash: Buffer, validUntil: number): Accepted {

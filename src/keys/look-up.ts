@@ -1,11 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Database } from '../store/database.js'
-import { findKeysToVerify, type VerificationRow } from '../store/keys.js'
 import { StoreUnavailable } from '../store/unavailable.js'
 
-interface Waiting {
+interface Waiting<Row> {
   id: string
-  resolve: (row: VerificationRow | null) => void
+  resolve: (row: Row | null) => void
   reject: (error: unknown) => void
 }
 
@@ -22,15 +20,16 @@ export class TooManyLookUps extends Error {
 }
 
 /**
- * Finds keys by id, many in one query: while the queries allowed at once are under way, further ids gather for
+ * Finds keys one by one, many in one query: while the queries allowed at once are under way, further ids gather for
  * the next. So a flood of unknown values costs a few queries, however many requests it is made of.
+ * @param find the rows that there are of these ids, by id
  * @param patienceMs a database that takes longer for a query counts as one that cannot be asked
  */
-export function createLookUp(
-  db: Database,
+export function createLookUp<Row>(
+  find: (ids: readonly string[]) => Promise<ReadonlyMap<string, Row>>,
   patienceMs: number,
-): (id: string) => Promise<VerificationRow | null> {
-  const waiting: Waiting[] = []
+): (id: string) => Promise<Row | null> {
+  const waiting: Waiting<Row>[] = []
   let queries = 0
 
   return (id) =>
@@ -49,8 +48,7 @@ export function createLookUp(
       if (asked.length === 0) break
       try {
         const ids = [...new Set(asked.map(({ id }) => id))]
-        const rows = await withinTime(findKeysToVerify(db, ids), patienceMs)
-        const byId = new Map(rows.map((row) => [row.id, row]))
+        const byId = await withinTime(find(ids), patienceMs)
         for (const { id, resolve } of asked) resolve(byId.get(id) ?? null)
       } catch (error) {
         for (const { reject } of asked) reject(error)

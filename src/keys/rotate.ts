@@ -2,7 +2,7 @@ import { Problem } from '../errors.js'
 import { type KeyRow, replaceValue } from '../store/keys.js'
 import { recordChange, withKey } from './change.js'
 import type { KeyContext, Origin } from './context.js'
-import { hashValue, newValue } from './value.js'
+import { makeValue } from './stored-value.js'
 
 /** Each value that still works is one more to compare with at a check. */
 const maxOldValues = 10
@@ -19,18 +19,18 @@ export async function rotateKey(
   id: string,
   { grace_seconds: graceSeconds }: { grace_seconds: number },
 ): Promise<{ key: KeyRow; value: string }> {
-  const value = newValue(context.policy.prefix, id, context.random)
-  const key = await withKey(context, origin, id, async (before, now, tx) => {
+  return withKey(context, origin, id, async (before, now, tx) => {
     if (graceSeconds > 0) requireRoomForOldValue(before, now)
+    const { value, stored } = await makeValue(context, before)
     const details = { grace_seconds: graceSeconds }
     await recordChange(tx, origin, { key: before, action: 'key.rotated', details, now })
     const oldValidUntil = new Date(now.getTime() + graceSeconds * 1000)
-    return replaceValue(tx, id, { valueHash: hashValue(value), oldValidUntil, now })
+    return { key: await replaceValue(tx, id, { value: stored, oldValidUntil, now }), value }
   })
-  return { key, value }
 }
 
-function requireRoomForOldValue({ values }: KeyRow, now: Date): void {
+/** @throws Problem validation_failed for one value in its grace too many */
+export function requireRoomForOldValue({ values }: KeyRow, now: Date): void {
   const old = values.filter(({ validUntil }) => validUntil !== null && validUntil > now)
   if (old.length < maxOldValues) return
   const message = `must be 0 while ${maxOldValues} old values still work`

@@ -19,6 +19,20 @@ export function newValue(prefix: string, id: string, random: Random): string {
   return body + checksumOf(body)
 }
 
+const ownIdPattern = /^[0-9A-Za-z]{8}$/
+
+/** A new value for any key: one whose id an administrator chose has the id, a colon and a secret, as when it was imported. */
+export function newValueFor(prefix: string, id: string, random: Random): string {
+  const value = newValue(prefix, id, random)
+  return ownIdPattern.test(id) ? value : `${id}:${secretOf(value)}`
+}
+
+/** The last part of a new value: what the key signs JWTs with, by its UTF-8 bytes. */
+export const secretOf = (value: string): string => value.slice(value.search(/[0-9A-Za-z]+$/))
+
+/** Ids of all keys: those that administrators choose may have dots and hyphens. */
+export const keyIdPattern = /^(?!\.+$)[A-Za-z0-9.-]{1,64}$/
+
 /** What is stored of a value: a fast hash is right for 256 random bits (OWASP ASVS 5, 11.4 and 6.5.2). */
 export const hashValue = (value: string): Buffer => hash('sha256', value, 'buffer')
 

@@ -1,13 +1,16 @@
 import { LRUCache } from 'lru-cache'
 import { type OwnerWatch, trustLastLogin } from '../auth/owner-watch.js'
 import type { RefusalRate, Verdict, Verify } from '../auth/types.js'
+import type { Sealer } from '../sealing.js'
 import type { Database } from '../store/database.js'
-import type { VerificationRow } from '../store/keys.js'
+import { findKeysToVerify, type VerificationRow } from '../store/keys.js'
 import { StoreUnavailable } from '../store/unavailable.js'
 import type { UsageCounter } from '../usage/counter.js'
+import { hashOf, ImportedValues } from './imported-values.js'
 import { KnownKey } from './known-key.js'
 import { KnownOwners } from './known-owners.js'
 import { createLookUp } from './look-up.js'
+import { type HeldToken, judgeToken, SignedTokens } from './signed-tokens.js'
 import { hasValidChecksum, readKeyId } from './value.js'
 
 export interface KeyVerifierOptions {
@@ -15,6 +18,8 @@ export interface KeyVerifierOptions {
   prefix: string
   usage: UsageCounter
   refusals: RefusalRate
+  /** Opens the secrets of keys that sign JWTs. Default null: no such JWT is accepted. */
+  sealer?: Sealer | null
   /** Default: what the last login told of an owner serves. */
   owners?: OwnerWatch
   /** How long a key that was read serves when the database cannot be asked, in milliseconds. */
@@ -33,7 +38,10 @@ export interface KeyVerifierOptions {
 }
 
 export interface KeyVerifier {
+  /** A key's value. */
   verify: Verify
+  /** A JWT that a key signed. */
+  verifyToken: Verify
   /** Drops what is remembered of a key. From its return on, no verdict rests on what was read before. */
   forget(keyId: string): void
   /** The same for every key: keys were switched off or on. */
@@ -45,6 +53,9 @@ export interface KeyVerifier {
   /** People whose keys were accepted since then. */
   ownersUsedSince(since: number): string[]
 }
+
+/** What the presented credential opens, as far as the key itself tells. */
+type Judge = (key: KnownKey, now: number) => Verdict
 
 interface Reading {
   key: Promise<KnownKey | null>
@@ -63,10 +74,17 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   const { prefix, usage, refusals, maxStaleMs, maxCached = 100_000, owners: watch = trustLastLogin } = options
   const { notices } = options.db
   const clock = options.clock ?? Date.now
+  const mark = `${prefix}_`
   const freshMs = Math.min(options.freshMs ?? 5000, maxStaleMs)
-  const lookUp = createLookUp(options.db, options.patienceMs ?? 3000)
+  const patienceMs = options.patienceMs ?? 3000
+  const lookUp = createLookUp<VerificationRow>(async (ids) => {
+    const rows = await findKeysToVerify(options.db, ids)
+    return new Map(rows.map((row) => [row.id, row]))
+  }, patienceMs)
   const owners = new KnownOwners()
-  const keys = new LRUCache<string, KnownKey>({ max: maxCached, dispose: (key) => owners.release(key.owner) })
+  const imported = new ImportedValues({ db: options.db, patienceMs, freshMs, clock })
+  const tokens = options.sealer ? new SignedTokens({ sealer: options.sealer, clock }) : null
+  const keys = new LRUCache<string, KnownKey>({ max: maxCached, dispose: release })
   // A place of their own: a flood of unknown values must not push out the keys in use.
   const unknown = new LRUCache<string, number>({ max: maxUnknown })
   const readings = new Map<string, Reading>()
@@ -80,6 +98,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
 
   return {
     verify,
+    verifyToken,
     forget,
     forgetAll,
     forgetOwner: (subject) => owners.forget(subject),
@@ -89,42 +108,149 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
 
   function verify(value: string, address: string): Verdict | Promise<Verdict> {
     const id = readKeyId(value, prefix)
-    if (id === null) return refused
+    if (id === null) return value.startsWith(mark) ? refused : verifyImported(value, address)
+    const judge: Judge = (key, at) => key.judge(value, at)
     const now = clock()
     const key = keys.get(id)
-    if (key !== undefined && serves(key, freshMs, now)) return decide(key, value, now)
-    const unknownSince = key === undefined ? unknown.get(id) : undefined
-    if (unknownSince !== undefined && Math.abs(now - unknownSince) < unknownForMs) return refused
+    if (key !== undefined && serves(key, freshMs, now)) return decide(key, judge, now)
+    if (key === undefined && isUnknown(id, now)) return refused
     if (!hasValidChecksum(value)) return refused
-    if (key !== undefined) return verifyByReading(id, value)
-    const retryAfterSeconds = refusals.retryAfterSeconds(address)
-    if (retryAfterSeconds > 0) return { kind: 'throttled', retryAfterSeconds }
-    return verifyUnseen(id, value, address)
+    if (key !== undefined) return verifyByReading(id, judge)
+    return throttle(address) ?? countGuess(verifyByReading(id, judge), id, value, address)
   }
 
-  async function verifyUnseen(id: string, value: string, address: string): Promise<Verdict> {
-    const verdict = await verifyByReading(id, value)
+  /** A value that was made elsewhere: whose it is, only its hash tells. */
+  function verifyImported(value: string, address: string): Verdict | Promise<Verdict> {
+    const hash = hashOf(value)
+    const judge: Judge = (key, at) => key.judge(value, at)
+    const now = clock()
+    const id = imported.heldId(hash)
+    if (id !== undefined) {
+      const key = keys.get(id)
+      return key !== undefined && serves(key, freshMs, now)
+        ? decide(key, judge, now)
+        : verifyByReading(id, judge)
+    }
+    if (imported.isMissing(hash, now)) return refused
+    return throttle(address) ?? verifyUnseen()
+
+    async function verifyUnseen(): Promise<Verdict> {
+      try {
+        requireStore()
+        if (!(await imported.areThereAny())) return refused
+        const found = await imported.look(hash)
+        if (found !== null) return countGuess(verifyByReading(found, judge), found, value, address)
+        refusals.count(address)
+        return refused
+      } catch (cause) {
+        noteFailure(cause)
+        return imported.areNone(maxStaleMs, clock()) ? refused : { kind: 'unavailable', cause }
+      }
+    }
+  }
+
+  function verifyToken(token: string, address: string): Verdict | Promise<Verdict> {
+    if (tokens === null) return refused
+    const now = clock()
+    const held = tokens.recall(token, now)
+    if (held === undefined) return verifyUnseenToken(tokens, token, address, now)
+    const key = keys.get(held.keyId)
+    const judge = judgeBy(held)
+    return key !== undefined && serves(key, freshMs, now)
+      ? decide(key, judge, now)
+      : verifyByReading(held.keyId, judge)
+  }
+
+  function verifyUnseenToken(
+    tokens: SignedTokens,
+    token: string,
+    address: string,
+    now: number,
+  ): Verdict | Promise<Verdict> {
+    const id = tokens.readKeyId(token)
+    if (id === null || isUnknown(id, now)) return refused
+    return throttle(address) ?? countRefusal(verifySignature(tokens, token, id), address)
+  }
+
+  function verifySignature(tokens: SignedTokens, token: string, id: string): Promise<Verdict> {
+    return withKey(id, async (key) => {
+      try {
+        const held = await tokens.verify(key, id, token)
+        if (held === null) return refused
+        // The key may have changed while its signature was looked at: then it is read anew.
+        return keys.peek(id) === key
+          ? decide(key, judgeBy(held), clock())
+          : verifyByReading(id, judgeBy(held))
+      } catch (cause) {
+        return { kind: 'unavailable', cause }
+      }
+    })
+  }
+
+  function judgeBy(held: HeldToken): Judge {
+    return (key, now) => judgeToken(key, held, now)
+  }
+
+  /** The verdict for an address that must wait with what was not seen before; null: it need not. */
+  function throttle(address: string): Verdict | null {
+    const retryAfterSeconds = refusals.retryAfterSeconds(address)
+    return retryAfterSeconds > 0 ? { kind: 'throttled', retryAfterSeconds } : null
+  }
+
+  async function countRefusal(verifying: Promise<Verdict>, address: string): Promise<Verdict> {
+    const verdict = await verifying
+    if (verdict.kind === 'refused') refusals.count(address)
+    return verdict
+  }
+
+  async function countGuess(
+    verifying: Promise<Verdict>,
+    id: string,
+    value: string,
+    address: string,
+  ): Promise<Verdict> {
+    const verdict = await verifying
     // Who presents a key that was revoked does not guess.
     if (verdict.kind === 'refused' && keys.peek(id)?.isOwn(value) !== true) refusals.count(address)
     return verdict
   }
 
-  async function verifyByReading(id: string, value: string): Promise<Verdict> {
+  function verifyByReading(id: string, judge: Judge): Promise<Verdict> {
+    return withKey(id, (key) => decide(key, judge, clock()))
+  }
+
+  /** Reads the key and passes it on, or the one that is held where the store cannot be asked. */
+  async function withKey(
+    id: string,
+    verifyBy: (key: KnownKey) => Verdict | Promise<Verdict>,
+  ): Promise<Verdict> {
     try {
-      // While the database is down, one request a second finds that out for all.
-      if (failedAt !== undefined && Math.abs(clock() - failedAt) < retryDatabaseAfterMs)
-        throw new RecentFailure()
+      requireStore()
       const key = await read(id)
       failedAt = undefined
-      return key === null ? refused : decide(key, value, clock())
+      return key === null ? refused : verifyBy(key)
     } catch (cause) {
-      const now = clock()
-      if (cause instanceof StoreUnavailable) failedAt = now
+      noteFailure(cause)
       // Only what is still held may serve: what was held before may have been dropped, because the key was changed.
       const held = keys.peek(id)
-      if (held !== undefined && serves(held, maxStaleMs, now)) return asStale(await decide(held, value, now))
+      if (held !== undefined && serves(held, maxStaleMs, clock())) return asStale(await verifyBy(held))
       return { kind: 'unavailable', cause }
     }
+  }
+
+  /** While the database is down, one request a second finds that out for all. */
+  function requireStore(): void {
+    if (failedAt !== undefined && Math.abs(clock() - failedAt) < retryDatabaseAfterMs)
+      throw new RecentFailure()
+  }
+
+  function noteFailure(cause: unknown): void {
+    if (cause instanceof StoreUnavailable) failedAt = clock()
+  }
+
+  function isUnknown(id: string, now: number): boolean {
+    const since = unknown.get(id)
+    return since !== undefined && Math.abs(now - since) < unknownForMs
   }
 
   /** Whether what was read of a key is certain as of less than so long ago. */
@@ -136,27 +262,27 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   }
 
   /** The verdict of the key and of the identity provider on its owner. */
-  function decide(key: KnownKey, value: string, now: number): Verdict | Promise<Verdict> {
-    const verdict = key.judge(value, now)
+  function decide(key: KnownKey, judge: Judge, now: number): Verdict | Promise<Verdict> {
+    const verdict = judge(key, now)
     const { owner } = key
     if (verdict.kind !== 'accepted' || owner.kind === 'server') return verdict
     if (watch.isDisabled(owner.subject)) return refused
     // Only a right value gets here, so nobody else can make this service ask.
     const standing = watch.standing(owner.subject, owner.knownAt, now)
-    if (standing === 'look') return lookAndDecide(key, value)
+    if (standing === 'look') return lookAndDecide(key, judge)
     if (standing === 'unknown') return { kind: 'unavailable', cause: new OwnerUnknown() }
     owner.usedAt = now
     return verdict
   }
 
-  async function lookAndDecide({ principal, owner }: KnownKey, value: string): Promise<Verdict> {
+  async function lookAndDecide({ principal, owner }: KnownKey, judge: Judge): Promise<Verdict> {
     try {
       await watch.look(owner.subject)
       // The principal of a key always names it.
       const key = await readAgain(principal.keyId as string)
       const now = clock()
       if (key === null || watch.isDisabled(owner.subject)) return refused
-      const verdict = key.judge(value, now)
+      const verdict = judge(key, now)
       if (verdict.kind !== 'accepted') return verdict
       if (watch.standing(owner.subject, key.owner.knownAt, now) !== 'current') throw new OwnerUnknown()
       key.owner.usedAt = now
@@ -200,6 +326,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
       if (owners.hasChangedSince(row.subject, asked.moment)) return read(id)
       const key = new KnownKey(row, owners.take(row), asked.at, asked.epoch, usage)
       keys.set(id, key)
+      if (row.imported) imported.hold(key.hashes, id)
       return key
     }
 
@@ -209,7 +336,13 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     }
   }
 
+  function release(key: KnownKey) {
+    owners.release(key.owner)
+    if (key.isImported) imported.release(key.hashes)
+  }
+
   function forget(id: string) {
+    imported.noteChange()
     keys.delete(id)
     unknown.delete(id)
     const reading = readings.get(id)

@@ -71,7 +71,7 @@ const keyMembers = {
     per_day: nullable(Type.Integer()),
     per_month: nullable(Type.Integer()),
   }),
-  jwt: Type.Boolean(),
+  jwt: Type.Boolean({ description: 'Whether JWTs that it signs are accepted.' }),
   allowed_referers: Type.Array(Type.String()),
   allowed_ips: Type.Array(Type.String()),
   config: Type.Record(Type.String(), Type.Unknown()),
@@ -170,7 +170,11 @@ export const createKeySchema = Type.Object(
     expires_in: Type.Optional(
       Type.Integer({ minimum: 1, description: 'Seconds that the key lives, instead of the usual lifetime.' }),
     ),
-    jwt: Type.Boolean({ default: false, description: 'Whether the key may sign JWTs; not offered yet.' }),
+    jwt: Type.Boolean({
+      default: false,
+      description:
+        'Whether the key may sign JWTs: HS256 or HS512, `iss` is the id of the key, and the secret is the last part of its value, after the second underscore, as UTF-8. The service keeps the secret, sealed.',
+    }),
   },
   {
     $id: 'CreateApiKey',

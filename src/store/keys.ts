@@ -28,14 +28,22 @@ async function requireKey(tx: Tx, id: string): Promise<KeyRow> {
   return key
 }
 
+/** What is stored of a value. */
+export interface StoredValue {
+  /** Its SHA-256. */
+  hash: Buffer
+  /** What it signs JWTs with; null: nothing. */
+  sealedSecret: string | null
+}
+
 export async function insertKey(
   tx: Tx,
   key: NewKey & { createdAt: Date },
-  valueHash: Buffer,
+  { hash, sealedSecret }: StoredValue,
 ): Promise<KeyRow> {
   await tx.apiKey.create({ data: key })
   await tx.apiKeyValue.create({
-    data: { hash: toBytes(valueHash), keyId: key.id, createdAt: key.createdAt },
+    data: { hash: toBytes(hash), keyId: key.id, createdAt: key.createdAt, sealedSecret },
   })
   return requireKey(tx, key.id)
 }
@@ -83,24 +91,34 @@ export async function deleteKey(tx: Tx, id: string): Promise<void> {
 }
 
 /**
- * Makes `valueHash` the current value. The one before works until `oldValidUntil`, and none that is older for longer;
+ * Makes `value` the current one. The one before works until `oldValidUntil`, and none that is older for longer;
  * those past their grace go.
  */
 export async function replaceValue(
   tx: Tx,
   keyId: string,
-  { valueHash, oldValidUntil, now }: { valueHash: Buffer; oldValidUntil: Date; now: Date },
+  { value, oldValidUntil, now }: { value: StoredValue; oldValidUntil: Date; now: Date },
 ): Promise<KeyRow> {
   await tx.apiKeyValue.updateMany({ where: { keyId, validUntil: null }, data: { validUntil: oldValidUntil } })
   await endOldValues(tx, keyId, oldValidUntil)
   await tx.apiKeyValue.deleteMany({ where: { keyId, validUntil: { lte: now } } })
-  await tx.apiKeyValue.create({ data: { hash: toBytes(valueHash), keyId, createdAt: now } })
+  const { hash, sealedSecret } = value
+  await tx.apiKeyValue.create({ data: { hash: toBytes(hash), keyId, createdAt: now, sealedSecret } })
   return requireKey(tx, keyId)
 }
 
 /** No old value of the key works after that moment. */
 export async function endOldValues(tx: Tx, keyId: string, validUntil: Date): Promise<void> {
   await tx.apiKeyValue.updateMany({ where: { keyId, validUntil: { gt: validUntil } }, data: { validUntil } })
+}
+
+export async function isIdTaken(tx: Tx, id: string): Promise<boolean> {
+  return (await tx.apiKey.count({ where: { id } })) > 0
+}
+
+/** Whether any key has this value, or had it and may not have it again yet. */
+export async function hasValue(tx: Tx, hash: Buffer): Promise<boolean> {
+  return (await tx.apiKeyValue.count({ where: { hash: toBytes(hash) } })) > 0
 }
 
 export async function isNameTaken(tx: Tx, ownerSubject: string, name: string): Promise<boolean> {
@@ -209,9 +227,12 @@ export interface VerificationRow {
   limit_per_second: number | null
   limit_per_day: number | null
   limit_per_month: number | null
+  imported: boolean
   hashes: Buffer[]
   /** As `hashes`; null for the current value. */
   valid_untils: (Date | null)[]
+  /** As `hashes`; null: the key signs no JWTs. */
+  sealed_secrets: (string | null)[] | null
   subject: string
   kind: 'user' | 'server'
   login: string
@@ -232,9 +253,12 @@ export interface VerificationRow {
 // findUnique, and this is the query that a first use of a key waits for.
 const verificationQuery = `
 SELECT k.id, k.enabled, k.expires_at, k.revoked_at, k.scopes, k.read_only, k.allowed_referers, k.allowed_ips, k.config,
-  k.groups, k.services, k.limit_per_second, k.limit_per_day, k.limit_per_month,
+  k.groups, k.services, k.limit_per_second, k.limit_per_day, k.limit_per_month, k.imported,
   ARRAY(SELECT v.hash FROM api_key_values v WHERE v.key_id = k.id ORDER BY v.created_at DESC, v.hash) AS hashes,
   ARRAY(SELECT v.valid_until FROM api_key_values v WHERE v.key_id = k.id ORDER BY v.created_at DESC, v.hash) AS valid_untils,
+  CASE WHEN k.jwt THEN ARRAY(
+    SELECT v.sealed_secret FROM api_key_values v WHERE v.key_id = k.id ORDER BY v.created_at DESC, v.hash
+  ) END AS sealed_secrets,
   o.subject, o.kind, o.login, o.name AS owner_name, o.email, o.rights, o.attributes, o.enabled AS owner_enabled,
   o.known_at, o.limit_per_second AS owner_limit_per_second, o.limit_per_day AS owner_limit_per_day,
   o.limit_per_month AS owner_limit_per_month,
@@ -245,6 +269,33 @@ WHERE k.id = ANY($1)`
 /** The keys of these ids that exist, in no order. */
 export const findKeysToVerify = (db: Database, ids: readonly string[]): Promise<VerificationRow[]> =>
   db.query<VerificationRow>({ name: 'find-keys-to-verify', text: verificationQuery, values: [ids] })
+
+/** A value of an imported key. */
+export interface ImportedValue {
+  hash: Buffer
+  key_id: string
+}
+
+/**
+ * The imported keys that have these values.
+ * @param hashes of one byte a character
+ */
+export const findImportedValues = (db: Database, hashes: readonly string[]): Promise<ImportedValue[]> =>
+  db.query<ImportedValue>({
+    name: 'find-imported-values',
+    text: `SELECT v.hash, v.key_id FROM api_key_values v JOIN api_keys k ON k.id = v.key_id
+WHERE v.hash = ANY($1) AND k.imported`,
+    values: [hashes.map((hash) => Buffer.from(hash, 'latin1'))],
+  })
+
+export async function hasImportedKeys(db: Database): Promise<boolean> {
+  const [found] = await db.query<{ found: boolean }>({
+    name: 'has-imported-keys',
+    text: 'SELECT EXISTS (SELECT 1 FROM api_keys WHERE imported) AS found',
+    values: [],
+  })
+  return found?.found === true
+}
 
 /** Prisma wants bytes over a buffer of their own. */
 export const toBytes = (buffer: Buffer): Uint8Array<ArrayBuffer> => new Uint8Array(buffer)

@@ -151,9 +151,10 @@ describe('the database', () => {
         attributes: {},
         knownAt: createdAt,
       }
+      const stored = { hash: randomBytes(32), sealedSecret: null }
       await db.write(async (tx) => {
         await rememberOwner(tx, ada, { keepAttributes: false })
-        await insertKey(tx, { id, ownerSubject: 'ada', name: id, createdAt }, randomBytes(32))
+        await insertKey(tx, { id, ownerSubject: 'ada', name: id, createdAt }, stored)
       })
       const batch = {
         keyId: id,

@@ -18,8 +18,10 @@ export const aRow = (facts: Partial<VerificationRow> = {}): VerificationRow => (
   allowed_referers: [],
   allowed_ips: [],
   config: {},
+  imported: false,
   hashes: [hashValue(aValueOf(facts.id ?? 'Zk3vQ9aB'))],
   valid_untils: [null],
+  sealed_secrets: null,
   subject: 'alice-id',
   kind: 'user',
   login: 'alice',
@@ -81,7 +83,9 @@ export function storedRows(...rows: VerificationRow[]): StoredRows {
     },
     db: undefined as unknown as Database, // Set below, since it reads the others.
   }
-  const query = async ({ values: [ids] }: { values: unknown[] }) => {
+  const query = async ({ name, values: [ids] }: { name: string; values: unknown[] }) => {
+    // None of these rows was imported.
+    if (name === 'has-imported-keys') return [{ found: false }]
     stored.asked.push(ids as string[])
     const { failure } = stored
     const found = (ids as string[]).flatMap((id) => structuredClone(stored.rows.get(id)) ?? [])
