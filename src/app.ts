@@ -151,6 +151,7 @@ async function addOpenRoutes(app: FastifyInstance, { config, db, version }: AppD
   await app.register(jwksRoutes, { keyring: parts.keyring })
   await app.register(checkRoutes, {
     verifyKey: parts.authOptions.verifyKey,
+    limiter: parts.limiter,
     maxStaleMs: config.verdictMaxStaleMs,
     clock,
   })

@@ -3,12 +3,14 @@ import Value from 'typebox/value'
 import { compileRanges } from '../addresses.js'
 import { type KeyVerdict, keyVerdictSchema, type VerifyKey } from '../schemas/verdict.js'
 import { endOfValue } from './bounds.js'
-import type { KeyBounds, PresentingCall, Principal, Verdict } from './types.js'
+import type { Access, KeyBounds, LimitDecision, PresentingCall, Principal, Quota, Verdict } from './types.js'
 
 export interface KeyAskerOptions {
   /** Of Latchkey, as `https://keys.example.org`; a path is kept. */
   url: string
   timeoutMs: number
+  /** The id of the service that is called, as Latchkey knows it. Default: none. */
+  service?: string
 }
 
 /** What Latchkey told of a value. */
@@ -26,7 +28,12 @@ export type Told =
   /** It answers, and cannot tell of this value now; of others it may. */
   | { kind: 'untold'; cause: unknown }
 
-export type AskKey = (value: string, address: string, call: PresentingCall | undefined) => Promise<Told>
+export type AskKey = (
+  value: string,
+  address: string,
+  call: PresentingCall | undefined,
+  access?: Access,
+) => Promise<Told>
 
 /** Latchkey did not answer, or not with a verdict. What it said is in the cause, which may only be logged. */
 export class KeyServiceUnavailable extends Error {
@@ -40,17 +47,18 @@ export class KeyServiceUnavailable extends Error {
  * Makes the question to `POST /api-keys/verify`.
  * @throws TypeError when the URL is none of http or https; the question itself: KeyServiceUnavailable
  */
-export function createKeyAsker({ url, timeoutMs }: KeyAskerOptions): AskKey {
+export function createKeyAsker({ url, timeoutMs, service }: KeyAskerOptions): AskKey {
   if (!/^https?:/.test(url) || !URL.canParse(url))
     throw new TypeError('The option url, of Latchkey, must be a URL that begins with https:// or http://')
+  const named = service === undefined ? {} : { service }
   const endpoint = new URL('api-keys/verify', url.endsWith('/') ? url : `${url}/`)
 
-  return async (value, address, call) => {
+  return async (value, address, call, access) => {
     try {
       const answer = await fetch(endpoint, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'user-agent': 'latchkey-auth' },
-        body: JSON.stringify(describeCall(value, address, call)),
+        body: JSON.stringify({ ...describeCall(value, address, call, access), ...named }),
         // Whoever could lead the question elsewhere would get the value, and give the verdict.
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
@@ -72,13 +80,20 @@ export function createKeyAsker({ url, timeoutMs }: KeyAskerOptions): AskKey {
 }
 
 /** Only what cannot make the question one that is refused: a client chooses its headers. */
-function describeCall(value: string, address: string, call: PresentingCall | undefined): VerifyKey {
+function describeCall(
+  value: string,
+  address: string,
+  call: PresentingCall | undefined,
+  access: Access | undefined,
+): VerifyKey {
   const source = call?.headers.origin ?? call?.headers.referer ?? ''
   const origin = URL.canParse(source) ? new URL(source).origin : ''
   return {
     value,
     ...(call === undefined ? {} : { method: call.method }),
     ...(isIP(address) === 0 || address.includes('%') ? {} : { client_ip: address }),
+    // So that a call which the route will refuse is not counted.
+    ...(access?.scopes === undefined ? {} : { scopes: [...access.scopes] }),
     // The page itself is nobody's business: its host decides.
     ...(origin === '' || origin.length > maxOriginLength ? {} : { referer: origin }),
   }
@@ -104,17 +119,48 @@ function readVerdict(body: unknown): Told {
   }
   if (principal === undefined || bounds === undefined || valid !== (code === undefined))
     throw new Error('The verdict contradicts itself')
+  // What no bound tells the hook, it would let in.
+  const isLimit = code === 'rate_limited' || code === 'quota_exceeded'
+  if (isLimit && bounds.limited !== true)
+    throw new Error('The verdict names a limit, and says that there is none')
+  if (bounds.authorized_here === false ? valid : code === 'not_authorized_here')
+    throw new Error('The verdict contradicts where the key is authorised')
   const key = readBounds(bounds)
   return {
     kind: 'known',
     // Also where the call that was asked about is refused: the hook decides each by the bounds.
-    verdict: Object.freeze<Verdict>({ kind: 'accepted', principal: readPrincipal(principal), key }),
+    verdict: Object.freeze<Verdict>({
+      kind: 'accepted',
+      principal: readPrincipal(principal),
+      key,
+      ...(bounds.limited === true ? { counted: readCounted(body) } : {}),
+    }),
     ...times,
     endsAt: endOfValue(key),
   }
 }
 
 export const refused: Verdict = { kind: 'refused' }
+
+/** What became of the call's limits there: it is one call, which was counted where the answer is yes. */
+function readCounted({ valid, code, limits = [], retry_after_seconds }: KeyVerdict): LimitDecision {
+  const quotas = limits.map(
+    (quota): Quota => ({
+      party: `${quota.of}:`,
+      per: quota.per,
+      limit: quota.limit,
+      remaining: quota.remaining,
+      resetsAt: readInstant(quota.resets_at),
+      windowSeconds: quota.window_seconds,
+    }),
+  )
+  if (valid) return { kind: 'passed', quotas }
+  if (code === 'rate_limited' || code === 'quota_exceeded') {
+    return { kind: 'exceeded', code, retryAfterSeconds: retry_after_seconds ?? 1, quotas }
+  }
+  // The hook refuses it for the same reason; where it does not, nobody has counted the call.
+  return { kind: 'unavailable', cause: new Error(`Latchkey refused the call: ${code}`), quotas }
+}
 
 function readPrincipal({ key_id: keyId, ...facts }: NonNullable<KeyVerdict['principal']>): Principal {
   for (const part of [facts.roles, facts.scopes, facts.attributes, facts.config]) Object.freeze(part)
@@ -128,12 +174,15 @@ function readBounds(bounds: NonNullable<KeyVerdict['bounds']>): KeyBounds {
     allowedReferers,
     allowedIps,
     allowsAddress: allowedIps === null ? null : compileRanges(allowedIps),
-    authorized: null,
+    authorized: bounds.authorized_here === false ? nowhere : null,
     limited: null,
     expiresAt: bounds.expires_at === null ? Number.POSITIVE_INFINITY : readInstant(bounds.expires_at),
     ...(bounds.valid_until === null ? {} : { validUntil: readInstant(bounds.valid_until) }),
   })
 }
+
+/** What the service is called by is Latchkey's to judge: only its verdict is known here. */
+const nowhere = Object.freeze({ groups: [], services: [] })
 
 function readInstant(text: string): number {
   const at = Date.parse(text)

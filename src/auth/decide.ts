@@ -53,7 +53,7 @@ function decideSource(key: KeyBounds, call: Call): ProblemCode | null {
 }
 
 /** A key that is not authorised everywhere does not get in where nobody says what is called. */
-function isAuthorized({ authorized }: KeyBounds, service: Call['service']): boolean {
+export function isAuthorized({ authorized }: KeyBounds, service: Call['service']): boolean {
   if (authorized === null || service === 'own') return true
   if (service === null) return false
   return authorized.services.includes(service.id) || authorized.groups.includes(service.group)

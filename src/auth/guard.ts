@@ -47,7 +47,7 @@ export function createGuard(options: AuthOptions): Guard {
       return void sendProblem(reply, 'cross_site_request', { detail: crossSiteCookie })
     }
     request.presented = credential.form
-    admit(verifyCredential(credential, request.ip, request), request, reply, access, goOn)
+    admit(verifyCredential(credential, request.ip, request, access), request, reply, access, goOn)
   }
 
   function admit(
@@ -88,8 +88,11 @@ export function createGuard(options: AuthOptions): Guard {
       key === undefined ? null : partiesOf(key, service === 'own' ? null : (service?.groupLimits ?? null))
     if (refusal !== null) {
       const details = refusal === 'insufficient_scope' ? challengeScopes(access, adminRole) : {}
-      withQuotas(limited, reply, () => sendProblem(reply, refusal, details), goOn)
+      const answer = () => sendProblem(reply, refusal, details)
+      if (verdict.counted !== undefined) tell(verdict.counted.quotas, reply, answer)
+      else withQuotas(limited, reply, answer, goOn)
     } else if (access.by === 'admin' && key === undefined) confirmRole(verdict, request, reply, access, goOn)
+    else if (verdict.counted !== undefined) count(verdict.counted, verdict, request, reply, goOn)
     else if (limited === null) accept(verdict, request, reply, goOn)
     else {
       const decision = options.limiter?.take(limited) ?? noLimiter
@@ -108,12 +111,13 @@ export function createGuard(options: AuthOptions): Guard {
   ): void {
     const { limiter } = options
     const quotas = limited === null ? undefined : limiter?.look(limited)
-    const tell = (known: readonly Quota[] | undefined) => {
-      if (known !== undefined && limiter !== undefined) reply.headers(limiter.describe(known))
-      answer()
-    }
-    if (quotas instanceof Promise) quotas.then(tell, answer).catch(goOn)
-    else tell(quotas)
+    if (quotas instanceof Promise) quotas.then((known) => tell(known, reply, answer), answer).catch(goOn)
+    else tell(quotas, reply, answer)
+  }
+
+  function tell(quotas: readonly Quota[] | undefined, reply: FastifyReply, answer: () => unknown): void {
+    if (quotas !== undefined && options.limiter !== undefined) reply.headers(options.limiter.describe(quotas))
+    answer()
   }
 
   function count(
@@ -199,7 +203,10 @@ class RightUnknown extends Error {
 }
 
 /** Whose calls this one counts among; null: nobody's. */
-function partiesOf({ limited }: KeyBounds, group: LimitedParty | null): readonly LimitedParty[] | null {
+export function partiesOf(
+  { limited }: KeyBounds,
+  group: LimitedParty | null,
+): readonly LimitedParty[] | null {
   if (group === null) return limited
   return limited === null ? [group] : [...limited, group]
 }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { type AskKey, KeyServiceUnavailable, refused, type Told } from './ask-key.js'
 import { hasValidChecksum, readKeyId } from './key-shape.js'
-import type { PresentingCall, RefusalRate, Verdict, Verify } from './types.js'
+import type { Access, PresentingCall, RefusalRate, Verdict, Verify } from './types.js'
 
 export interface RemoteKeyVerifierOptions {
   ask: AskKey
@@ -37,6 +37,7 @@ interface Presented {
   readonly value: string
   readonly address: string
   readonly call: PresentingCall | undefined
+  readonly access: Access | undefined
 }
 
 const pauseAfterFailureMs = 1000
@@ -56,19 +57,19 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
   /** Since the last question failed: from when on one question may find out whether that still is so. */
   let retryAt: number | undefined
 
-  return (value, address, call) => {
+  return (value, address, call, access) => {
     if (readKeyId(value, prefix) === null) return refused
     const id = hash('sha256', value, 'binary')
     const held = good.get(id)
-    if (held === undefined) return verifyUnknown({ id, value, address, call })
+    if (held === undefined) return verifyUnknown({ id, value, address, call, access })
     const ageMs = ageOf(held)
     const isFresh = ageMs < held.freshMs
     // A call waits for no question that is likely to fail.
     const serves = isFresh || (ageMs < held.staleMs && isAway())
-    if (!serves) return verifyByAsking({ id, value, address, call })
+    if (!serves) return verifyByAsking({ id, value, address, call, access })
     if ((!isFresh || ageMs * 2 >= held.freshMs) && !asking.has(id) && mayAsk()) {
       // Beside the call, which goes on with what is known: a failure is noted, and the next question comes by itself.
-      ask({ id, value, address, call }).catch(() => {})
+      ask({ id, value, address, call, access }).catch(() => {})
     }
     return judge(held, ageMs)
   }
@@ -87,7 +88,7 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
   }
 
   async function verifyByAsking(presented: Presented): Promise<Verdict> {
-    const verdict = await ask(presented).catch(asUnavailable)
+    const verdict = await askForOne(presented).catch(asUnavailable)
     // Who must wait is not told yes from old knowledge: a key that was revoked would go on for that long.
     if (verdict.kind !== 'unavailable') return verdict
     const held = good.get(presented.id)
@@ -96,32 +97,43 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
     return ageMs < held.staleMs ? judge(held, ageMs) : verdict
   }
 
+  /** A call with a limited key is counted by its question, which no other call may share. */
+  async function askForOne(presented: Presented): Promise<Verdict> {
+    const { id } = presented
+    if (isCounted(good.peek(id)?.verdict)) return question(presented)
+    const isOwn = !asking.has(id)
+    const verdict = await ask(presented)
+    return isOwn || !isCounted(verdict) ? verdict : question(presented)
+  }
+
   /** One question a value, shared by all who wait for it. */
-  function ask({ id, value, address, call }: Presented): Promise<Verdict> {
+  function ask(presented: Presented): Promise<Verdict> {
+    const { id } = presented
     const running = asking.get(id)
     if (running !== undefined) return running
+    const asked = question(presented).finally(() => asking.delete(id))
+    asking.set(id, asked)
+    return asked
+  }
+
+  function question({ id, value, address, call, access }: Presented): Promise<Verdict> {
     if (!mayAsk()) return Promise.reject(new KeyServiceUnavailable('it could not be asked a moment ago'))
     // While it is known to be away, one question at a time finds out whether it is back.
     if (retryAt !== undefined) retryAt = Number.POSITIVE_INFINITY
     const askedAt = clock()
     const askedAtMonotonic = monotonicClock()
-    const question = options
-      .ask(value, address, call)
-      .then(
-        (told) => {
-          retryAt = undefined
-          return keep(id, told, askedAt, askedAtMonotonic)
-        },
-        (error: unknown) => {
-          const isNews = retryAt === undefined
-          retryAt = monotonicClock() + pauseAfterFailureMs
-          if (isNews) tellOfOutage(error)
-          throw error
-        },
-      )
-      .finally(() => asking.delete(id))
-    asking.set(id, question)
-    return question
+    return options.ask(value, address, call, access).then(
+      (told) => {
+        retryAt = undefined
+        return keep(id, told, askedAt, askedAtMonotonic)
+      },
+      (error: unknown) => {
+        const isNews = retryAt === undefined
+        retryAt = monotonicClock() + pauseAfterFailureMs
+        if (isNews) tellOfOutage(error)
+        throw error
+      },
+    )
   }
 
   function tellOfOutage(cause: unknown): void {
@@ -160,6 +172,9 @@ export function createRemoteKeyVerifier(options: RemoteKeyVerifierOptions): Veri
     return Math.max(clock() - askedAt, monotonicClock() - askedAtMonotonic)
   }
 }
+
+const isCounted = (verdict: Verdict | undefined) =>
+  verdict?.kind === 'accepted' && verdict.counted !== undefined
 
 const judge = ({ verdict, livesMs }: Held, ageMs: number): Verdict => (ageMs < livesMs ? verdict : refused)
 

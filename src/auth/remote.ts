@@ -1,9 +1,10 @@
 import { AddressRate } from '../limits/address-rate.js'
+import { createQuotaDescriber } from '../limits/headers.js'
 import { createKeyAsker } from './ask-key.js'
 import { createTokenVerifier } from './bearer.js'
 import { createIssuer } from './issuer.js'
 import { createRemoteKeyVerifier } from './remote-keys.js'
-import type { AuthOptions } from './types.js'
+import type { AuthOptions, LimitDecision } from './types.js'
 
 export interface RemoteAuthOptions {
   /** Where Latchkey is, as `https://keys.example.org`; a path is kept. Plain http is your choice. */
@@ -14,7 +15,15 @@ export interface RemoteAuthOptions {
   audiences: readonly string[]
   /** What the value of every key begins with, before the underscore. Default `lk`. */
   keyPrefix?: string
-  /** How the headers of Latchkey's own begin that present keys, as `Otoroshi-Client-Id`. Default `Otoroshi`. */
+  /**
+   * The id under which this service is registered at Latchkey: keys that are not authorised on it are refused. Default:
+   * none, so that only keys for all services get in.
+   */
+  service?: string
+  /**
+   * How the headers of Latchkey's own begin that present keys, as `Otoroshi-Client-Id`, and that tell callers their
+   * quotas. Default `Otoroshi`.
+   */
   headerPrefix?: string
   /** How long Latchkey may take to answer, in milliseconds. Default 2000. */
   timeoutMs?: number
@@ -54,7 +63,11 @@ export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
     keyPrefix,
     headerPrefix,
     verifyKey: createRemoteKeyVerifier({
-      ask: createKeyAsker({ url, timeoutMs }),
+      ask: createKeyAsker({
+        url,
+        timeoutMs,
+        ...(options.service === undefined ? {} : { service: options.service }),
+      }),
       prefix: keyPrefix,
       refusals,
       maxCached,
@@ -69,6 +82,17 @@ export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
       maxCached,
       clock,
     }),
+    limiter: {
+      take: () => uncounted,
+      look: () => [],
+      describe: createQuotaDescriber({ prefix: options.headerPrefix ?? 'Otoroshi', clock }),
+    },
     clock,
   }
+}
+
+/** Latchkey counts the calls of its keys in the answer about them; nothing here could. */
+const uncounted: LimitDecision = {
+  kind: 'unavailable',
+  cause: new Error('A call was to be counted that Latchkey did not count'),
 }

@@ -108,7 +108,7 @@ export type LimitDecision =
       readonly retryAfterSeconds: number
       readonly quotas: readonly Quota[]
     }
-  | { readonly kind: 'unavailable'; readonly cause: unknown }
+  | { readonly kind: 'unavailable'; readonly cause: unknown; readonly quotas?: readonly Quota[] }
 
 /** Counts calls against limits; at once where the counters are in memory. */
 export interface Limiter {
@@ -148,6 +148,8 @@ export type Verdict =
       readonly key?: KeyBounds
       /** A method: call it on the verdict. */
       readonly recordUse?: RecordUse
+      /** Whoever gave the verdict has counted this one call already, and nobody else may. */
+      readonly counted?: LimitDecision
       /** It rests on what was known before the store could not be asked any more. */
       readonly isStale?: boolean
     }
@@ -166,6 +168,8 @@ export type Verify = (
   credential: string,
   address: string,
   call?: PresentingCall,
+  /** What the route asks for, for a verifier that lets another service count the call. */
+  access?: Access,
 ) => Verdict | Promise<Verdict>
 
 /** Counts refusals by address, so that guessing gets slow. */

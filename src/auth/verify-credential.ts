@@ -1,6 +1,6 @@
 import type { Credential } from './credentials.js'
 import { valueOfPair } from './key-shape.js'
-import type { AuthOptions, PresentingCall, Verdict } from './types.js'
+import type { Access, AuthOptions, PresentingCall, Verdict } from './types.js'
 
 type Presented = Exclude<Credential, { kind: 'none' | 'malformed' }>
 
@@ -13,15 +13,20 @@ export function createCredentialVerifier({
   verifyToken,
   verifyKeyToken = () => refused,
 }: Pick<AuthOptions, 'keyPrefix' | 'verifyKey' | 'verifyToken' | 'verifyKeyToken'>) {
-  return (credential: Presented, address: string, call: PresentingCall): Verdict | Promise<Verdict> => {
+  return (
+    credential: Presented,
+    address: string,
+    call: PresentingCall,
+    access: Access,
+  ): Verdict | Promise<Verdict> => {
     switch (credential.kind) {
       case 'key':
-        return verifyKey(credential.value, address, call)
+        return verifyKey(credential.value, address, call, access)
       case 'pair':
-        return verifyKey(valueOfPair(credential.id, credential.secret, keyPrefix), address, call)
+        return verifyKey(valueOfPair(credential.id, credential.secret, keyPrefix), address, call, access)
       case 'token': {
         const { token } = credential
-        if (!looksLikeJwt(token)) return verifyKey(token, address, call)
+        if (!looksLikeJwt(token)) return verifyKey(token, address, call, access)
         return isSignedByKey(token) ? verifyKeyToken(token, address, call) : verifyToken(token, address, call)
       }
       case 'key-token':

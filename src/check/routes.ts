@@ -1,13 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { partiesOf } from '../auth/guard.js'
 import { refuse } from '../auth/refuse.js'
-import type { Verify } from '../auth/types.js'
+import type { CalledService, LimitedParty, Limiter, Verify } from '../auth/types.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import { keyVerdictSchema, verifyKeySchema } from '../schemas/verdict.js'
-import { describeKey, describeRefusal } from './verify.js'
+import { describeKey, describeRefusal, judgeCall } from './verify.js'
 
 export interface CheckOptions {
   /** The same that guards this service's own routes. */
   verifyKey: Verify
+  limiter: Limiter
+  /** A registered service. Default: there are none. */
+  findService?: (id: string) => CalledService | null
   /** How long services may go on with an answer when this one cannot be asked, in milliseconds. */
   maxStaleMs: number
   /** Milliseconds since the epoch. */
@@ -22,7 +26,7 @@ const cacheSeconds = 5
  * its own, a session neither: whoever holds a value may ask about it.
  */
 export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, options) => {
-  const { verifyKey, clock } = options
+  const { verifyKey, limiter, clock, findService = () => null } = options
   const maxStaleSeconds = Math.floor(options.maxStaleMs / 1000)
   const policy = {
     cacheSeconds: Math.min(cacheSeconds, maxStaleSeconds),
@@ -43,7 +47,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, 
         description:
           'Whether a key may make a call, and whom it acts for: the verdict of the hook, as data. Needs no credential of its own. ' +
           'What the question leaves out counts as the worst case. For every value that is good, `bounds` and `principal` let you decide its other calls by yourself for `cache_seconds`. ' +
-          'A question whose answer is yes counts as a use of the key.',
+          'A question whose answer is yes counts as a use of the key, and as a call where calls are limited: then ask for each, and tell your caller what `limits` say.',
         tags: ['Check'],
         security: [],
         body: ref(verifyKeySchema),
@@ -59,11 +63,25 @@ export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, 
       const verdict = await verifyKey(question.value, request.ip)
       if (verdict.kind === 'refused') return describeRefusal(policy)
       if (verdict.kind !== 'accepted') return refuse(verdict, request, reply)
+      const { principal, key, isStale = false } = verdict
+      if (key === undefined) throw new Error('A key was accepted without its bounds')
+      const service = question.service === undefined ? null : findService(question.service)
+      const asked = { principal, key, isStale, question, service }
+      const refusal = judgeCall(asked)
+      const parties = partiesOf(key, service?.groupLimits ?? null)
+      const counted = parties === null ? null : await countUnlessRefused(parties, refusal)
+      if (counted?.kind === 'unavailable') return refuse(counted, request, reply)
       const now = clock()
-      const answer = describeKey(verdict, question, policy, now)
+      const answer = describeKey(asked, refusal, counted, policy, now)
       const address = question.client_ip ?? request.ip
       if (answer.valid) verdict.recordUse?.(now, address, request.headers['user-agent'])
       return answer
     },
   )
+
+  /** A call that is refused for another reason counts nothing, and is told what remains. */
+  async function countUnlessRefused(parties: readonly LimitedParty[], refusal: string | null) {
+    if (refusal === null) return limiter.take(parties)
+    return { kind: 'looked', quotas: await limiter.look(parties) } as const
+  }
 }

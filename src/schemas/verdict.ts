@@ -2,13 +2,16 @@ import Type, { type Static } from 'typebox'
 import { instant, nullable } from './common.js'
 import { principalExample, principalMembers } from './principal.js'
 
-/** Why a key may not make a call: what decides it is in `bounds` and `principal`, but for the first. */
+/** Why a key may not make a call: what decides it is in `bounds` and `principal`, but for the first and the limits. */
 export const verdictCodes = [
   'invalid_credential',
   'referer_not_allowed',
   'address_not_allowed',
   'read_only_key',
   'insufficient_scope',
+  'not_authorized_here',
+  'rate_limited',
+  'quota_exceeded',
 ] as const
 
 /** What to send to `POST /api-keys/verify`. */
@@ -22,7 +25,8 @@ export const verifyKeySchema = Type.Object(
     service: Type.Optional(
       Type.String({
         maxLength: 100,
-        description: 'The service that was called. Accepted and not judged yet: none are registered.',
+        description:
+          'The registered service that was called. Where it is missing: one that only keys for all services may call.',
       }),
     ),
     method: Type.Optional(
@@ -82,10 +86,30 @@ const bounds = Type.Object(
       instant('When this value stops to work: an earlier one of its key, within its grace.'),
       'Null: with the key.',
     ),
+    authorized_here: Type.Optional(
+      Type.Boolean({ description: 'Whether the key may call the service that was asked about.' }),
+    ),
+    limited: Type.Optional(
+      Type.Boolean({
+        description: 'Whether calls of that service with this key are counted: then ask for each.',
+      }),
+    ),
   },
   {
     description: 'What decides other calls with the same value, so that you need not ask for each.',
   },
+)
+
+const quota = Type.Object(
+  {
+    of: Type.Enum(['key', 'owner', 'group'], { description: 'Whose calls are counted together.' }),
+    per: Type.Enum(['second', 'day', 'month']),
+    limit: Type.Integer(),
+    remaining: Type.Integer({ description: 'After this call.' }),
+    resets_at: instant('When all are there again.'),
+    window_seconds: Type.Number({ description: 'How long the second, day or month is that then ends.' }),
+  },
+  { description: 'What remains of one limit.' },
 )
 
 /**
@@ -98,6 +122,14 @@ export const keyVerdictSchema = Type.Object(
     code: Type.Optional(Type.Enum([...verdictCodes], { description: 'Why not, where it may not.' })),
     principal: Type.Optional(keyPrincipal),
     bounds: Type.Optional(bounds),
+    limits: Type.Optional(
+      Type.Array(quota, {
+        description: 'Of a limited key: what remains of each limit that applies. A yes has counted one call.',
+      }),
+    ),
+    retry_after_seconds: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'When to come back, where a limit refuses the call.' }),
+    ),
     cache_seconds: Type.Integer({ minimum: 0, description: 'How long you may go on with this answer.' }),
     stale_if_error_seconds: Type.Integer({
       minimum: 0,
@@ -117,6 +149,8 @@ export const keyVerdictSchema = Type.Object(
           allowed_ips: null,
           expires_at: '2026-12-06T09:30:00.000Z',
           valid_until: null,
+          authorized_here: true,
+          limited: false,
         },
         cache_seconds: 5,
         stale_if_error_seconds: 60,

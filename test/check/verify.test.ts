@@ -55,6 +55,8 @@ test('a good key is told with whom it acts for, what binds it, and how long that
       allowed_ips: null,
       expires_at: '2030-01-16T00:00:00.000Z',
       valid_until: null,
+      authorized_here: true,
+      limited: false,
     },
     cache_seconds: 5,
     stale_if_error_seconds: 45,
