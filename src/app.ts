@@ -20,7 +20,7 @@ import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
 import { createRightCheck } from './directory/confirm.js'
 import type { DirectorySource } from './directory/source.js'
-import { answerBrokenRequest, answerBrokenUrl, Problem, renderError, sendProblem } from './errors.js'
+import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
 import { buildGateway } from './gateway/index.js'
 import { healthRoutes } from './health.js'
 import { meRoutes } from './keys/me.js'
@@ -34,6 +34,7 @@ import { createParts, type Parts } from './parts.js'
 import { problemResponses } from './schemas/common.js'
 import type { Secrets } from './secrets.js'
 import type { ServiceContext } from './services/context.js'
+import { declareServices } from './services/declared.js'
 import { knowOwnAddresses } from './services/own-addresses.js'
 import { requireGroupsAndServices } from './services/refer.js'
 import type { ServiceRegistry } from './services/registry.js'
@@ -57,6 +58,15 @@ export interface AppDependencies {
   registry?: ServiceRegistry
   /** Where log lines go. Default: standard output. */
   logStream?: { write(line: string): void }
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Applies the file of services anew; its faults are logged. */
+    reloadServices(): Promise<void>
+    /** The services behind the gateway. */
+    serviceRegistry: ServiceRegistry
+  }
 }
 
 const bodyLimitBytes = 65_536
@@ -85,7 +95,7 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
   app.addHook('onReady', () => parts.directory.start(parts.keys))
-  app.addHook('onReady', () => parts.services.start())
+  await addServices(app, dependencies, parts)
   app.addHook('onReady', () => parts.keyring.start())
   app.addHook('onClose', async () => {
     // What it still counts is written below.
@@ -207,7 +217,7 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
       forgetOwner: keys.forgetOwner,
       forgetKeys: keys.forgetAll,
       requireRegistered: requireGroupsAndServices,
-      counters: noCounters,
+      counters: { read: parts.limiter.look, reset: parts.limiter.reset },
     }
     const { managementClients } = config
     await guarded.register(keyRoutes, { context, managementClients })
@@ -219,11 +229,16 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
   })
 }
 
-const noCounters: AdminContext['counters'] = {
-  read: () => [],
-  reset: async () => {
-    throw new Problem('unavailable')
-  },
+/** What the operator declares is there before the first request, or nothing starts. */
+async function addServices(app: FastifyInstance, dependencies: AppDependencies, parts: Parts) {
+  const context = describeServices(dependencies, parts)
+  const declared = declareServices(context, { path: dependencies.config.servicesFile, log: app.log })
+  app.addHook('onReady', async () => {
+    await declared.apply()
+    await parts.services.start()
+  })
+  app.decorate('reloadServices', declared.reload)
+  app.decorate('serviceRegistry', parts.services)
 }
 
 function describeServices({ config, db }: AppDependencies, parts: Parts): ServiceContext {

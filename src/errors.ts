@@ -291,7 +291,8 @@ const maxFaults = 50
 
 type Fault = NonNullable<FastifyError['validation']>[number]
 
-function describeFault(fault: Fault, context: string): InvalidMember {
+/** @param context what is told of the whole, as `body` */
+export function describeFault(fault: Fault, context: string): InvalidMember {
   const at = fault.instancePath.split('/').slice(1)
   const { missingProperty, additionalProperty } = fault.params as Record<string, string | undefined>
   if (missingProperty !== undefined)

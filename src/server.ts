@@ -9,6 +9,7 @@ import { buildApp } from './app.js'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config.js'
 import { developmentAccounts, generateSigningKey } from './dev/index.js'
 import { loadSecrets, type Secrets, SecretsUnreadable } from './secrets.js'
+import { ServicesInvalid } from './services/file.js'
 import { type Database, openDatabase } from './store/database.js'
 import { DirectoryInUse } from './store/directory-lock.js'
 import { FolderUnopenable } from './store/embedded.js'
@@ -46,7 +47,10 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
   let ended = Promise.resolve()
   app.addHook('preClose', () => endConnections(app.server, ended))
   await listen(app, config)
-  closeWithGrace({ delay: drainMs, logger: app.log }, async ({ err }) => {
+  // Without a file it means what it means to every process: that its terminal is gone.
+  const reloads = config.servicesFile === undefined ? [] : ['SIGHUP' as const]
+  for (const signal of reloads) process.on(signal, () => void app.reloadServices())
+  closeWithGrace({ delay: drainMs, logger: app.log, skip: reloads }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'the process ends of an error')
     // First, so that whoever is told that their connection ends is not told to come in again.
     ended = stopListening(app.server)
@@ -150,6 +154,7 @@ function welcome({ publicUrl }: Config): string {
 /** Faults that whoever starts the service can mend: the sentence tells how, and a stack would only hide it. */
 const mendable = [
   ConfigError,
+  ServicesInvalid,
   SecretsUnreadable,
   CannotListen,
   CannotUseFolder,
@@ -172,5 +177,5 @@ function explain(error: unknown): string {
 main().catch((error: unknown) => {
   process.stderr.write(`${explain(error)}\n`)
   // 78 is EX_CONFIG of sysexits: starting again changes nothing.
-  process.exit(error instanceof ConfigError ? 78 : 1)
+  process.exit(error instanceof ConfigError || error instanceof ServicesInvalid ? 78 : 1)
 })

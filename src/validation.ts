@@ -10,13 +10,16 @@ import { namedSchemas } from './schemas/index.js'
  * there types are converted.
  */
 export function setValidation(app: FastifyInstance): void {
-  const strict = createAjv({ coerceTypes: false })
+  const strict = createValidator()
   const lenient = createAjv({ coerceTypes: 'array' })
   for (const schema of namedSchemas) app.addSchema(schema)
   const compile: FastifySchemaCompiler<SchemaObject> = ({ schema, httpPart }) =>
     (httpPart === 'body' ? strict : lenient).compile(schema)
   app.setValidatorCompiler(compile)
 }
+
+/** Takes JSON as it is, refuses what is not declared, and fills in defaults. */
+export const createValidator = (): Ajv => createAjv({ coerceTypes: false })
 
 function createAjv(options: Options): Ajv {
   const ajv = new Ajv({

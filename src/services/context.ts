@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Problem } from '../errors.js'
 import { describeOrigin, type Origin } from '../management.js'
 import { addAuditEntry } from '../store/audit.js'
@@ -82,7 +83,8 @@ export function requireChangeable<T extends { origin: RegistryOrigin }>(entry: T
 /** The members of `after` that `before` has otherwise. */
 export function findChanges<T extends object>(before: T, after: T): JsonObject {
   const changed = Object.entries(after).filter(
-    ([member, value]) => JSON.stringify(value) !== JSON.stringify(Reflect.get(before, member)),
+    // In any order of their own members, which the database does not keep.
+    ([member, value]) => !isDeepStrictEqual(value, Reflect.get(before, member)),
   )
   return Object.fromEntries(changed) // Of rows and descriptors, which are JSON.
 }
