@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
-import { buildApp } from './app.js'
+import { buildApps } from './app.js'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config.js'
 import { developmentAccounts, generateSigningKey } from './dev/index.js'
 import { loadSecrets, type Secrets, SecretsUnreadable } from './secrets.js'
@@ -43,24 +43,33 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config, db: Database, version: string): Promise<void> {
-  const app = await buildApp({ config, db, secrets: await findSecrets(config), version })
-  let ended = Promise.resolve()
-  app.addHook('preClose', () => endConnections(app.server, ended))
-  await listen(app, config)
+  const { app, gateway } = await buildApps({ config, db, secrets: await findSecrets(config), version })
+  const all = gateway === null ? [app] : [app, gateway]
+  const ends = all.map(endConnectionsAtClose)
+  await listenAll(all, config)
   // Without a file it means what it means to every process: that its terminal is gone.
   const reloads = config.servicesFile === undefined ? [] : ['SIGHUP' as const]
   for (const signal of reloads) process.on(signal, () => void app.reloadServices())
   closeWithGrace({ delay: drainMs, logger: app.log, skip: reloads }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'the process ends of an error')
     // First, so that whoever is told that their connection ends is not told to come in again.
-    ended = stopListening(app.server)
-    await app.close().finally(() => db.close())
+    for (const stop of ends) stop()
+    await Promise.all(all.map((one) => one.close())).finally(() => db.close())
   })
   app.log.info(
     { database: db.kind, migrations: db.appliedMigrations, issuer: config.issuer ?? 'embedded' },
     'ready',
   )
   if (config.issuer === undefined) process.stdout.write(welcome(config))
+}
+
+/** @returns stops listening; the close that follows waits for the last connection */
+function endConnectionsAtClose(app: FastifyInstance): () => void {
+  let ended = Promise.resolve()
+  app.addHook('preClose', () => endConnections(app.server, ended))
+  return () => {
+    ended = stopListening(app.server)
+  }
 }
 
 /** @returns resolves when the last connection has ended too */
@@ -81,22 +90,39 @@ class CannotListen extends Error {
   override readonly name = 'CannotListen'
 }
 
-const listenFaults: Record<string, string> = {
-  EADDRINUSE: 'another program listens there; stop it, or choose another PORT',
-  EADDRNOTAVAIL: 'HOST is no address of this machine',
-  ENOTFOUND: 'HOST is no address and no known name',
-  EACCES: 'the system does not allow this PORT',
+const listenFaults: Record<string, (setting: string) => string> = {
+  EADDRINUSE: (setting) => `another program listens there; stop it, or choose another ${setting}`,
+  EADDRNOTAVAIL: () => 'HOST is no address of this machine',
+  ENOTFOUND: () => 'HOST is no address and no known name',
+  EACCES: (setting) => `the system does not allow this ${setting}`,
 }
 
-async function listen(app: FastifyInstance, { host, port }: Config): Promise<void> {
+/** The service first: when its port is taken, the gateway must not have answered anybody. */
+async function listenAll([app, gateway]: FastifyInstance[], config: Config): Promise<void> {
+  const { host, port } = config
+  try {
+    if (app !== undefined) await listen(app, 'service', { host, port, setting: 'PORT' })
+    if (gateway !== undefined && config.gateway !== null) {
+      await listen(gateway, 'gateway', { host, port: config.gateway.port, setting: 'GATEWAY_PORT' })
+    }
+  } catch (error) {
+    await app?.close()
+    throw error
+  }
+}
+
+async function listen(
+  app: FastifyInstance,
+  name: string,
+  { host, port, setting }: { host: string; port: number; setting: string },
+): Promise<void> {
   try {
     await app.listen({ host, port })
   } catch (error) {
-    await app.close()
     const fault = listenFaults[(error as NodeJS.ErrnoException).code ?? '']
     throw fault === undefined
       ? error
-      : new CannotListen(`The service cannot listen on ${host} port ${port}: ${fault}`)
+      : new CannotListen(`The ${name} cannot listen on ${host} port ${port}: ${fault(setting)}`)
   }
 }
 
@@ -135,7 +161,7 @@ async function findSecrets(config: Config): Promise<Pick<Secrets, 'sessionSecret
   return { ...secrets, ...(sessionSecret === undefined ? {} : { sessionSecret }) }
 }
 
-function welcome({ publicUrl }: Config): string {
+function welcome({ publicUrl, gateway }: Config): string {
   const accounts = developmentAccounts
     .map(({ username, password }) => `${username} / ${password}`)
     .join('   ')
@@ -147,7 +173,7 @@ function welcome({ publicUrl }: Config): string {
     3. Create a key, then call the example catalogue with it:
 
        curl -H 'X-API-Key: YOUR_KEY' ${publicUrl}/catalog/collections
-
+${gateway === null ? '' : `\n  The gateway for other services listens at ${gateway.publicUrl}\n`}
 `
 }
 

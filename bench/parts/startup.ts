@@ -77,7 +77,14 @@ async function timeStart({ engine, env }: Case): Promise<{ liveMs: number; check
   const service = await startProcessGroup(process.execPath, [join(projectFolder, 'dist/src/server.js')], {
     // A folder without `.env`.
     cwd: logsFolder,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), LOG_LEVEL: 'error', ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      PORT: String(port),
+      GATEWAY_PORT: 'off',
+      LOG_LEVEL: 'error',
+      ...env,
+    },
     logFile: join(logsFolder, `bench-${port}.log`),
   })
   try {

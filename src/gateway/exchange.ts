@@ -2,6 +2,10 @@ import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import type { RegisteredService } from '../services/registry.js'
+import { hasBody } from './request-body.js'
+
+/** In which a client must send something more of its body. */
+const maxStandstillMs = 60_000
 
 /** What an exchange needs of the gateway. */
 export interface ExchangeContext {
@@ -35,14 +39,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #statusText = ''
   #hasHead = false
   #isComplete = false
+  #bytesRead = -1
+  #movedAt = 0
 
   constructor(
     readonly request: FastifyRequest,
-    private readonly reply: FastifyReply,
+    protected readonly reply: FastifyReply,
     readonly service: RegisteredService,
     private readonly context: ExchangeContext,
   ) {
-    reply.raw.once('close', () => this.#close())
+    reply.raw.once('close', () => this.close())
   }
 
   /** @param settle called once: with an error, or when the head of the answer is there to be written */
@@ -53,8 +59,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Ends it at once, in the middle of whatever there is, so that nobody takes a part for the whole. */
   cut(): void {
-    this.#close()
+    this.close()
     this.reply.raw.destroy()
+  }
+
+  /** Tells a client that waits with its body to send it. */
+  letSend(): void {
+    if (!this.reply.raw.headersSent && !this.isEnded) this.reply.raw.writeContinue()
   }
 
   /** Whether the service may be asked again: it has said nothing, and asking twice does nothing twice. */
@@ -63,21 +74,43 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return !this.isEnded && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET')
   }
 
+  /** Whether the client has stopped in the middle of its body; one that the service keeps waiting has not. */
+  isStalled(now: number): boolean {
+    const { raw } = this.request
+    if (raw.complete || raw.isPaused() || !hasBody(raw)) return false
+    const { bytesRead } = raw.socket
+    if (bytesRead !== this.#bytesRead) {
+      this.#bytesRead = bytesRead
+      this.#movedAt = now
+    }
+    return now - this.#movedAt > maxStandstillMs
+  }
+
   /** Writes the head; the body follows by itself. */
   answer(): void {
-    const { reply, context } = this
-    const { raw } = reply
-    const own = reply.getHeaders()
-    own[context.proxyLatencyHeader] = String(Math.round(this.#sentAt - this.startedAt))
-    own[context.upstreamLatencyHeader] = String(Math.round(this.#headAt - this.#sentAt))
-    const headers = context.answerHeaders(this.#rawHeaders, own)
+    const { raw } = this.reply
+    const headers = this.makeHeaders(this.#rawHeaders)
     // A client that is still sending what nobody reads any more cannot use the connection for another request.
     if (!this.request.raw.complete) headers.push('Connection', 'close')
     raw.writeHead(this.statusCode, this.#statusText, headers)
-    reply.hijack()
+    this.reply.hijack()
     this.#hasHead = true
     // The body mostly comes along with the head, and then goes on with it; but the stream of an event may be silent.
     process.nextTick(flush, raw)
+  }
+
+  protected noteHead(statusCode: number): void {
+    this.#headAt = performance.now()
+    this.statusCode = statusCode
+  }
+
+  /** The service's own with the gateway's, names and values in turn. */
+  protected makeHeaders(raw: readonly Buffer[]): string[] {
+    const { context } = this
+    const own = this.reply.getHeaders()
+    own[context.proxyLatencyHeader] = String(Math.round(this.#sentAt - this.startedAt))
+    own[context.upstreamLatencyHeader] = String(Math.round(this.#headAt - this.#sentAt))
+    return context.answerHeaders(raw, own)
   }
 
   onConnect(abort: (error?: Error) => void): void {
@@ -88,8 +121,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
     // An interim answer; the final one follows.
     if (statusCode < 200) return true
-    this.#headAt = performance.now()
-    this.statusCode = statusCode
+    this.noteHead(statusCode)
     this.#rawHeaders = headers
     this.#statusText = statusText
     this.#resume = resume
@@ -114,11 +146,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onError(error: Error): void {
+    // Nobody is there to be told, or it has been ended on purpose.
+    if (this.isEnded) return
     if (this.#hasHead) {
       this.request.log.warn({ err: error, service: this.service.descriptor.id }, 'an answer broke off')
       // Without its end: a client must not take it for the whole.
       this.reply.raw.destroy()
-    } else if (!this.isEnded) this.#finish(error)
+    } else this.#finish(error)
   }
 
   #finish(error: Error | null): void {
@@ -128,7 +162,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     settle?.(error)
   }
 
-  #close(): void {
+  protected close(): void {
     if (this.isEnded) return
     this.isEnded = true
     this.context.ended(this)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { METHODS } from 'node:http'
+import { type IncomingMessage, METHODS } from 'node:http'
 import replyFrom, { type FastifyReplyFromHooks } from '@fastify/reply-from'
 import Fastify, {
   type FastifyBaseLogger,
@@ -10,10 +10,11 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import type { Dispatcher } from 'undici'
-import { decideForwarded, type ForwardedCredential } from '../auth/forwarding.js'
+import { decideForwarded } from '../auth/forwarding.js'
 import { dropIfGone } from '../auth/gone.js'
 import { createGuard } from '../auth/guard.js'
 import { removeQueryKey } from '../auth/index.js'
+import { createRecheck } from '../auth/recheck.js'
 import { isSafeMethod } from '../auth/same-origin.js'
 import type { AuthOptions, Principal } from '../auth/types.js'
 import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from '../errors.js'
@@ -25,6 +26,8 @@ import { answerPreflight, isPreflight, refusePreflight } from './preflight.js'
 import { BodyTooLarge, hasBody, RequestBody } from './request-body.js'
 import { createRequestHeaders } from './request-headers.js'
 import { pathAt, TargetPools, targetOf } from './targets.js'
+import { CallsUnderWay } from './under-way.js'
+import { acceptUpgrades, Tunnel, type Upgrades } from './upgrade.js'
 
 type Identity = Readonly<Record<string, string>>
 
@@ -55,6 +58,9 @@ declare module 'fastify' {
 
 // A body may take as long as it wants; a head has no reason to.
 const headersTimeoutMs = 15_000
+/** Less than the 20 s in which the process ends. */
+const drainMs = 10_000
+const forgetTargetsMs = 60_000
 
 /** Carries the exchange through reply-from to the one place where it meets undici. */
 const carried = Symbol('exchange')
@@ -65,12 +71,15 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   const app = Fastify(serverOptions(options))
   app.server.headersTimeout = headersTimeoutMs
   const pools = new TargetPools()
-  const forward = createForward(options)
+  const underWay = new CallsUnderWay(registry, createRecheck(options.authOptions))
+  const upgrades = acceptUpgrades(app)
+  const waiting = holdWaitingBodies(app)
+  const send = createSender(pools, waiting, options)
 
   await app.register(replyFrom, {
     // Replaced by the target of each exchange; reply-from only needs one that is a URL.
     base: 'http://gateway.invalid',
-    undici: { request: createTransport(pools, options) },
+    undici: { request: createTransport(send) },
     disableRequestLogging: true,
   })
   app.decorateRequest('service', null)
@@ -80,8 +89,8 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   app.setErrorHandler(renderError)
   app.addHook('onRequest', createDoorkeeper(registry, options.authOptions))
   app.addHook('onResponse', logAnswer)
-  app.addHook('onClose', () => pools.close())
-  serveEveryMethod(app, forward)
+  serveEveryMethod(app, createForward({ options, send, underWay, upgrades }))
+  followTheirEnds(app, { underWay, pools, registry })
   return app
 }
 
@@ -155,50 +164,99 @@ function letPreflight(
   }
 }
 
+/** Calls end with what let them in, and all of them with the gateway; connections with the last use of a target. */
+function followTheirEnds(
+  app: FastifyInstance,
+  parts: { underWay: CallsUnderWay; pools: TargetPools; registry: GatewayOptions['registry'] },
+): void {
+  const { underWay, pools, registry } = parts
+  const keepTargets = () =>
+    pools.keepOnly(new Set(registry.list().map((service) => targetOf(service).origin)))
+  const timer = setInterval(keepTargets, forgetTargetsMs).unref()
+  app.addHook('onReady', async () => underWay.start())
+  app.addHook('preClose', () => underWay.drain(drainMs))
+  app.addHook('onClose', () => {
+    clearInterval(timer)
+    return pools.close()
+  })
+}
+
+/** Clients that ask before they send a body are told to when its service reads it, and never before the check. */
+function holdWaitingBodies(app: FastifyInstance): WeakSet<IncomingMessage> {
+  const waiting = new WeakSet<IncomingMessage>()
+  app.server.on('checkContinue', (request, response) => {
+    waiting.add(request)
+    app.routing(request, response)
+  })
+  return waiting
+}
+
 /** What a call is made of beside its exchange. */
 interface Call {
   readonly exchange: Exchange
   readonly identity: Identity
 }
 
-type CarryingHeaders = { [carried]: Call }
+type Send = (call: Call, upgrade: 'websocket' | null) => void
 
-/** Gives what came past the door to reply-from, which goes through the life of the answer with us. */
-function createForward(options: GatewayOptions) {
+interface ForwardParts {
+  options: GatewayOptions
+  send: Send
+  underWay: CallsUnderWay
+  upgrades: Upgrades
+}
+
+/** Sends on what came past the door: through reply-from, or as a WebSocket. */
+function createForward({ options, send, underWay, upgrades }: ForwardParts) {
   const { describeCaller, headerPrefix, ownCookies } = options
   const context: ExchangeContext = {
     answerHeaders: createAnswerHeaders({ headerPrefix, ownCookies }),
     proxyLatencyHeader: `${headerPrefix.toLowerCase()}-proxy-latency`,
     upstreamLatencyHeader: `${headerPrefix.toLowerCase()}-upstream-latency`,
-    ended: () => {},
+    ended: (exchange) => underWay.delete(exchange),
   }
-  const noHeaders = {}
 
   return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    // The door lets nobody pass without one.
     const service = request.service as RegisteredService
-    const exchange = new Exchange(request, reply, service, context)
-    request.exchange = exchange
+    const wanted = upgrades.get(request.raw)
+    const exchange =
+      wanted === undefined
+        ? new Exchange(request, reply, service, context)
+        : new Tunnel(wanted, request, reply, service, context)
+    underWay.add(exchange)
+    const go = wanted === undefined ? sendThroughReplyFrom : sendUpgrade
     const identity = describeCaller(request.principal, service.descriptor.id)
     if (identity instanceof Promise) {
-      identity
-        .then((known) => start(reply, { exchange, identity: known }))
-        .catch((error) => reply.send(error))
-    } else start(reply, { exchange, identity })
+      identity.then((known) => go(reply, { exchange, identity: known })).catch((error) => reply.send(error))
+    } else go(reply, { exchange, identity })
     return reply
   }
 
-  function start(reply: FastifyReply, call: Call): void {
+  function sendUpgrade(reply: FastifyReply, call: Call): void {
     const { exchange } = call
-    const hooks: FastifyReplyFromHooks = {
-      rewriteRequestHeaders: () => ({ [carried]: call }) as never,
-      // Written by the exchange as they came: reply-from would join and rename them.
-      rewriteHeaders: () => noHeaders,
-      onResponse: () => exchange.answer(),
-      onError: () => answerFailure(reply, exchange),
-      retryDelay: ({ err, attempt }) => (attempt === 0 && mayRepeat(exchange, err) ? 1 : null),
-    }
-    reply.from('/', hooks)
+    exchange.begin((error) => {
+      if (error === null) exchange.answer()
+      else answerFailure(reply, exchange)
+    })
+    send(call, 'websocket')
   }
+}
+
+const noHeaders = {}
+
+function sendThroughReplyFrom(reply: FastifyReply, call: Call): void {
+  const { exchange } = call
+  const hooks: FastifyReplyFromHooks = {
+    rewriteRequestHeaders: () => ({ [carried]: call }) as never,
+    // Written by the exchange as they came: reply-from would join and rename them.
+    rewriteHeaders: () => noHeaders,
+    onResponse: () => exchange.answer(),
+    onError: () => answerFailure(reply, exchange),
+    // Its own way is to ask again up to ten times after a 503.
+    retryDelay: ({ err, attempt }) => (attempt === 0 && mayRepeat(exchange, err) ? 1 : null),
+  }
+  reply.from('/', hooks)
 }
 
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
@@ -218,29 +276,15 @@ function answerFailure(reply: FastifyReply, { failure }: Exchange): void {
   else sendProblem(reply, 'bad_gateway')
 }
 
-type DispatchRequest = (
-  options: { headers: CarryingHeaders },
+type RequestOfReplyFrom = (
+  options: { headers: { [carried]: Call } },
   callback: (error: Error | null, answer: unknown) => void,
 ) => void
 
-/** What reply-from takes for undici: it finds the exchange that it was given, and sends it to its target. */
-function createTransport(pools: TargetPools, options: GatewayOptions): Dispatcher['request'] {
-  const requestHeaders = createRequestHeaders({
-    ...options,
-    scheme: new URL(options.publicUrl).protocol.replace(':', ''),
-  })
-
-  const request: DispatchRequest = ({ headers }, callback) => {
-    const { exchange, identity } = headers[carried]
-    const { raw, id, principal, presented } = exchange.request
-    const target = targetOf(exchange.service)
-    const {
-      timeout_ms: headersTimeout,
-      forward_authorization: forward,
-      max_body_bytes,
-    } = exchange.service.descriptor
-    const forwarded: ForwardedCredential =
-      principal === null ? null : decideForwarded(presented, principal.via, forward)
+/** What reply-from takes for undici: it finds the call that it was given, and sends it to its target. */
+function createTransport(send: Send): Dispatcher['request'] {
+  const request: RequestOfReplyFrom = ({ headers: { [carried]: call } }, callback) => {
+    const { exchange } = call
     exchange.begin((error) =>
       callback(error, {
         statusCode: exchange.statusCode,
@@ -248,26 +292,41 @@ function createTransport(pools: TargetPools, options: GatewayOptions): Dispatche
         body: { destroy: () => exchange.cut() },
       }),
     )
+    send(call, null)
+  }
+  // Of the many forms of undici's `request`, reply-from calls this one.
+  return request as unknown as Dispatcher['request']
+}
+
+function createSender(pools: TargetPools, waiting: WeakSet<IncomingMessage>, options: GatewayOptions): Send {
+  const scheme = new URL(options.publicUrl).protocol.replace(':', '')
+  const makeHeaders = createRequestHeaders({ ...options, scheme })
+
+  return ({ exchange, identity }, upgrade) => {
+    const { raw, id: requestId, principal, presented } = exchange.request
+    const { descriptor } = exchange.service
+    const target = targetOf(exchange.service)
+    const { hiddenPrefix } = target
+    // Null: a preflight, which nobody had to prove anything for.
+    const forwarded =
+      principal === null ? null : decideForwarded(presented, principal.via, descriptor.forward_authorization)
+    const letSend = () => {
+      if (waiting.has(raw)) exchange.letSend()
+    }
     pools.of(target.origin).dispatch(
       {
         path: pathAt(target, raw.url ?? '/'),
+        // Node's parser has let it through; undici's type names the common ones.
         method: raw.method as Dispatcher.HttpMethod,
-        headers: requestHeaders({
-          message: raw,
-          requestId: id,
-          forwarded,
-          identity,
-          hiddenPrefix: target.hiddenPrefix,
-        }),
-        body: hasBody(raw) ? new RequestBody(raw, max_body_bytes, () => {}) : null,
-        headersTimeout,
+        headers: makeHeaders({ message: raw, requestId, forwarded, identity, hiddenPrefix }),
+        body: hasBody(raw) ? new RequestBody(raw, descriptor.max_body_bytes, letSend) : null,
+        headersTimeout: descriptor.timeout_ms,
         bodyTimeout: 0,
+        upgrade,
       },
       exchange,
     )
   }
-  // Of the many forms of undici's `request`, reply-from calls this one.
-  return request as unknown as Dispatcher['request']
 }
 
 function logAnswer(request: FastifyRequest, reply: FastifyReply, done: () => void): void {

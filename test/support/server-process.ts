@@ -20,7 +20,8 @@ export interface ServerProcess {
 export function startServer(folder: string, env: NodeJS.ProcessEnv): ServerProcess {
   const child = spawn(process.execPath, [pathOf('run-typescript.mjs'), pathOf('../../src/server.ts')], {
     cwd: folder,
-    env: { PATH: process.env.PATH, ...env },
+    // Tests run beside each other: the gateway's port is asked for by those that use it.
+    env: { PATH: process.env.PATH, GATEWAY_PORT: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = collect(child.stdout)

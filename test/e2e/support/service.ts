@@ -66,7 +66,13 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     [options.entry ?? join(projectFolder, 'dist/src/server.js')],
     {
       cwd: folder,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), ...options.env },
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        PORT: String(port),
+        GATEWAY_PORT: 'off',
+        ...options.env,
+      },
       logFile: join(logsFolder, `service-${port}.log`),
       ...(options.folder === undefined ? { temporaryFolder: folder } : {}),
     },
