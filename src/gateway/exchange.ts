@@ -90,8 +90,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   answer(): void {
     const { raw } = this.reply
     const headers = this.makeHeaders(this.#rawHeaders)
-    // A client that is still sending what nobody reads any more cannot use the connection for another request.
-    if (!this.request.raw.complete) headers.push('Connection', 'close')
     raw.writeHead(this.statusCode, this.#statusText, headers)
     this.reply.hijack()
     this.#hasHead = true

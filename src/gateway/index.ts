@@ -336,5 +336,15 @@ function logAnswer(request: FastifyRequest, reply: FastifyReply, done: () => voi
     { req: request, res: reply, ms: Math.round(reply.elapsedTime), service: service?.descriptor.id, caller },
     'answered',
   )
+  if (!request.raw.complete) leaveSoon(request.raw)
   done()
+}
+
+/** Of a body that nobody reads: long enough for a client to see the answer, too short to be worth an attack. */
+const lingerMs = 2000
+
+function leaveSoon(message: IncomingMessage): void {
+  setTimeout(() => {
+    if (!message.complete) message.destroy()
+  }, lingerMs).unref()
 }
