@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { answerBrokenRequest } from '../errors.js'
 import { Exchange } from './exchange.js'
+import { hasBody } from './request-body.js'
 
 /** A connection whose client wants to speak WebSocket on it. */
 export interface WantedUpgrade {
@@ -31,7 +32,9 @@ export function acceptUpgrades(app: FastifyInstance): Upgrades {
     response.assignSocket(socket)
     response.once('finish', () => socket.destroySoon())
     if (isWebSocket(request)) upgrades.set(request, { socket, head })
-    app.routing(request, response)
+    // Node reads no body of a request with `Upgrade`: it would be taken for the beginning of the other protocol.
+    if (hasBody(request)) answerBrokenRequest.call(app, new Error('An upgrade with a body'), socket)
+    else app.routing(request, response)
   })
   app.server.on('connect', (_request: IncomingMessage, stream: Duplex) => {
     const socket = stream as Socket

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 export interface SeenRequest {
   method: string
@@ -24,6 +24,11 @@ export async function startUpstream(listener?: RequestListener, port = 0): Promi
   const seen: SeenRequest[] = []
   const server = createServer(listener ?? tellWhatCame(seen))
   server.requestTimeout = 0
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', resolve)
@@ -37,7 +42,8 @@ export async function startUpstream(listener?: RequestListener, port = 0): Promi
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
-        server.closeAllConnections()
+        // Those that were upgraded too, which are no business of the HTTP server any more.
+        for (const socket of sockets) socket.destroy()
       }),
   }
 }
