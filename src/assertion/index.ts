@@ -35,8 +35,6 @@ export const jwksRoutes: FastifyPluginAsyncTypebox<JwksOptions> = async (app, { 
       if (keys === null) return sendProblem(reply, 'unavailable')
       reply.header('cache-control', `public, max-age=${maxAgeSeconds}`)
       reply.header('access-control-allow-origin', '*')
-      // Helmet's default keeps other origins from reading it, whatever the line above says.
-      reply.header('cross-origin-resource-policy', 'cross-origin')
       return { keys: [...keys] }
     },
   )

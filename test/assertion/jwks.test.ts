@@ -39,7 +39,6 @@ test('the keys are there for everybody, other origins too, and for five minutes'
   expect(headers).toMatchObject({
     'cache-control': 'public, max-age=300',
     'access-control-allow-origin': '*',
-    'cross-origin-resource-policy': 'cross-origin',
   })
 })
 

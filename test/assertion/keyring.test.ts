@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/store/database.js'
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.js'
 import { aReplica, letPass, otherSecret, secret } from './world.js'
@@ -6,10 +6,14 @@ import { aReplica, letPass, otherSecret, secret } from './world.js'
 const hour = 1 / 24
 
 let db: WatchedDatabase
-beforeEach(async () => {
+beforeAll(async () => {
   db = await openWatchedDatabase()
 })
-afterEach(() => db.close())
+afterAll(() => db.close())
+beforeEach(async () => {
+  db.isDown = false
+  await db.prisma.signingKey.deleteMany()
+})
 
 const kids = async (database: Database = db) =>
   (await database.prisma.signingKey.findMany({ orderBy: { createdAt: 'asc' } })).map(({ kid }) => kid)
