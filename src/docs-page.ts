@@ -91,7 +91,9 @@ export const loginBarStyle = `
 #login-bar a, #login-bar button { color: #fff; background: transparent; border: 1px solid #9aa0a6; border-radius: .25rem;
   padding: .25rem .6rem; font: inherit; text-decoration: none; cursor: pointer; }
 #login-bar form { margin: 0; }
-.swagger-ui .topbar { display: none; }
+/* It is for choosing among the documents of services, where there are any. */
+.swagger-ui .topbar:not(:has(select)) { display: none; }
+.swagger-ui .topbar a.link { display: none; }
 /* The client is a public one: it has no secret to enter. */
 .dialog-ux .wrapper:has(#client_secret_authorizationCode) { display: none; }
 `

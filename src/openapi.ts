@@ -11,6 +11,8 @@ export interface OpenApiOptions {
   swaggerClientId: string
   version: string
   sessionCookie: string
+  /** Where the services are that `/docs/services.json` tells of. Default: there are none. */
+  gatewayUrl?: string
 }
 
 const description = `API keys for scripts that outlive a login. Log in, create a key, and send it as \`X-API-Key\`.
@@ -20,7 +22,7 @@ identity provider. The catalogue takes a token or an API key: press **Authorize*
 
 /** The OpenAPI document at \`/docs/json\`, and Swagger UI at \`/docs\` with its three locks. */
 async function openApi(app: FastifyInstance, options: OpenApiOptions) {
-  const { publicUrl, issuer } = options
+  const { publicUrl, issuer, gatewayUrl } = options
   const endpoints = `${issuer.replace(/\/$/, '')}/protocol/openid-connect`
   await app.register(swagger, {
     openapi: {
@@ -92,6 +94,8 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
       usePkceWithAuthorizationCodeGrant: true,
     },
     uiConfig: {
+      // Services come and go: the page asks which there are when it is opened.
+      ...(gatewayUrl === undefined ? {} : { configUrl: `${publicUrl}/docs/services.json` }),
       requestInterceptor: preferToken,
       displayRequestDuration: true,
       persistAuthorization: false,
@@ -103,7 +107,10 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
       js: [{ filename: 'login-bar.js', content: loginBar(publicUrl) }],
       css: [{ filename: 'login-bar.css', content: loginBarStyle }],
     },
-    staticCSP: contentSecurityPolicy([new URL(issuer).origin]),
+    staticCSP: contentSecurityPolicy(
+      new URL(issuer).origin,
+      gatewayUrl === undefined ? null : new URL(gatewayUrl).origin,
+    ),
   })
 }
 
@@ -141,16 +148,15 @@ function preferToken<T extends object>(request: T): T {
  * What Swagger UI and its redirect page need, and nothing else. A form's redirects must be allowed as well: a
  * logout goes on to the identity provider and back.
  */
-function contentSecurityPolicy(issuerOrigins: string[]): string {
-  const issuers = issuerOrigins.join(' ')
+function contentSecurityPolicy(issuer: string, gateway: string | null): string {
   return [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data:",
     "font-src 'self' data:",
-    `connect-src 'self' ${issuers}`,
-    `form-action 'self' ${issuers}`,
+    `connect-src 'self' ${issuer}${gateway === null ? '' : ` ${gateway}`}`,
+    `form-action 'self' ${issuer}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join('; ')
