@@ -5,6 +5,9 @@ set -euo pipefail
 
 cache=${LATCHKEY_CACHE:-$HOME/.cache/latchkey}
 venv=$cache/python
+# The Python services of examples/rs-server need versions of their own.
+example_venv=$cache/rs-server
+example_packages=$(cd "$(dirname "$0")/../../.." && pwd)/examples/rs-server/requirements.txt
 schemathesis_version=4.32.5
 pystac_client_version=0.9.1
 
@@ -44,9 +47,12 @@ have_pystac_client() {
   "$venv/bin/python3" -c "import pystac_client; assert pystac_client.__version__ == '$pystac_client_version'" 2>/dev/null
 }
 
+# Its last file is this one, so that a broken installation is not taken for a whole one.
+have_example_services() { cmp -s "$example_packages" "$example_venv/requirements.txt"; }
+
 list_missing() {
   local thing
-  for thing in chromium curl java maven postgresql requests schemathesis pystac_client; do
+  for thing in chromium curl java maven postgresql requests schemathesis pystac_client example_services; do
     "have_$thing" || printf '%s\n' "$thing"
   done
 }
@@ -61,6 +67,7 @@ package_of() {
     requests) echo python3-requests ;;
     schemathesis) echo python3-venv ;; # itself it is not in Debian
     pystac_client) echo python3-venv ;; # itself it is not in Debian
+    example_services) echo python3-venv ;; # nor are they
   esac
 }
 
@@ -74,12 +81,20 @@ describe() {
     requests) echo "Python 3 with the package requests" ;;
     schemathesis) echo "Python 3.10 or later with venv, into which schemathesis is installed" ;;
     pystac_client) echo "Python 3.10 or later with venv, into which pystac-client is installed" ;;
+    example_services) echo "Python 3.11 or later with venv, into which examples/rs-server/requirements.txt is installed" ;;
   esac
 }
 
 install_python_packages() { # needs no root, where Python has venv and pip
   python3 -m venv "$venv" >/dev/null 2>&1 &&
     "$venv/bin/pip" install --quiet requests "schemathesis==$schemathesis_version" "pystac-client==$pystac_client_version"
+}
+
+install_example_services() {
+  rm -rf "$example_venv"
+  python3 -m venv "$example_venv" >/dev/null 2>&1 &&
+    "$example_venv/bin/pip" install --quiet -r "$example_packages" &&
+    cp "$example_packages" "$example_venv/requirements.txt"
 }
 
 install_with_apt() { # $@ = things
@@ -106,6 +121,7 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
   install_with_apt "${missing[@]}"
 fi
 if ! have_requests || ! have_schemathesis || ! have_pystac_client; then install_python_packages || true; fi
+if ! have_example_services; then install_example_services || true; fi
 
 mapfile -t missing < <(list_missing)
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -24,3 +24,6 @@ export const schemathesisProgram = () => join(openCacheFolder(), 'python/bin/st'
 
 /** A Python with pystac-client, where install.sh puts it. */
 export const stacPython = () => join(openCacheFolder(), 'python/bin/python3')
+
+/** The virtual environment of the Python services of `examples/rs-server`, where install.sh puts it. */
+export const exampleVenv = () => join(openCacheFolder(), 'rs-server')
