@@ -19,7 +19,7 @@ export function createRecheck(options: AuthOptions): Recheck {
   return (request, access) => {
     const credential = readAgain(request, access)
     if (credential.kind === 'none' || credential.kind === 'malformed') return false
-    const verdict = verifyCredential(credential, request.ip, request)
+    const verdict = verifyCredential(credential, request.ip, request, access)
     return verdict instanceof Promise
       ? verdict.then((settled) => stands(settled, request, access))
       : stands(verdict, request, access)
