@@ -145,12 +145,13 @@ describe('Auxip and Cadip', () => {
   test('a file is downloaded whole with a key, and the service hears who is calling', async () => {
     const { value } = await createKey()
 
-    const found = await (await call('/auxip/Products?name=POEORB', value)).json()
+    // The station's answer by its own schema.
+    const found = (await (await call('/auxip/Products?name=POEORB', value)).json()) as Found
     const [product] = found.value
-    const file = await call(`/auxip/Products/${product.Id}/content`, value)
+    const file = await call(`/auxip/Products/${product?.Id}/content`, value)
 
     expect(found['@odata.count']).toBe(1)
-    expect((await file.arrayBuffer()).byteLength).toBe(product.ContentLength)
+    expect((await file.arrayBuffer()).byteLength).toBe(product?.ContentLength)
     const log = await services.log()
     expect(log).toContain('"login":"alice"')
     expect(log).not.toContain(value)
@@ -193,6 +194,11 @@ describe('Auxip and Cadip', () => {
     expect(await answers[3]?.json()).toMatchObject({ code: 'quota_exceeded' })
   })
 })
+
+interface Found {
+  '@odata.count': number
+  value: { Id: string; ContentLength: number }[]
+}
 
 const searching = `
 import json, sys
