@@ -90,10 +90,12 @@ export class SignedTokens {
   }
 
   async #open(sealed: string, keyId: string): Promise<Uint8Array> {
-    const known = this.#opened.get(sealed)
+    // With the id: what is sealed for one key must not open for another because it was opened before.
+    const name = `${keyId} ${sealed}`
+    const known = this.#opened.get(name)
     if (known !== undefined) return known
     const secret = new Uint8Array(Buffer.from(await this.#sealer.open(sealed, sealedFor(keyId)), 'base64url'))
-    this.#opened.set(sealed, secret)
+    this.#opened.set(name, secret)
     return secret
   }
 

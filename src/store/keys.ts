@@ -116,7 +116,11 @@ export async function isIdTaken(tx: Tx, id: string): Promise<boolean> {
   return (await tx.apiKey.count({ where: { id } })) > 0
 }
 
-/** Whether any key has this value, or had it and may not have it again yet. */
+export async function deleteValue(tx: Tx, keyId: string, hash: Buffer): Promise<void> {
+  await tx.apiKeyValue.deleteMany({ where: { keyId, hash: toBytes(hash) } })
+}
+
+/** Whether any key has this value, or had it. */
 export async function hasValue(tx: Tx, hash: Buffer): Promise<boolean> {
   return (await tx.apiKeyValue.count({ where: { hash: toBytes(hash) } })) > 0
 }
