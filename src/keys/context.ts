@@ -20,6 +20,8 @@ export interface KeyPolicy {
   maxPerUser: number
   /** Whether secrets that can be guessed may be imported. */
   allowWeakSecrets: boolean
+  /** Service groups that a person's new key is authorised on; none: all services. */
+  defaultGroups: readonly string[]
 }
 
 /** What every operation on keys needs. */

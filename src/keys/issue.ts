@@ -4,6 +4,7 @@ import type { CreateKey } from '../schemas/key.js'
 import { insertKey, isNameTaken, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
 import { type OwnerRow, rememberOwner } from '../store/owners.js'
 import { apiKeyProvider, isProviderDisabled } from '../store/providers.js'
+import { holdEntries } from '../store/services.js'
 import { lockEnabledOwner, recordChange, requireRoom } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 import { requireKeepable } from './json.js'
@@ -37,7 +38,8 @@ export async function issueKey(
       requireRights(wanted.scopes, owner.rights)
       if (await isNameTaken(tx, owner.subject, wanted.name)) throw new Problem('name_taken')
       await requireRoom(tx, context, { ownerSubject: owner.subject, now })
-      const row = asRow(wanted, { id, ownerSubject: owner.subject, now, policy })
+      const groups = await holdDefaultGroups(tx, policy)
+      const row = { ...asRow(wanted, { id, ownerSubject: owner.subject, now, policy }), groups }
       const details = { name: wanted.name, scopes: wanted.scopes }
       await recordChange(tx, origin, { key: row, action: 'key.created', details, now })
       return insertKey(tx, row, stored)
@@ -72,6 +74,14 @@ async function requireOwner(tx: Tx, { principal }: Origin): Promise<OwnerRow> {
 /** @throws Problem keys_disabled */
 export async function requireSwitchedOn(tx: Tx): Promise<void> {
   if (await isProviderDisabled(tx, apiKeyProvider)) throw new Problem('keys_disabled')
+}
+
+/** @throws Problem unavailable for a group that a replica with other settings has deleted: the key would open nothing */
+async function holdDefaultGroups(tx: Tx, { defaultGroups }: KeyPolicy): Promise<string[]> {
+  const { unknownGroups } = await holdEntries(tx, { groups: defaultGroups, services: [] })
+  if (unknownGroups.length === 0) return [...defaultGroups]
+  const cause = new Error(`DEFAULT_KEY_GROUPS names what is not there: ${unknownGroups.join(', ')}`)
+  throw new Problem('unavailable', { cause })
 }
 
 /** What the schema cannot say: members that contradict each other or the operator's rules. */
