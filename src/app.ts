@@ -33,6 +33,7 @@ import openApi from './openapi.js'
 import { createParts, type Parts } from './parts.js'
 import { problemResponses } from './schemas/common.js'
 import type { Secrets } from './secrets.js'
+import { serviceDocuments } from './service-documents/index.js'
 import type { ServiceContext } from './services/context.js'
 import { declareServices } from './services/declared.js'
 import { knowOwnAddresses } from './services/own-addresses.js'
@@ -142,14 +143,21 @@ async function addGateway(
 /** What everybody may see. */
 async function addOpenRoutes(app: FastifyInstance, { config, db, version }: AppDependencies, parts: Parts) {
   const { issuer, clock } = parts
-  const { publicUrl } = config
+  const { publicUrl, gateway } = config
   await app.register(openApi, {
     publicUrl,
     issuer: issuer.issuer,
     swaggerClientId: config.swaggerClientId,
     version,
     sessionCookie: cookieNames(publicUrl).session,
+    ...(gateway === null ? {} : { gatewayUrl: gateway.publicUrl }),
   })
+  if (gateway !== null) {
+    await app.register(serviceDocuments, {
+      registry: parts.services,
+      ...{ db, publicUrl, gatewayUrl: gateway.publicUrl, clock },
+    })
+  }
   app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(`${publicUrl}/docs`, 302))
   await app.register(healthRoutes, {
     needs: {
