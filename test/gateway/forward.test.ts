@@ -2,13 +2,12 @@ import { METHODS } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { requestRaw } from '../support/raw-http.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
-import { createTestRegistry } from '../support/services.js'
+import { setServices } from '../support/services.js'
 import { startUpstream, type Upstream } from '../support/upstream.js'
 
 let upstream: Upstream
 let service: TestService
 let key: CreatedKey
-const registry = createTestRegistry()
 const echo = () => ({ id: 'echo', target: upstream.url })
 const port = () => Number(new URL(service.gatewayUrl).port)
 const call = (path: string, init: RequestInit = {}) =>
@@ -16,13 +15,13 @@ const call = (path: string, init: RequestInit = {}) =>
 
 beforeAll(async () => {
   upstream = await startUpstream()
-  service = await startService({}, { registry })
+  service = await startService({}, { hasGateway: true })
   key = await service.createKey('alice')
-  registry.set(echo())
+  await setServices(service, echo())
 })
-afterEach(() => {
+afterEach(async () => {
   upstream.seen.length = 0
-  registry.set(echo())
+  await setServices(service, echo())
 })
 afterAll(async () => {
   await service.close()
@@ -38,7 +37,7 @@ describe('a call with a key', () => {
   })
 
   test('reaches it with the prefix where the service asks for it', async () => {
-    registry.set({ ...echo(), strip_prefix: false })
+    await setServices(service, { ...echo(), strip_prefix: false })
 
     await call('/echo/a')
 
@@ -53,7 +52,7 @@ describe('a call with a key', () => {
     ['', '/echo?a', '/?a'],
     ['', '/echo//a', '//a'],
   ])('below the path %j, %s becomes %s', async (base, path, forwarded) => {
-    registry.set({ ...echo(), target: upstream.url + base })
+    await setServices(service, { ...echo(), target: upstream.url + base })
 
     await call(path)
 
@@ -122,15 +121,4 @@ describe('nothing reaches a service', () => {
       expect(upstream.seen).toEqual([])
     },
   )
-
-  test('while nobody can tell what is registered', async () => {
-    registry.isUnknown = true
-
-    const answer = await call('/echo')
-    registry.isUnknown = false
-
-    expect(answer.status).toBe(503)
-    expect(answer.headers.get('retry-after')).toBe('5')
-    expect(upstream.seen).toEqual([])
-  })
 })

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openConnection } from '../support/raw-http.js'
 import { type CreatedKey, findFreePort, startService, type TestService } from '../support/service.js'
-import { createTestRegistry } from '../support/services.js'
+import { setServices } from '../support/services.js'
 import { startUpstream, type Upstream } from '../support/upstream.js'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -13,7 +13,6 @@ vi.setConfig({ testTimeout: 60_000 })
 let service: TestService
 let key: CreatedKey
 let upstreams: Upstream[] = []
-const registry = createTestRegistry()
 const port = () => Number(new URL(service.gatewayUrl).port)
 const call = (path: string, init: RequestInit = {}) =>
   fetch(service.gatewayUrl + path, { ...init, headers: { 'x-api-key': key.value, ...init.headers } })
@@ -21,12 +20,12 @@ const call = (path: string, init: RequestInit = {}) =>
 async function serve(listener: RequestListener, wanted: object = {}): Promise<Upstream> {
   const upstream = await startUpstream(listener)
   upstreams.push(upstream)
-  registry.set({ id: 's', target: upstream.url, ...wanted })
+  await setServices(service, { id: 's', target: upstream.url, ...wanted })
   return upstream
 }
 
 beforeAll(async () => {
-  service = await startService({}, { registry })
+  service = await startService({}, { hasGateway: true })
   key = await service.createKey('alice')
 })
 afterEach(async () => {
@@ -177,7 +176,7 @@ describe('an answer', () => {
 describe('a service that gives no answer', () => {
   test('but refuses connections: 502, without a word about where it is', async () => {
     const closed = await findFreePort()
-    registry.set({ id: 's', target: `http://127.0.0.1:${closed}` })
+    await setServices(service, { id: 's', target: `http://127.0.0.1:${closed}` })
 
     const answer = await call('/s')
     const body = await answer.text()
@@ -188,7 +187,7 @@ describe('a service that gives no answer', () => {
   })
 
   test('and has a name that nobody knows: 502', async () => {
-    registry.set({ id: 's', target: 'http://nowhere.invalid' })
+    await setServices(service, { id: 's', target: 'http://nowhere.invalid' })
 
     expect((await call('/s')).status).toBe(502)
   })
@@ -225,7 +224,11 @@ describe('a service that gives no answer', () => {
     const quick = await startUpstream()
     const slow = await startUpstream(() => {})
     upstreams.push(quick, slow)
-    registry.set({ id: 'quick', target: quick.url }, { id: 'slow', target: slow.url, timeout_ms: 2000 })
+    await setServices(
+      service,
+      { id: 'quick', target: quick.url },
+      { id: 'slow', target: slow.url, timeout_ms: 2000 },
+    )
 
     const waiting = Array.from({ length: 50 }, () => call('/slow'))
     await sleep(100)

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { WebSocket, WebSocketServer } from 'ws'
 import { openConnection, requestRaw } from '../support/raw-http.js'
 import { type CreatedKey, findFreePort, startService, type TestService } from '../support/service.js'
-import { createTestRegistry } from '../support/services.js'
+import { setServices } from '../support/services.js'
 import { startUpstream } from '../support/upstream.js'
 
 vi.setConfig({ testTimeout: 30_000 })
@@ -15,12 +15,11 @@ let service: TestService
 let key: CreatedKey
 let upstream: WebSocketServer
 let came: IncomingMessage[] = []
-const registry = createTestRegistry()
 const port = () => Number(new URL(service.gatewayUrl).port)
 const target = () => `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`
 
 beforeAll(async () => {
-  service = await startService({ MAX_KEYS_PER_USER: '1000' }, { registry })
+  service = await startService({ MAX_KEYS_PER_USER: '1000' }, { hasGateway: true })
   upstream = new WebSocketServer({
     port: 0,
     host: '127.0.0.1',
@@ -35,7 +34,11 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   key = await service.createKey('alice')
-  registry.set({ id: 'ws', target: target(), accept: { query: true, cookie: true, basic: true } })
+  await setServices(service, {
+    id: 'ws',
+    target: target(),
+    accept: { query: true, cookie: true, basic: true },
+  })
 })
 afterEach(() => {
   came = []
@@ -145,14 +148,14 @@ describe('a WebSocket is refused', () => {
     picky.server.on('upgrade', (_request, socket) =>
       socket.end('HTTP/1.1 418 No\r\nContent-Length: 0\r\n\r\n'),
     )
-    registry.set({ id: 'ws', target: picky.url })
+    await setServices(service, { id: 'ws', target: picky.url })
 
     expect(await refusalOf(open())).toBe(418)
     await picky.close()
   })
 
   test('where the service is away', async () => {
-    registry.set({ id: 'ws', target: `http://127.0.0.1:${await findFreePort()}` })
+    await setServices(service, { id: 'ws', target: `http://127.0.0.1:${await findFreePort()}` })
 
     expect(await refusalOf(open())).toBe(502)
   })
@@ -160,7 +163,7 @@ describe('a WebSocket is refused', () => {
   test('where the service says nothing', async () => {
     const silent = await startUpstream()
     silent.server.on('upgrade', () => {})
-    registry.set({ id: 'ws', target: silent.url, timeout_ms: 300 })
+    await setServices(service, { id: 'ws', target: silent.url, timeout_ms: 300 })
 
     expect(await refusalOf(open())).toBe(504)
     await silent.close()
@@ -191,7 +194,7 @@ describe('another protocol', () => {
 
   test('as h2c is not spoken: the call is answered in HTTP/1.1, and the service hears nothing of it', async () => {
     const echo = await startUpstream()
-    registry.set({ id: 'echo', target: echo.url })
+    await setServices(service, { id: 'echo', target: echo.url })
 
     const answer = await upgrade(['Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__'])
 
@@ -203,7 +206,7 @@ describe('another protocol', () => {
 
   test('with a body is refused, since the body could be read in two ways', async () => {
     const echo = await startUpstream()
-    registry.set({ id: 'echo', target: echo.url })
+    await setServices(service, { id: 'echo', target: echo.url })
 
     const answer = await upgrade(['Upgrade: h2c', 'Content-Length: 4'], 'body')
 
@@ -247,14 +250,16 @@ describe('what is under way ends within a second', () => {
 
   test('of the disabling of its service', async () => {
     expect(
-      await secondsUntilEnd(() => registry.set({ id: 'ws', target: target(), enabled: false })),
+      await secondsUntilEnd(() => setServices(service, { id: 'ws', target: target(), enabled: false })),
     ).toBeLessThan(1)
   })
 
   test('of a right that its service asks for from now on', async () => {
     const access = { scopes: ['nobody-has-it'], write_scopes: [], kinds: ['user' as const] }
 
-    expect(await secondsUntilEnd(() => registry.set({ id: 'ws', target: target(), access }))).toBeLessThan(1)
+    expect(
+      await secondsUntilEnd(() => setServices(service, { id: 'ws', target: target(), access })),
+    ).toBeLessThan(1)
   })
 
   test('of the end of its key', async () => {
@@ -271,7 +276,7 @@ describe('what is under way ends within a second', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write('data: 1\n\n')
     })
-    registry.set({ id: 'events', target: events.url })
+    await setServices(service, { id: 'events', target: events.url })
     const answer = await fetch(`${service.gatewayUrl}/events`, { headers: { 'x-api-key': key.value } })
     const reader = answer.body?.getReader()
     await reader?.read()
@@ -283,17 +288,6 @@ describe('what is under way ends within a second', () => {
 
     expect(performance.now() - begun).toBeLessThan(1000)
     await events.close()
-  })
-
-  test('but not while nobody can tell what is registered', async () => {
-    const socket = await opened(open())
-
-    registry.isUnknown = true
-    await sleep(1200)
-    registry.isUnknown = false
-
-    expect(String(await say(socket, 'still here'))).toBe('still here')
-    socket.terminate()
   })
 
   test('and nothing of what goes on with another key', async () => {

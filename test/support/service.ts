@@ -6,7 +6,6 @@ import { buildApps } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config.js'
 import { developmentAccounts, embeddedIssuer, generateSigningKey } from '../../src/dev/index.js'
 import type { DirectorySource } from '../../src/directory/source.js'
-import type { ServiceRegistry } from '../../src/services/registry.js'
 import type { Database } from '../../src/store/database.js'
 import { openTestDatabase } from './database.js'
 
@@ -31,7 +30,7 @@ export interface TokenWishes {
 
 export interface TestService {
   app: FastifyInstance
-  /** Null unless the test gives a registry. */
+  /** Null unless the test asks for one. */
   gateway: FastifyInstance | null
   gatewayUrl: string
   db: Database
@@ -72,14 +71,14 @@ export async function startService(
   options: {
     db?: Database
     directory?: DirectorySource
-    /** Then the gateway listens too, in front of these services. */
-    registry?: ServiceRegistry
+    /** Whether the gateway listens too. */
+    hasGateway?: boolean
   } = {},
 ): Promise<TestService> {
   signingKey ??= generateSigningKey()
   const jwk = await signingKey
   const port = await findFreePort()
-  const gatewayPort = options.registry === undefined ? 'off' : String(await findFreePort())
+  const gatewayPort = options.hasGateway === true ? String(await findFreePort()) : 'off'
   const config = loadConfig({
     PORT: String(port),
     GATEWAY_PORT: gatewayPort,
@@ -97,7 +96,6 @@ export async function startService(
     version: '0.0.0-test',
     clock: clock.now,
     ...(options.directory === undefined ? {} : { directory: options.directory }),
-    ...(options.registry === undefined ? {} : { registry: options.registry }),
     logStream: { write: (line) => log.push(line) },
   })
   await app.listen({ host: '127.0.0.1', port })

@@ -1,72 +1,46 @@
-import type { Access, LimitedParty } from '../../src/auth/types.js'
 import type { ServiceDescriptor } from '../../src/schemas/service.js'
-import type { RegisteredService, ServiceRegistry } from '../../src/services/registry.js'
+import { asAdministrator } from '../services/administrator.js'
+import type { TestService } from './service.js'
 
 export type WantedService = Pick<ServiceDescriptor, 'id' | 'target'> &
-  Partial<ServiceDescriptor> & { groupLimits?: LimitedParty }
+  Partial<Omit<ServiceDescriptor, 'access' | 'accept'>> & {
+    access?: Partial<ServiceDescriptor['access']>
+    accept?: Partial<ServiceDescriptor['accept']>
+  }
 
-/** A registry whose services a test sets, as the administration would. */
-export interface TestRegistry extends ServiceRegistry {
-  set(...services: WantedService[]): void
-  /** What it tells while the database is away for too long. */
-  isUnknown: boolean
+const group = 'test'
+
+/**
+ * Makes these the only services behind the gateway, through the front door and as an administrator; each is at
+ * `/<id>` unless it says otherwise.
+ */
+export async function setServices(service: TestService, ...wanted: WantedService[]): Promise<void> {
+  const headers = await asAdministrator(service)
+  const { json: present } = await service.inject({ url: '/admin/services', headers })
+  for (const { id } of present.items) {
+    await service.inject({ method: 'DELETE', url: `/admin/services/${id}`, headers })
+  }
+  const made = await service.inject({
+    method: 'POST',
+    url: '/admin/groups',
+    headers,
+    payload: { id: group, name: 'Test' },
+  })
+  if (made.status !== 201 && made.status !== 409) throw new Error(`No group was made: ${made.body}`)
+  for (const one of wanted) {
+    const payload = { name: one.id, group, prefix: `/${one.id}`, ...one }
+    const answer = await service.inject({ method: 'POST', url: '/admin/services', headers, payload })
+    if (answer.status !== 201) throw new Error(`The service was not made: ${answer.body}`)
+  }
 }
 
-/** A service at `/<id>` in the group `test`, with the defaults of the contract. */
-export function aService({ groupLimits, ...wanted }: WantedService): RegisteredService {
-  const descriptor: ServiceDescriptor = {
-    name: wanted.id,
-    group: 'test',
-    prefix: `/${wanted.id}`,
-    strip_prefix: true,
-    enabled: true,
-    access: { scopes: [], write_scopes: [], kinds: ['user', 'server'] },
-    accept: { query: false, cookie: true, basic: true },
-    forward_authorization: 'tokens',
-    preflight: 'forward',
-    timeout_ms: 30_000,
-    max_body_bytes: null,
-    openapi_url: null,
-    ...wanted,
-  }
-  const { access, accept } = descriptor
-  const called = { id: descriptor.id, group: descriptor.group, groupLimits: groupLimits ?? null }
-  const readAccess: Access = {
-    scopes: access.scopes,
-    kinds: access.kinds,
-    allowQueryKey: accept.query,
-    allowCookie: accept.cookie,
-    allowBasic: accept.basic,
-    service: called,
-  }
-  const writeAccess = { ...readAccess, scopes: [...access.scopes, ...access.write_scopes] }
-  return { descriptor, called, readAccess, writeAccess }
+/** Changes one, as an administrator. */
+export async function changeService(
+  service: TestService,
+  id: string,
+  payload: Record<string, unknown>,
+): Promise<void> {
+  const headers = await asAdministrator(service)
+  const answer = await service.inject({ method: 'PATCH', url: `/admin/services/${id}`, headers, payload })
+  if (answer.status !== 200) throw new Error(`The service was not changed: ${answer.body}`)
 }
-
-export function createTestRegistry(...first: WantedService[]): TestRegistry {
-  let services: RegisteredService[] = []
-  const registry: TestRegistry = {
-    isUnknown: false,
-    set: (...wanted) => {
-      services = wanted
-        .map(aService)
-        .filter(({ descriptor }) => descriptor.enabled)
-        .sort((a, b) => b.descriptor.prefix.length - a.descriptor.prefix.length)
-    },
-    match: (path) =>
-      registry.isUnknown
-        ? 'unknown'
-        : (services.find(({ descriptor }) => isBelow(path, descriptor.prefix)) ?? null),
-    find: (id) =>
-      registry.isUnknown ? 'unknown' : (services.find(({ descriptor }) => descriptor.id === id) ?? null),
-    list: () => services,
-    start: async () => {},
-    refresh: async () => {},
-    close: async () => {},
-  }
-  registry.set(...first)
-  return registry
-}
-
-const isBelow = (path: string, prefix: string) =>
-  prefix === '/' || path === prefix || path.startsWith(`${prefix}/`)
