@@ -3,7 +3,7 @@ import * as oidc from 'openid-client'
 import { readFacts } from '../auth/claims.js'
 import type { OwnerWatch } from '../auth/owner-watch.js'
 import type { Verify } from '../auth/types.js'
-import { Problem } from '../errors.js'
+import { Problem, type ProblemDetails } from '../errors.js'
 import type { Database } from '../store/database.js'
 import { lockOwner, type OwnerFacts, rememberOwner } from '../store/owners.js'
 import { insertSession } from '../store/sessions.js'
@@ -28,6 +28,17 @@ export interface CompleteLoginOptions {
   clock: () => number
 }
 
+/** A login that ends without a session; the ledger has it. */
+export class LoginRefused extends Problem {
+  /** @param person who would have been logged in, where that is known */
+  constructor(
+    details: ProblemDetails = {},
+    readonly person: { subject: string; login: string } | null = null,
+  ) {
+    super('login_failed', details)
+  }
+}
+
 /** What the access token tells better than the ID token. */
 type Told = Partial<Pick<OwnerFacts, 'rights' | 'attributes'>>
 
@@ -45,7 +56,7 @@ export async function completeLogin(
 ): Promise<void> {
   const tokens = await exchangeCode(options.configuration, login, returned)
   const claims = tokens.claims()
-  if (claims === undefined) throw new Problem('login_failed')
+  if (claims === undefined) throw new LoginRefused()
   const told = await readAccessToken(tokens, options.verifyToken)
   const facts = readFacts(claims, options.attributes)
   const { subject } = facts
@@ -78,7 +89,7 @@ export async function completeLogin(
       // Also where nobody knows whether it was done.
       if (isChanged) options.forgetOwner(subject)
     })
-  if (owner === null) throw new Problem('login_failed', { detail: 'This account is disabled here.' })
+  if (owner === null) throw new LoginRefused({ detail: 'This account is disabled here.' }, facts)
   request.session.principal = asPrincipal(owner)
   if (tokens.id_token !== undefined) request.session.idToken = tokens.id_token
 }
@@ -96,7 +107,7 @@ async function exchangeCode(
       idTokenExpected: true,
     })
   } catch (cause) {
-    throw isRefusal(cause) ? new Problem('login_failed', { cause }) : issuerAway(cause)
+    throw isRefusal(cause) ? new LoginRefused({ cause }) : issuerAway(cause)
   }
 }
 

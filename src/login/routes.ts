@@ -13,10 +13,11 @@ import type { AddressRate } from '../limits/address-rate.js'
 import type { Database } from '../store/database.js'
 import { deleteSessions } from '../store/sessions.js'
 import { readLogoutToken } from './back-channel.js'
-import { completeLogin, issuerAway, type ReturnedLogin } from './complete.js'
+import { completeLogin, issuerAway, LoginRefused, type ReturnedLogin } from './complete.js'
 import { cookieNames, cookieOptions } from './cookies.js'
 import { sendErrorPage, wantsPage } from './page.js'
 import { createPendingLogins, type PendingLogin, pendingLoginSeconds } from './pending.js'
+import { createRefusalLedger } from './refusals.js'
 import { readReturnTo } from './return-to.js'
 
 export interface LoginOptions {
@@ -49,6 +50,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
   const { issuer, publicUrl, clock } = options
   const callbackUrl = `${publicUrl}/auth/callback`
   const publicOrigin = new URL(publicUrl).origin
+  const noteRefusal = createRefusalLedger(options.db, clock)
   const pendingLogins = createPendingLogins(options.sessionSecret, clock)
   const cookies = cookieNames(publicUrl)
   // A begun login that could come back twice would be a key to any number of questions to the identity provider.
@@ -94,9 +96,14 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     },
   )
 
-  app.get('/auth/callback', async (request, reply) =>
-    reply.redirect(publicUrl + (await finishLogin(request, reply)), 302),
-  )
+  app.get('/auth/callback', async (request, reply) => {
+    try {
+      return reply.redirect(publicUrl + (await finishLogin(request, reply)), 302)
+    } catch (error) {
+      if (error instanceof LoginRefused) await noteRefusal(request, error)
+      throw error
+    }
+  })
 
   // For pages of this site, which must ask without being refused: /me would be 401 for who is not logged in.
   app.get('/auth/session', async (request) => ({ login: request.session.principal?.login ?? null }))
@@ -180,7 +187,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     if (login === null || login.state !== returned.state || returnedStates.has(login.state)) {
       limitAttempts(request)
       options.attempts.count(request.ip)
-      throw new Problem('login_failed', {
+      throw new LoginRefused({
         detail: 'This login is not under way in this browser, or took too long.',
       })
     }
