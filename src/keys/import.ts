@@ -61,9 +61,12 @@ export async function prepareImport(context: KeyContext, wanted: Import): Promis
  */
 export async function requireNew(tx: Tx, { id, stored }: PreparedImport): Promise<void> {
   if (await isIdTaken(tx, id)) throw new Problem('id_taken')
-  if (await hasValue(tx, stored.hash)) {
-    throw new Problem('id_taken', { detail: 'Another key has this value already.' })
-  }
+  await requireNewValue(tx, stored.hash)
+}
+
+async function requireNewValue(tx: Tx, hash: Buffer): Promise<void> {
+  if (!(await hasValue(tx, hash))) return
+  throw new Problem('id_taken', { detail: 'Another key has this value already.' })
 }
 
 /**
@@ -82,11 +85,9 @@ export async function setImportedSecret(
   }
   if (graceSeconds > 0) requireRoomForOldValue(key, now)
   const value = await storePair(context, { id: key.id, jwt: key.jwt, ...wanted }, [])
-  if (await hasValue(tx, value.hash)) {
-    throw new Problem('id_taken', {
-      detail: 'Another key has this value already, or this key had it before.',
-    })
-  }
+  // The same secret again, as when only its encoding was wrong.
+  await deleteValue(tx, key.id, value.hash)
+  await requireNewValue(tx, value.hash)
   const details = { grace_seconds: graceSeconds }
   await recordChange(tx, origin, { key, action: 'key.secret_set', details, now })
   return replaceValue(tx, key.id, {

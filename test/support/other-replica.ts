@@ -56,7 +56,7 @@ export async function openOtherReplica(
     sealer: createSealer(sealing ? [encryptionSecret] : []),
     policy: {
       ...{ prefix: 'lk', lifetimeDays: 15, maxLifetimeDays: 366, maxPerUser: 20 },
-      ...{ allowNeverExpires: true, allowWeakSecrets, defaultGroups: [] },
+      ...{ allowNeverExpires: true, defaultGroups: [], allowWeakSecrets },
     },
     forget: () => {},
     forgetOwner: () => {},
