@@ -4,26 +4,70 @@ import { embeddedIssuer } from '../../src/dev/index.js'
 import { newValue } from '../../src/keys/value.js'
 import { aForgedValue, checksumOf } from '../keys/requests.js'
 import { logIn } from '../support/log-in.js'
+import type { OtherReplica } from '../support/other-replica.js'
 import type { CreatedKey, TestService } from '../support/service.js'
 
 /** What an attack is made of: credentials that are good, and ones that were, or nearly are. */
 export interface Arsenal {
-  good: { key: string; otherKey: string; token: string; session: string; origin: string }
+  good: {
+    key: string
+    otherKey: string
+    /** An id and a secret that were imported, with a colon between them. */
+    imported: string
+    /** Signed by a key. */
+    keyToken: string
+    token: string
+    session: string
+    origin: string
+  }
   /** Of the right shape and checksum, yet of no key that works. */
   wrongValues: string[]
+  /** JWTs that no key signed, or none that works. */
+  wrongKeyTokens: string[]
   /** Signed by the issuer, by nobody or by somebody else; none is an access token for this service. */
   wrongTokens: string[]
 }
 
-/** Fills it through the front door of a service, whose clock must stand still meanwhile. */
-export async function gatherArsenal(service: TestService): Promise<Arsenal> {
+/**
+ * Fills it through the front door of a service, whose clock must stand still meanwhile.
+ * @param replica another process on the database of the service, which imports a key
+ */
+export async function gatherArsenal(service: TestService, replica: OtherReplica): Promise<Arsenal> {
   const key = await service.createKey('alice', { never_expires: true })
   const otherKey = await service.createKey('bob', { never_expires: true })
+  const signing = await service.createKey('alice', { never_expires: true, jwt: true })
   const { cookie } = await logIn(service, 'alice')
+  const secret = 'an-imported-secret-of-the-arsenal-of-48-letters.'
+  const id = await replica.import({
+    kind: 'pair',
+    id: 'im-ported.1',
+    secret,
+    secretEncoding: 'utf8',
+    jwt: true,
+  })
   const token = await service.token({ lifetimeSeconds: 86_400 })
   return {
-    good: { key: key.value, otherKey: otherKey.value, token, session: cookie, origin: service.url },
-    wrongValues: await makeWrongValues(service, key, otherKey),
+    good: {
+      ...{ key: key.value, otherKey: otherKey.value, imported: `${id}:${secret}`, token },
+      ...{ keyToken: signByKey(signing), session: cookie, origin: service.url },
+    },
+    wrongValues: [
+      ...(await makeWrongValues(service, key, otherKey)),
+      ...[
+        `${id}:`,
+        `:${secret}`,
+        secret,
+        `lk_${id}_${secret}`,
+        `${key.id}:${secret}`,
+        `${id}:${id}:${secret}`,
+      ],
+    ],
+    wrongKeyTokens: await makeWrongKeyTokens(service, {
+      key,
+      signing,
+      importedId: id,
+      importedSecret: secret,
+    }),
     wrongTokens: [...(await makeWrongClaims(service)), ...(await makeForgeries(service, token, key))],
   }
 }
@@ -56,6 +100,62 @@ async function makeWrongValues(service: TestService, key: CreatedKey, other: Cre
     signed(`lk_${key.id.toLowerCase()}_${secretOf(key)}`),
     signed(`lk_${key.id}_${[...secretOf(key)].reverse().join('')}`),
     signed(`lk__${secretOf(key)}`),
+  ]
+}
+
+/** As an ordinary library does it. */
+function signByKey(
+  { id, value }: CreatedKey,
+  {
+    claims = {},
+    header = {},
+    secret = value.slice(-49),
+  }: { claims?: object; header?: object; secret?: string } = {},
+): string {
+  const input = `${base64url({ alg: 'HS256', typ: 'JWT', ...header })}.${base64url({ iss: id, ...claims })}`
+  return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
+}
+
+/** Of keys that were revoked or sign nothing, of the wrong secret, algorithm or time. */
+async function makeWrongKeyTokens(
+  service: TestService,
+  of: { key: CreatedKey; signing: CreatedKey; importedId: string; importedSecret: string },
+): Promise<string[]> {
+  const { key, signing, importedId, importedSecret } = of
+  const revoked = await service.createKey('alice', { jwt: true })
+  const [headers, url] = [await service.as('alice'), `/api-keys/${revoked.id}/revoke`]
+  await service.inject({ method: 'POST', url, headers, payload: { permanent: true } })
+  const now = Math.floor(service.clock.now() / 1000)
+  return [
+    signByKey(key),
+    signByKey(revoked),
+    ...[signing.value, signing.id, '', key.value.slice(-49), importedSecret].map((secret) =>
+      signByKey(signing, { secret }),
+    ),
+    ...[importedId, `${importedId}:${importedSecret}`].map((secret) =>
+      signByKey(signing, { claims: { iss: importedId }, secret }),
+    ),
+    ...[
+      { iss: undefined },
+      { iss: null },
+      { iss: '' },
+      { iss: '..' },
+      { iss: [signing.id] },
+      { iss: `${signing.id} ` },
+      { iss: key.id },
+      { iss: '__proto__' },
+      { exp: 1 },
+      { exp: 'never' },
+      { exp: null },
+      { nbf: now + 86_400 },
+      { nbf: {} },
+    ].map((claims) => signByKey(signing, { claims })),
+    ...['none', 'HS384', 'hs256', 'RS256', 'HS256 ', '', null, ['HS256']].map((alg) =>
+      signByKey(signing, { header: { alg } }),
+    ),
+    signByKey(signing, { header: { crit: ['exp'] } }),
+    signByKey(signing, { header: { b64: false, crit: ['b64'] } }),
+    signByKey(signing).replace(/[^.]+$/, ''),
   ]
 }
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { encryptionSecret, openOtherReplica } from '../support/other-replica.js'
 import { requestRaw } from '../support/raw-http.js'
 import { startService, type TestService } from '../support/service.js'
 import { type Arsenal, gatherArsenal } from './credential-arsenal.js'
@@ -40,8 +41,10 @@ export function describeCredentialAttack(options: CredentialAttackOptions): void
   let arsenal: Arsenal
   let readLog = 0
   beforeAll(async () => {
-    service = await startService({ MAX_KEYS_PER_USER: '100' })
-    arsenal = await gatherArsenal(service)
+    const replica = await openOtherReplica({ clock: () => service.clock.now() })
+    const env = { MAX_KEYS_PER_USER: '100', KEY_ENCRYPTION_SECRET: encryptionSecret }
+    service = await startService(env, { db: replica.db })
+    arsenal = await gatherArsenal(service, replica)
   })
   afterAll(() => service.close())
 
@@ -188,6 +191,12 @@ function goodAttempts({ good }: Arsenal): Attempt[] {
     to('/me', ['Authorization', `Apikey ${good.key}`]),
     to('/me', ['Authorization', `bearer ${good.key}`]),
     to('/me', ['Authorization', `Bearer ${good.token}`]),
+    to('/me', ['X-API-Key', good.imported]),
+    to('/me', ['Authorization', `Basic ${btoa(good.imported)}`]),
+    to('/me', ['Otoroshi-Authorization', btoa(`${good.key.slice(3, 11)}:${good.key.slice(12)}`)]),
+    to('/me', ['Otoroshi-Client-Id', good.key.slice(3, 11)], ['Otoroshi-Client-Secret', good.key]),
+    to('/me', ['Otoroshi-Token', good.keyToken]),
+    to('/me', ['Authorization', `Bearer ${good.keyToken}`]),
     to('/me', ['Cookie', good.session]),
     to(`/catalog/collections?api_key=${good.key}`),
   ]

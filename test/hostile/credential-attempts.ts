@@ -77,7 +77,7 @@ const mutated = (text: string, isSame: (changed: string) => boolean) =>
 
 /** What is no working key, most of it nearly one. */
 export function aWrongValue({ good, wrongValues }: Arsenal): fc.Arbitrary<string> {
-  const goodKeys = [good.key, good.otherKey]
+  const goodKeys = [good.key, good.otherKey, good.imported]
   // White space around a value is not part of it.
   const isGood = (text: string) => goodKeys.includes(text.trim())
   return fc.oneof(
@@ -91,10 +91,11 @@ export function aWrongValue({ good, wrongValues }: Arsenal): fc.Arbitrary<string
 
 /** Attempts of every kind: each form of presenting, with values that are wrong in every way, alone and mixed. */
 export function anAttempt(arsenal: Arsenal): fc.Arbitrary<Attempt> {
-  const { good, wrongTokens } = arsenal
-  const goodKeys = [good.key, good.otherKey]
+  const { good, wrongTokens, wrongKeyTokens } = arsenal
+  const goodKeys = [good.key, good.otherKey, good.imported]
   const isGoodKey = (text: string) => goodKeys.includes(text.trim())
-  const isGoodToken = (text: string) => isSameToken(text.trim(), good.token)
+  const isGoodToken = (text: string) =>
+    isSameToken(text.trim(), good.token) || isSameToken(text.trim(), good.keyToken)
 
   const key = aWrongValue(arsenal)
   const token = fc.oneof(
@@ -102,6 +103,13 @@ export function anAttempt(arsenal: Arsenal): fc.Arbitrary<Attempt> {
     { weight: 3, arbitrary: fc.constantFrom(...wrongTokens) },
     { weight: 2, arbitrary: fc.constantFrom(...wrongTokens).chain((one) => mutated(one, isGoodToken)) },
     { weight: 1, arbitrary: headerText },
+  )
+  const keyToken = fc.oneof(
+    { weight: 4, arbitrary: mutated(good.keyToken, isGoodToken) },
+    { weight: 3, arbitrary: fc.constantFrom(...wrongKeyTokens) },
+    { weight: 2, arbitrary: fc.constantFrom(...wrongKeyTokens).chain((one) => mutated(one, isGoodToken)) },
+    // Good elsewhere.
+    { weight: 1, arbitrary: fc.constant(good.token) },
   )
   /** A token is as wrong in place of a key as a key is elsewhere, but good as what it is. */
   const notGood = (text: fc.Arbitrary<string>) => text.filter((one) => !isGoodKey(one) && !isGoodToken(one))
@@ -114,23 +122,45 @@ export function anAttempt(arsenal: Arsenal): fc.Arbitrary<Attempt> {
   const apiKeyScheme = header(fc.constant('Authorization'), joined(scheme('Apikey'), key))
   const bearerScheme = header(
     fc.constant('authorization'),
-    joined(scheme('Bearer'), notGood(fc.oneof(token, key))),
+    joined(scheme('Bearer'), notGood(fc.oneof(token, keyToken, key))),
+  )
+  const basic = fc.oneof(
+    fc.tuple(fc.constantFrom('user', 'lk', ''), key).map((pair) => base64(pair.join(':'))),
+    aWrongPair(arsenal, isGoodKey).map((pair) => base64(pair.join(':'))),
+  )
+  const basicScheme = header(fc.constant('Authorization'), joined(scheme('Basic'), basic))
+  const ownAuthorization = header(
+    fc.constantFrom('Otoroshi-Authorization', 'otoroshi-authorization'),
+    fc.oneof(basic, joined(scheme('Basic'), basic), joined(scheme('Bearer'), keyToken)),
+  )
+  const ownToken = header(
+    fc.constantFrom('Otoroshi-Token', 'OTOROSHI-TOKEN'),
+    fc.oneof(keyToken, joined(scheme('Bearer'), keyToken)),
   )
   /** Forms that are looked at before any other, so that what comes beside them must not help. */
-  const deciding = fc.oneof(apiKeyHeader, apiKeyScheme, bearerScheme)
-  const basic = fc.tuple(fc.constantFrom('user', 'lk', ''), key).map((pair) => base64(pair.join(':')))
+  const deciding = fc.oneof(
+    ...[apiKeyHeader, apiKeyScheme, bearerScheme, basicScheme, ownAuthorization, ownToken],
+  )
+  const clientHeaders = aWrongPair(arsenal, isGoodKey).map(([id, secret]): [string, string][] => [
+    ['Otoroshi-Client-Id', id],
+    ['Otoroshi-Client-Secret', secret],
+  ])
   const elsewhere = fc.oneof(
-    header(fc.constant('Authorization'), joined(fc.constant('Basic '), basic)),
     header(fc.constant('Authorization'), headerText),
-    header(fc.constantFrom('Otoroshi-Client-Id', 'Otoroshi-Client-Secret', 'Otoroshi-Token'), key),
-    header(fc.constant('Otoroshi-Authorization'), basic),
+    header(fc.constantFrom('Otoroshi-Client-Id', 'Otoroshi-Client-Secret'), key),
     header(fc.constantFrom('X_API_KEY', 'Api-Key', 'Proxy-Authorization', 'Latchkey-Subject'), key),
-    header(fc.constant('Cookie'), aCookie(good.session, token, key)),
+    // A good one too: this service reads it nowhere.
+    header(
+      fc.constant('Cookie'),
+      aCookie(good.session, fc.oneof(token, keyToken, fc.constant(good.keyToken)), key),
+    ),
   )
   const goodOnes = fc.constantFrom<[string, string][]>(
     ['Cookie', good.session],
     ['Authorization', `Bearer ${good.token}`],
     ['Authorization', `Apikey ${good.otherKey}`],
+    ['Authorization', `Basic ${base64(good.imported)}`],
+    ['Authorization', `Bearer ${good.keyToken}`],
   )
 
   const alone = fc.oneof(deciding, elsewhere).map((one) => [one])
@@ -138,6 +168,16 @@ export function anAttempt(arsenal: Arsenal): fc.Arbitrary<Attempt> {
   const refusedFirst = fc
     .tuple(apiKeyHeader, goodOnes)
     .chain((pair) => fc.shuffledSubarray(pair, { minLength: 2 }))
+  const ownFirst = fc
+    .tuple(
+      fc.oneof(
+        clientHeaders,
+        ownAuthorization.map((one) => [one]),
+        ownToken.map((one) => [one]),
+      ),
+      goodOnes,
+    )
+    .map(([own, other]): [string, string][] => [...own, other])
   const beforeSession = deciding.map((one): [string, string][] => [one, ['Cookie', good.session]])
   const repeated = fc
     .constantFrom<[string, string]>(['X-API-Key', good.key], ['Authorization', `Bearer ${good.token}`])
@@ -153,6 +193,8 @@ export function anAttempt(arsenal: Arsenal): fc.Arbitrary<Attempt> {
 
   const headers = fc.oneof(
     { weight: 5, arbitrary: alone },
+    { weight: 1, arbitrary: clientHeaders },
+    { weight: 1, arbitrary: ownFirst },
     { weight: 1, arbitrary: refusedFirst },
     { weight: 1, arbitrary: beforeSession },
     { weight: 1, arbitrary: repeated },
@@ -186,6 +228,33 @@ export function anAttempt(arsenal: Arsenal): fc.Arbitrary<Attempt> {
       return { method: 'GET', path: url, headers: [], secrets: secrets([value].filter(looksSecret)) }
     })
   return fc.oneof({ weight: 4, arbitrary: inHeaders }, { weight: 1, arbitrary: inUrl })
+}
+
+/** An id and a secret that nearly belong together. */
+function aWrongPair({ good }: Arsenal, isGoodKey: (text: string) => boolean): fc.Arbitrary<[string, string]> {
+  const [importedId = '', importedSecret = ''] = good.imported.split(':')
+  const ownId = good.key.slice(3, 11)
+  const ids = [importedId, ownId, good.otherKey.slice(3, 11), '', 'lk']
+  const secrets = [importedSecret, good.key.slice(12), good.otherKey, '', 'x']
+  const goodPairs = [
+    ...[good.key, good.otherKey].flatMap((value) => {
+      const id = value.slice(3, 11)
+      return [`${id}:${value}`, `${id}:${value.slice(12)}`]
+    }),
+    good.imported,
+  ]
+  const text = (texts: string[]) =>
+    fc.oneof(
+      fc.constantFrom(...texts),
+      fc.constantFrom(...texts).chain((one) => mutated(one, (changed) => changed === one)),
+    )
+  return fc.tuple(text(ids), text(secrets)).filter((pair) => {
+    const [id, secret] = pair.map((one) => one.trim())
+    // As it is read: up to the first colon is the id.
+    return (
+      !goodPairs.includes(`${id}:${secret}`) && !goodPairs.includes(pair.join(':')) && !isGoodKey(`${id}`)
+    )
+  })
 }
 
 const isRead = (name: string) => /^api(_|-|%5F|%2D)key$/.test(name)
