@@ -92,7 +92,7 @@ const descriptorMembers = {
     'The largest body of a request; null: any, since the gateway streams it and holds none of it.',
   ),
   openapi_url: nullable(
-    Type.String({ maxLength: 2000, pattern: '^(https?://|/)' }),
+    Type.String({ maxLength: 2000, pattern: '^(https?://|/)[!-~]*$' }),
     'Its OpenAPI document: an http or https URL, or a path below the target; null: none to show.',
   ),
 }

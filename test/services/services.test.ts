@@ -116,6 +116,7 @@ describe('an administrator', () => {
     ['http://10.0.0.7', 'http://10.0.0.7'],
     ['https://Catalog.Example.org:443/api/', 'https://catalog.example.org/api'],
     ['http://[2001:db8::1]:8080/a/../b', 'http://[2001:db8::1]:8080/b'],
+    ['http://upstream/\u0000\ud800 a', 'http://upstream/%00%EF%BF%BD%20a'],
     // Another path of the origin that a proxy serves us at, and another port of this machine.
     ['http://localhost:65001/catalog', 'http://localhost:65001/catalog'],
     ['http://127.0.0.1:65002', 'http://127.0.0.1:65002'],
@@ -169,6 +170,10 @@ describe('a service is refused', () => {
     ['forward_authorization', { forward_authorization: true }],
     ['preflight', { preflight: 'ignore' }],
     ['openapi_url', { openapi_url: 'openapi.json' }],
+    ['openapi_url', { openapi_url: '/\u0000' }],
+    ['openapi_url', { openapi_url: '/\ud800' }],
+    ['name', { name: '\ud800' }],
+    ['access.scopes.0', { access: { scopes: ['\u0000'] } }],
     ['openapi_url', { openapi_url: '//elsewhere/openapi.json' }],
     ['openapi_url', { openapi_url: '/\\elsewhere/openapi.json' }],
     ['openapi_url', { openapi_url: 'https://user:secret@docs.example.org' }],
