@@ -98,7 +98,7 @@ describe('the catalogue, a program of others', () => {
     expect(seen.pages.length).toBeGreaterThan(2)
     expect(new Set(seen.items).size).toBe(seen.items.length)
     expect(seen.found).toBeGreaterThan(0)
-    expect(seen.links.every((link: string) => link.startsWith(`${gateway}/catalogue/`))).toBe(true)
+    expect(seen.links.filter((link: string) => !link.startsWith(`${gateway}/catalogue`))).toEqual([])
   })
 
   test('a read-only key searches it by GET, and not by POST', async () => {
@@ -209,13 +209,15 @@ catalogue = Client.open(f"{url}/catalogue", headers={"X-API-Key": key})
 pages = [list(page.items) for page in catalogue.search(collections=["sentinel-2-l2a"], limit=4).pages()]
 items = [item for page in pages for item in page]
 found = catalogue.search(bbox=[-12, 34, 32, 60], datetime="2026-01-01/2026-06-30").item_collection()
-links = [link.href for thing in [catalogue, *catalogue.get_collections(), *items] for link in thing.links]
+walked = {"root", "self", "parent", "child", "collection", "items", "item", "data", "search", "next", "conformance"}
+things = [catalogue, *catalogue.get_collections(), *items]
+links = [link.href for thing in things for link in thing.links if link.rel in walked]
 print(json.dumps({
     "collections": [collection.id for collection in catalogue.get_collections()],
     "pages": [len(page) for page in pages],
     "items": [item.id for item in items],
     "found": len(found),
-    "links": [link for link in links if isinstance(link, str)],
+    "links": links,
 }))
 `
 
