@@ -337,7 +337,11 @@ async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<v
       methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
       // Its refusal of an OPTIONS that is no preflight would be plain text.
       strictPreflight: false,
-      exposedHeaders: ['location', 'retry-after', 'www-authenticate', 'x-api-key-expires-at', 'x-request-id'],
+      exposedHeaders: [
+        ...['location', 'retry-after', 'www-authenticate', 'x-api-key-expires-at', 'x-request-id'],
+        ...['ratelimit', 'ratelimit-policy'],
+        ...['daily', 'monthly'].map((per) => `${config.headerPrefix}-${per}-calls-remaining`.toLowerCase()),
+      ],
     })
   }
   if (isReachedDirectly(config)) redirectOtherNames(app, publicUrl)

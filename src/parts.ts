@@ -73,6 +73,7 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     ...config.limits,
     headerPrefix: config.headerPrefix,
     clock,
+    log,
     onError: (error) => log.error({ err: error }, 'calls that count against limits could not be written'),
   })
   const { attributes } = config

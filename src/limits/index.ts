@@ -4,7 +4,8 @@ import { deleteLimitCounts } from '../store/limit-counters.js'
 import { createCalendar } from './calendar.js'
 import { createQuotaDescriber } from './headers.js'
 import { createJournal } from './journal.js'
-import { createMemoryCounters } from './memory.js'
+import { createMemoryCounters, type MemoryCountersOptions } from './memory.js'
+import { createSharedCounters } from './shared.js'
 
 export interface LimitKeeperOptions {
   db: Database
@@ -16,6 +17,12 @@ export interface LimitKeeperOptions {
   clock: () => number
   /** How late the stored counters may be. Default 500. */
   flushEveryMs?: number
+  /** Redis or Valkey that replicas share. Default: none, limits hold for this process. */
+  redisUrl?: string | undefined
+  /** While Redis is away, limited calls go on with this replica's share, or are refused. */
+  whenRedisIsDown: 'local' | 'refuse'
+  /** Hears once that Redis is away, and that it is back. */
+  log: { warn(details: object, message: string): void; info(message: string): void }
   /** Hears of counts that cannot be written, once until they can again. */
   onError: (error: unknown) => void
 }
@@ -33,45 +40,62 @@ export interface LimitKeeper extends Limiter {
 
 const sweepEveryMs = 5000
 
-/** Limits that hold for this process alone; their days and months outlive it. */
+/** Limits of this process, or of all replicas that share a Redis; either way days and months outlive it. */
 export function createLimitKeeper(options: LimitKeeperOptions): LimitKeeper {
-  const { db, clock } = options
-  const journal = createJournal(options)
-  const counters = createMemoryCounters({ journal, calendar: createCalendar(options.timeZone), clock })
-  let { epoch } = db.notices
-  const timer = setInterval(keepUp, sweepEveryMs).unref()
+  const { db, headerPrefix: prefix, redisUrl } = options
+  const calendar = createCalendar(options.timeZone)
+  const home = { ...options, journal: createJournal(options), calendar }
+  const counters =
+    redisUrl === undefined ? createOwnCounters(home) : createSharedCounters({ ...home, redisUrl })
   const unsubscribe = db.notices.subscribe((change) => {
     if ('limits' in change) forget(change.limits)
   })
 
   return {
-    take: (parties) => counters.take(parties),
-    look: (parties) => counters.look(parties),
-    describe: createQuotaDescriber({ prefix: options.headerPrefix, clock }),
-    reset: async (partyId) => {
-      forget(partyId)
-      // What is being written must not come after the deletion.
-      await journal.flush()
-      await deleteLimitCounts(db, partyId)
-      forget(partyId)
-    },
+    take: counters.take,
+    look: counters.look,
+    describe: createQuotaDescriber({ prefix, clock: counters.now }),
+    reset,
     close: async () => {
-      clearInterval(timer)
       unsubscribe()
-      await journal.close()
+      await counters.close()
+      await home.journal.close()
     },
+  }
+
+  async function reset(partyId: string): Promise<void> {
+    forget(partyId)
+    // What is being written must not come after the deletion.
+    await home.journal.flush()
+    await deleteLimitCounts(db, partyId)
+    await counters.reset(partyId)
+  }
+
+  function forget(partyId: string): void {
+    home.journal.drop(partyId)
+    counters.forget(partyId)
+  }
+}
+
+/** The counters of a process that shares them with nobody. */
+function createOwnCounters(options: MemoryCountersOptions & { db: Database }) {
+  const { notices } = options.db
+  const counters = createMemoryCounters(options)
+  let { epoch } = notices
+  const timer = setInterval(keepUp, sweepEveryMs).unref()
+
+  return {
+    ...counters,
+    reset: async (partyId: string) => counters.forget(partyId),
+    now: options.clock,
+    close: async () => clearInterval(timer),
   }
 
   function keepUp(): void {
     counters.sweep()
-    if (db.notices.epoch === epoch) return
+    if (notices.epoch === epoch) return
     // Another replica may have begun anew what is remembered here.
-    epoch = db.notices.epoch
+    epoch = notices.epoch
     counters.forgetAll()
-  }
-
-  function forget(partyId: string): void {
-    journal.drop(partyId)
-    counters.forget(partyId)
   }
 }

@@ -18,6 +18,8 @@ export interface Journal {
    * @throws StoreUnavailable
    */
   read(party: string, since: number): Promise<DayCount[]>
+  /** As it is stored, without what is on its way. @throws StoreUnavailable */
+  readStored(party: string, since: number): Promise<DayCount[]>
   /** Forgets what is not written yet of a party. */
   drop(party: string): void
   /** Writes what was noted; on failure it is kept for the next time. */
@@ -40,7 +42,14 @@ const purgeEveryMs = 3_600_000
 /** Longer than any month, in any time zone. */
 const keptMs = 35 * 86_400_000
 
-export function createJournal({ db, clock, flushEveryMs = 500, onError }: JournalOptions): Journal {
+export const flushEveryMsByDefault = 500
+
+export function createJournal({
+  db,
+  clock,
+  flushEveryMs = flushEveryMsByDefault,
+  onError,
+}: JournalOptions): Journal {
   let noted = new Map<string, LimitCount>()
   /** Of parties that went on to another day. */
   let earlier: LimitCount[] = []
@@ -49,7 +58,7 @@ export function createJournal({ db, clock, flushEveryMs = 500, onError }: Journa
   let purgedAt = Number.NEGATIVE_INFINITY
   const timer = setInterval(() => void flushRegularly(), flushEveryMs).unref()
 
-  return { add, read, drop, flush, close }
+  return { add, read, readStored, drop, flush, close }
 
   function add(party: string, dayStart: number): void {
     const count = noted.get(party)
@@ -65,6 +74,10 @@ export function createJournal({ db, clock, flushEveryMs = 500, onError }: Journa
     // Nothing else tells what is noted and not written: a party that is being read is not remembered.
     if (!isEmpty()) await flush()
     else await flushing.catch(() => {})
+    return readLimitCounts(db, party, since)
+  }
+
+  function readStored(party: string, since: number): Promise<DayCount[]> {
     return readLimitCounts(db, party, since)
   }
 

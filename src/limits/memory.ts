@@ -24,6 +24,8 @@ export interface MemoryCountersOptions {
 /** Counters in this process. Where all parties are known it decides at once, else when the database has told. */
 export interface MemoryCounters {
   take(parties: readonly LimitedParty[]): LimitDecision | Promise<LimitDecision>
+  /** Decides at once, or not at all: null where the database must be asked before. */
+  takeKnown(parties: readonly LimitedParty[]): LimitDecision | null
   look(parties: readonly LimitedParty[]): readonly Quota[] | Promise<readonly Quota[]>
   /** What is stored of the party may be new. */
   forget(partyId: string): void
@@ -48,12 +50,16 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
   const known = new Map<string, Party>()
   const loading = new Map<string, Promise<void>>()
 
-  return { take, look, forget, forgetAll, sweep }
+  return { take, takeKnown, look, forget, forgetAll, sweep }
 
   function take(parties: readonly LimitedParty[]): LimitDecision | Promise<LimitDecision> {
+    return takeKnown(parties) ?? loadAndTake(parties)
+  }
+
+  function takeKnown(parties: readonly LimitedParty[]): LimitDecision | null {
     const now = clock()
     const periods = calendar(now)
-    if (!areKnown(parties, periods)) return loadAndTake(parties)
+    if (!areKnown(parties, periods)) return null
     const decision = decideCall(listQuotas(parties, periods, now, remainingOf), now)
     if (decision.kind === 'passed') count(parties, periods, now)
     return decision

@@ -29,6 +29,8 @@ export function aKeeper(
     timeZone: 'UTC',
     headerPrefix: 'Otoroshi',
     clock: () => clock.now,
+    whenRedisIsDown: 'local',
+    log: { warn: () => {}, info: () => {} },
     onError: (error) => {
       throw error
     },

@@ -33,6 +33,8 @@ have_postgresql() {
   command -v initdb >/dev/null
 }
 
+have_redis() { command -v redis-server >/dev/null; }
+
 have_requests() {
   local python
   for python in python3 /usr/bin/python3 "$venv/bin/python3"; do
@@ -52,7 +54,7 @@ have_example_services() { cmp -s "$example_packages" "$example_venv/requirements
 
 list_missing() {
   local thing
-  for thing in chromium curl java maven postgresql requests schemathesis pystac_client example_services; do
+  for thing in chromium curl java maven postgresql redis requests schemathesis pystac_client example_services; do
     "have_$thing" || printf '%s\n' "$thing"
   done
 }
@@ -64,6 +66,7 @@ package_of() {
     java) echo default-jdk-headless ;;
     maven) echo maven ;;
     postgresql) echo postgresql ;;
+    redis) echo redis-server ;;
     requests) echo python3-requests ;;
     schemathesis) echo python3-venv ;; # itself it is not in Debian
     pystac_client) echo python3-venv ;; # itself it is not in Debian
@@ -78,6 +81,7 @@ describe() {
     java) echo "a JDK, 17 or later (or set JAVA_HOME)" ;;
     maven) echo "Maven (mvn), which downloads Keycloak" ;;
     postgresql) echo "PostgreSQL's server binaries: initdb, postgres (or set PG_BIN)" ;;
+    redis) echo "Redis (redis-server)" ;;
     requests) echo "Python 3 with the package requests" ;;
     schemathesis) echo "Python 3.10 or later with venv, into which schemathesis is installed" ;;
     pystac_client) echo "Python 3.10 or later with venv, into which pystac-client is installed" ;;
@@ -104,6 +108,7 @@ install_with_apt() { # $@ = things
   echo "Installing: ${packages[*]}"
   apt-get update -qq
   case " $* " in *' postgresql '*) keep_postgresql_from_starting ;; esac
+  # Debian's package of Redis starts it on 6379 where it can; the tests run their own, on other ports.
   apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 }
 
