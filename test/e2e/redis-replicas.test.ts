@@ -1,0 +1,104 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { hashValue, newKeyId, newValue } from '../../src/keys/value.js'
+import { openDatabase } from '../../src/store/database.js'
+import { migrationsDir } from '../support/migrations-dir.js'
+import { type Postgresql, startPostgresql } from './support/postgresql.js'
+import { type RedisServer, startRedis } from './support/redis.js'
+import { type Service, startService } from './support/service.js'
+import { settingsFor } from './support/settings.js'
+
+let postgresql: Postgresql
+let redis: RedisServer
+let replicas: Service[] = []
+
+beforeAll(async () => {
+  ;[postgresql, redis] = await Promise.all([startPostgresql(), startRedis()])
+  const env = {
+    // Of keys of servers nobody asks the identity provider, which is not there.
+    ...settingsFor({ issuer: 'http://127.0.0.1:9/realms/none' }, postgresql.url),
+    DIRECTORY_URL: 'off',
+    REDIS_URL: redis.url,
+    LOG_LEVEL: 'warn',
+  }
+  replicas = [await startService({ env, until: 'live' }), await startService({ env, until: 'live' })]
+  // Until each has heard of the other.
+  await delay(2000)
+})
+afterAll(async () => {
+  await Promise.all(replicas.map((replica) => replica.stop()))
+  await redis?.stop()
+  await postgresql?.stop()
+})
+
+/** A server's key with so many calls a day; @returns its value */
+async function aServerKey(limitPerDay: number): Promise<string> {
+  const id = newKeyId(randomBytes)
+  const value = newValue('lk', id, randomBytes)
+  const now = new Date()
+  const db = await openDatabase({ url: postgresql.url, dataDir: '', migrationsDir })
+  await db.prisma.owner.create({
+    data: { subject: `server:${id}`, kind: 'server', login: `server-${id}`, rights: [], knownAt: now },
+  })
+  await db.prisma.apiKey.create({
+    data: {
+      ...{ id, ownerSubject: `server:${id}`, name: randomUUID(), createdAt: now, limitPerDay },
+      ...{ scopes: ['inherit'], allowedReferers: [], allowedIps: [] },
+      values: { create: { hash: new Uint8Array(hashValue(value)), createdAt: now } },
+    },
+  })
+  await db.close()
+  return value
+}
+
+async function call(value: string, at: number): Promise<Response> {
+  const answer = await fetch(`${replicas[at % 2]?.url}/me`, { headers: { 'x-api-key': value } })
+  await answer.text()
+  return answer
+}
+
+test('4,000 calls at once at two replicas against a quota of 1,000 a day are 1,000 yes', async () => {
+  const value = await aServerKey(1000)
+  const statuses = new Map<number, number>()
+  let next = 0
+
+  const callers = Array.from({ length: 100 }, async () => {
+    while (next < 4000) {
+      const { status } = await call(value, next++)
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    }
+  })
+  await Promise.all(callers)
+
+  expect(Object.fromEntries(statuses)).toEqual({ 200: 1000, 429: 3000 })
+  const refused = await call(value, 0)
+  expect(refused.headers.get('otoroshi-daily-calls-remaining')).toBe('0')
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+})
+
+test('a Redis that is killed under load is no 5xx, and no call above the quota', async () => {
+  const value = await aServerKey(1200)
+  const statuses: number[] = []
+  let isOver = false
+  const callers = Array.from({ length: 8 }, async (_, at) => {
+    while (!isOver) {
+      statuses.push((await call(value, at)).status)
+      await delay(25)
+    }
+  })
+  await delay(1000)
+
+  await redis.crash()
+  await delay(2500)
+  await redis.restart()
+  await delay(7000)
+  isOver = true
+  await Promise.all(callers)
+
+  const passed = statuses.filter((status) => status === 200).length
+  expect(new Set(statuses)).toEqual(new Set([200, 429]))
+  expect(passed).toBeLessThanOrEqual(1200)
+  // But for calls that Redis counted and could not tell any more.
+  expect(passed).toBeGreaterThanOrEqual(1200 - 16)
+})
