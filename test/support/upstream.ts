@@ -50,12 +50,16 @@ export async function startUpstream(listener?: RequestListener, port = 0): Promi
 
 /** Answers with the request as JSON. */
 export function tellWhatCame(seen: SeenRequest[] = []): RequestListener {
-  return async (request, response) => {
+  return (request, response) => {
     const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk)
-    const { method = '', url = '', headers, rawHeaders } = request
-    const came = { method, url, headers, rawHeaders, body: Buffer.concat(chunks).toString() }
-    seen.push(came)
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(came))
+    // One that breaks off has not come.
+    request.on('error', () => {})
+    request.on('data', (chunk) => chunks.push(chunk))
+    request.on('end', () => {
+      const { method = '', url = '', headers, rawHeaders } = request
+      const came = { method, url, headers, rawHeaders, body: Buffer.concat(chunks).toString() }
+      seen.push(came)
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(came))
+    })
   }
 }
