@@ -1,0 +1,53 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { dropIfGone } from '../auth/gone.js'
+import { createGuard } from '../auth/guard.js'
+import { removeQueryKey } from '../auth/index.js'
+import { isSafeMethod } from '../auth/same-origin.js'
+import type { AuthOptions } from '../auth/types.js'
+import { sendProblem } from '../errors.js'
+import type { RegisteredService, ServiceRegistry } from '../services/registry.js'
+import { readTarget } from './path.js'
+import { answerPreflight, isPreflight, refusePreflight } from './preflight.js'
+
+/** Target, service, preflight, caller: whoever comes past it is forwarded. */
+export function createDoor(registry: Pick<ServiceRegistry, 'match'>, authOptions: AuthOptions) {
+  const guard = createGuard(authOptions)
+
+  return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
+    if (dropIfGone(request, reply)) return
+    reply.header('x-request-id', request.id)
+    const { raw } = request
+    const target = readTarget(request.originalUrl)
+    if (target === null) return void sendProblem(reply, 'invalid_request')
+    const { path, query, authority } = target
+    raw.url = path + query
+    if (authority !== null) raw.headers.host = authority
+    const service = registry.match(path)
+    if (service === null) return void sendProblem(reply, 'not_found')
+    if (service === 'unknown') return void sendProblem(reply, 'unavailable')
+    request.service = service
+    const { max_body_bytes: maxBytes } = service.descriptor
+    if (maxBytes !== null && Number(raw.headers['content-length']) > maxBytes) {
+      return void sendProblem(reply, 'payload_too_large')
+    }
+    if (isPreflight(request)) letPreflight(service, request, reply, done)
+    else guard(request, reply, isSafeMethod(request.method) ? service.readAccess : service.writeAccess, done)
+  }
+}
+
+/** It goes on to the service as nobody's, is answered here, or ends here. */
+function letPreflight(
+  { descriptor, readAccess }: RegisteredService,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: () => void,
+): void {
+  const { raw } = request
+  if (descriptor.preflight === 'refuse') refusePreflight(reply)
+  else if (descriptor.preflight === 'answer') answerPreflight(request, reply)
+  else {
+    // A browser asks with the whole URL of the call to come.
+    if (readAccess.allowQueryKey === true) raw.url = removeQueryKey(raw.url ?? '')
+    done()
+  }
+}
