@@ -55,8 +55,6 @@ export interface AppDependencies {
   directory?: DirectorySource
   /** Default: the system's. */
   random?: Random
-  /** The services behind the gateway. Default: those of the database. */
-  registry?: ServiceRegistry
   /** Where log lines go. Default: standard output. */
   logStream?: { write(line: string): void }
 }
@@ -121,7 +119,7 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
 
 /** The same check and the same memory as the service's own, on another origin. */
 async function addGateway(
-  { config, registry }: AppDependencies,
+  { config }: AppDependencies,
   parts: Parts,
   logger: FastifyBaseLogger,
 ): Promise<FastifyInstance | null> {
@@ -129,9 +127,10 @@ async function addGateway(
   const { session, pendingLogins } = cookieNames(config.publicUrl)
   return buildGateway({
     authOptions: parts.authOptions,
-    registry: registry ?? parts.services,
+    registry: parts.services,
     describeCaller: parts.assertions.headersFor,
     publicUrl: config.gateway.publicUrl,
+    docsOrigin: new URL(config.publicUrl).origin,
     identityHeaderPrefix: config.identityHeaderPrefix,
     headerPrefix: config.headerPrefix,
     ownCookies: [session, pendingLogins],
@@ -141,7 +140,8 @@ async function addGateway(
 }
 
 /** What everybody may see. */
-async function addOpenRoutes(app: FastifyInstance, { config, db, version }: AppDependencies, parts: Parts) {
+async function addOpenRoutes(app: FastifyInstance, dependencies: AppDependencies, parts: Parts) {
+  const { config, db, version } = dependencies
   const { issuer, clock } = parts
   const { publicUrl, gateway } = config
   await app.register(openApi, {

@@ -46,7 +46,8 @@ export function createAnswerHeaders({ headerPrefix, ownCookies }: AnswerHeaderOp
       if (fate === 'set-cookie' && isOwnCookie(value)) continue
       if (ofConnection?.has(small)) continue
       if (small === 'cache-control') hasCacheControl = true
-      else if (Object.hasOwn(own, small)) continue
+      // What an answer depends on for the service and for the gateway adds up.
+      else if (small !== 'vary' && Object.hasOwn(own, small)) continue
       result.push(name, value)
     }
     for (const name in own) {

@@ -16,24 +16,17 @@ const maxAgeSeconds = 600
 const docsOrigin: FastifyPluginAsync<DocsOriginOptions> = async (app, { origin }) => {
   app.addHook('onRequest', (request, reply, done) => {
     const { method, headers } = request
+    if (headers.origin !== origin) return done()
+    // They stand over what the service says, and on the gateway's own refusals too, which people want to read.
+    reply.header('access-control-allow-origin', origin)
+    reply.header('access-control-expose-headers', '*')
+    reply.header('vary', 'Origin')
     const wantedMethod = headers['access-control-request-method']
-    if (headers.origin !== origin || method !== 'OPTIONS' || wantedMethod === undefined) return done()
+    if (method !== 'OPTIONS' || wantedMethod === undefined) return done()
     reply.header('access-control-allow-methods', wantedMethod)
     reply.header('access-control-allow-headers', headers['access-control-request-headers'] ?? '')
     reply.header('access-control-max-age', maxAgeSeconds)
     return reply.code(204).send()
-  })
-  // Last of all, over what the service has answered; refusals of the gateway too must be readable.
-  app.addHook('onSend', (request, reply, payload, done) => {
-    if (request.headers.origin !== origin) return done(null, payload)
-    reply.header('access-control-allow-origin', origin)
-    reply.header('access-control-expose-headers', '*')
-    reply.removeHeader('access-control-allow-credentials')
-    const vary = String(reply.getHeader('vary') ?? '')
-    if (!/(^|,)\s*(origin|\*)\s*(,|$)/i.test(vary)) {
-      reply.header('vary', vary === '' ? 'Origin' : `${vary}, Origin`)
-    }
-    done(null, payload)
   })
 }
 

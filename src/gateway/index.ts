@@ -13,6 +13,7 @@ import { createRecheck } from '../auth/recheck.js'
 import type { AuthOptions, PresentedForm, Principal } from '../auth/types.js'
 import { answerBrokenRequest, answerBrokenUrl, renderError } from '../errors.js'
 import type { RegisteredService, ServiceRegistry } from '../services/registry.js'
+import docsOrigin from './docs-origin.js'
 import { createDoor } from './door.js'
 import { createForward, createSender, createTransport, type DescribeCaller } from './forward.js'
 import { TargetPools, targetOf } from './targets.js'
@@ -25,6 +26,8 @@ export interface GatewayOptions {
   describeCaller: DescribeCaller
   /** Where clients reach it. */
   publicUrl: string
+  /** The origin of the page with Swagger UI, which may call every service. */
+  docsOrigin: string
   identityHeaderPrefix: string
   headerPrefix: string
   /** How the names of this product's own cookies begin. */
@@ -69,6 +72,7 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorateRequest('presented', null as unknown as PresentedForm)
   app.setErrorHandler(renderError)
+  await app.register(docsOrigin, { origin: options.docsOrigin })
   app.addHook('onRequest', createDoor(registry, options.authOptions))
   app.addHook('onResponse', logAnswer)
   serveEveryMethod(app, createForward({ ...options, send, underWay, upgrades }))

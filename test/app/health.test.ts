@@ -68,7 +68,11 @@ test('however many ask, it looks once a second', async () => {
 test('a start without the identity provider is told once in the log, and works', async () => {
   const issuer = await startIssuer()
   issuer.fault = 'status-500'
-  const service = await startService({ OIDC_ISSUER: issuer.url, OIDC_CLIENT_SECRET: 'secret' })
+  const service = await startService({
+    OIDC_ISSUER: issuer.url,
+    OIDC_CLIENT_SECRET: 'secret',
+    KEY_ENCRYPTION_SECRET: 'secret-of-at-least-32-characters',
+  })
   const warnings = () => service.log.filter((line) => line.includes('"level":40'))
 
   await expect.poll(warnings).toHaveLength(1)

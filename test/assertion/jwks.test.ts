@@ -1,6 +1,9 @@
+import Fastify from 'fastify'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createAssertions } from '../../src/assertion/assertions.js'
+import { jwksRoutes } from '../../src/assertion/index.js'
+import { namedSchemas } from '../../src/schemas/index.js'
 import { startService, type TestService } from '../support/service.js'
 import { openWatchedDatabase } from '../support/watched-database.js'
 import { aPrincipal, aReplica, secret } from './world.js'
@@ -52,17 +55,19 @@ test('no private part of a key is published', async () => {
 test('while the keys could never be read the answer is no, which nobody remembers', async () => {
   const db = await openWatchedDatabase()
   db.isDown = true
-  const away = await startService({ KEY_ENCRYPTION_SECRET: secret }, { db })
+  const keyring = aReplica(db)
+  await keyring.refresh()
+  const app = Fastify()
+  for (const schema of namedSchemas) app.addSchema(schema)
+  await app.register(jwksRoutes, { keyring })
 
-  const { status, json, headers } = await away.inject({
-    url: '/.well-known/jwks.json',
-    headers: { host: new URL(away.url).host },
-  })
-  await away.close()
+  const answer = await app.inject({ url: '/.well-known/jwks.json' })
+  await app.close()
+  await db.close()
 
-  expect([status, json.code]).toEqual([503, 'unavailable'])
-  expect(headers['retry-after']).toBeDefined()
-  expect(headers['cache-control'] ?? '').not.toContain('public')
+  expect([answer.statusCode, answer.json().code]).toEqual([503, 'unavailable'])
+  expect(answer.headers['retry-after']).toBeDefined()
+  expect(String(answer.headers['cache-control'])).not.toContain('public')
 })
 
 test('a service without an encryption secret starts, and its log says what is missing', async () => {
