@@ -1,6 +1,14 @@
 import { valueOfPair } from '../auth/key-shape.js'
 import { Problem } from '../errors.js'
-import { hasValue, isIdTaken, type KeyRow, replaceValue, type StoredValue, type Tx } from '../store/keys.js'
+import {
+  deleteValue,
+  hasValue,
+  isIdTaken,
+  type KeyRow,
+  replaceValue,
+  type StoredValue,
+  type Tx,
+} from '../store/keys.js'
 import { recordChange } from './change.js'
 import type { KeyContext, Origin } from './context.js'
 import { requireRoomForOldValue } from './rotate.js'
