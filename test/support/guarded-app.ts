@@ -6,6 +6,7 @@ import { createIssuer } from '../../src/auth/issuer.js'
 import { embeddedIssuer } from '../../src/dev/index.js'
 import { renderError } from '../../src/errors.js'
 import { createKeyVerifier } from '../../src/keys/verify.js'
+import { createSealer } from '../../src/sealing.js'
 import { createUsageCounter } from '../../src/usage/counter.js'
 import type { TestService } from './service.js'
 
@@ -43,6 +44,14 @@ export async function guardedApp(
     clientSecret: 'c'.repeat(32),
   })
   const shared = { refusals: noLimit, clock: clock.now }
+  const keys = createKeyVerifier({
+    db,
+    prefix: config.keys.prefix,
+    usage,
+    maxStaleMs: config.verdictMaxStaleMs,
+    ...shared,
+    sealer: createSealer(config.encryptionSecrets),
+  })
   const app = Fastify({ return503OnClosing: false })
   const removeIdentityHeaders = createIdentityHeaderRemover('Latchkey')
   app.addHook('onRequest', (request, _reply, done) => {
@@ -53,13 +62,8 @@ export async function guardedApp(
   app.addHook('onClose', () => usage.close())
   await app.register(auth, {
     keyPrefix: config.keys.prefix,
-    verifyKey: createKeyVerifier({
-      db,
-      prefix: config.keys.prefix,
-      usage,
-      maxStaleMs: config.verdictMaxStaleMs,
-      ...shared,
-    }).verify,
+    verifyKey: keys.verify,
+    verifyKeyToken: keys.verifyToken,
     verifyToken: createTokenVerifier({ issuer, audiences: config.audiences, ...shared }),
     clock: clock.now,
     ...options,
