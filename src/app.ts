@@ -279,7 +279,7 @@ async function addExampleCatalog(guarded: FastifyInstance, { publicUrl }: Config
 }
 
 function serverOptions(config: Config, logStream: AppDependencies['logStream']): FastifyServerOptions {
-  const logger = loggerOptions(config.logLevel, config.keys.prefix)
+  const logger = loggerOptions(config.logLevel, config.keys.prefix, config.headerPrefix)
   return {
     logger: logStream === undefined ? logger : { ...logger, stream: logStream },
     // One line for each answer, by the hook below, instead of two of Fastify's.

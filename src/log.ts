@@ -57,16 +57,22 @@ export function createLineRedactor(keyPrefix: string): (line: string) => string 
     line.replace(keyValue, `${keyPrefix}_$1_${hidden}`).replace(jwt, hidden).replace(scheme, `$1 ${hidden}`)
 }
 
-/** What the process logs, and what it never does. */
-export function loggerOptions(level: string, keyPrefix: string): LoggerOptions {
+const credentialHeaders = (headerPrefix: string) =>
+  ['Client-Secret', 'Authorization', 'Token'].map((end) => `${headerPrefix}-${end}`.toLowerCase())
+
+/**
+ * What the process logs, and what it never does.
+ * @param headerPrefix of the headers that present keys. Default `Otoroshi`
+ */
+export function loggerOptions(level: string, keyPrefix: string, headerPrefix = 'Otoroshi'): LoggerOptions {
   return {
     level,
     hooks: { streamWrite: createLineRedactor(keyPrefix) },
     redact: {
-      paths: ['authorization', 'cookie', '["set-cookie"]', '["x-api-key"]'].flatMap((name) => [
-        `headers${name.startsWith('[') ? name : `.${name}`}`,
-        `*.headers${name.startsWith('[') ? name : `.${name}`}`,
-      ]),
+      paths: [
+        ...['authorization', 'cookie', 'set-cookie', 'x-api-key'],
+        ...credentialHeaders(headerPrefix),
+      ].flatMap((name) => [`headers["${name}"]`, `*.headers["${name}"]`]),
       censor: hidden,
     },
     serializers: {

@@ -154,7 +154,15 @@ describe('a fault of the service', () => {
   test.each(['/quotes', '/logs'])(
     'is answered without its text, and logged without the credentials that it quotes: %s',
     async (url) => {
-      const headers = { 'x-api-key': key.value, authorization: `Bearer ${token}`, cookie: session.cookie }
+      const own = {
+        'otoroshi-client-secret': key.value.slice(-49),
+        'otoroshi-token': token,
+        'otoroshi-authorization': btoa(`${key.id}:${key.value.slice(-49)}`),
+      }
+      const headers = {
+        ...{ 'x-api-key': key.value, authorization: `Bearer ${token}`, cookie: session.cookie },
+        ...own,
+      }
       const answer = await app.inject({ url: `${url}?api_key=${key.value}`, headers })
 
       expect(answer.statusCode).toBe(500)
@@ -167,6 +175,7 @@ describe('a fault of the service', () => {
       expect(lines.join('')).toContain(answer.json().requestId)
       expect(lines.join('')).toContain('secrets.test')
       expectNoSecret(lines.join(''))
+      for (const secret of Object.values(own)) expect(lines.join('')).not.toContain(secret)
     },
   )
 })

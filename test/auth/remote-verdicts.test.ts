@@ -213,8 +213,7 @@ test.each<[string, InjectOptions]>([
 })
 
 test.each([
-  ['another shape', 'not-a-key'],
-  ['another prefix', newValue('zz', newKeyId(randomBytes), randomBytes)],
+  ['another shape', 'lk_not-a-key'],
   ['a wrong checksum', `${unknownValue().slice(0, -1)}!`],
   ['a secret that is too long', `${unknownValue()}x`],
 ])('a value of %s is refused without asking', async (_kind, value) => {
@@ -222,6 +221,31 @@ test.each([
 
   expect(answer.statusCode).toBe(401)
   expect(relay.asked).toEqual([])
+})
+
+test.each([
+  ['another shape', 'not-a-key'],
+  ['another prefix', newValue('zz', newKeyId(randomBytes), randomBytes)],
+])('a value of %s may have been imported: it is asked about once, and refused', async (_kind, value) => {
+  for (let calls = 0; calls < 3; calls += 1) {
+    const answer = await elsewhere.inject({ url: '/', headers: { 'x-api-key': value } })
+    expect(answer.statusCode).toBe(401)
+  }
+
+  expect(relay.asked).toHaveLength(1)
+})
+
+test('a key is accepted as its id and its secret', async () => {
+  const { id, value } = await aKey()
+  const basic = (secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
+
+  const [byPart, byValue, wrong] = await Promise.all(
+    [value.slice(-49), value, value.slice(-48)].map((secret) =>
+      elsewhere.inject({ url: '/', headers: { authorization: basic(secret) } }),
+    ),
+  )
+
+  expect([byPart?.statusCode, byValue?.statusCode, wrong?.statusCode]).toEqual([200, 200, 401])
 })
 
 describe('a hook that could not work stops the start', () => {
