@@ -94,7 +94,7 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
   app.addHook('onReady', () => parts.directory.start(parts.keys))
-  await addServices(app, dependencies, parts)
+  addServices(app, dependencies, parts)
   app.addHook('onReady', () => parts.keyring.start())
   app.addHook('onClose', async () => {
     // What it still counts is written below.
@@ -238,7 +238,7 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
 }
 
 /** What the operator declares is there before the first request, or nothing starts. */
-async function addServices(app: FastifyInstance, dependencies: AppDependencies, parts: Parts) {
+function addServices(app: FastifyInstance, dependencies: AppDependencies, parts: Parts): void {
   const context = describeServices(dependencies, parts)
   const declared = declareServices(context, { path: dependencies.config.servicesFile, log: app.log })
   app.addHook('onReady', async () => {

@@ -40,7 +40,7 @@ export interface ServiceRegistry {
 
 export interface ServiceRegistryOptions {
   db: Database
-  /** How long what was read serves when the database cannot be asked, in milliseconds. */
+  /** How long what was read serves when the database cannot be asked, in milliseconds; at least 5000. */
   maxStaleMs: number
   /** Hears that services cannot be read, and that they can again. */
   onOutage?: (error: unknown) => void
@@ -60,12 +60,15 @@ interface Known {
 const lookEveryMs = 500
 /** Without that proof, what is older is read anew: well within the 5 s that a replica may be behind then. */
 const rereadAfterMs = 3000
+/** What is certain as of so long ago is up to date, also where nothing may be stale. */
+const freshMs = 5000
 /** What is known to be outdated serves no longer than this, while it is being read anew. */
 const outdatedForMs = 1000
 
 /** Keeps what is registered in memory, and in step with the database. */
 export function createServiceRegistry(options: ServiceRegistryOptions): ServiceRegistry {
-  const { db, maxStaleMs, onOutage = () => {}, clock = Date.now } = options
+  const { db, onOutage = () => {}, clock = Date.now } = options
+  const servesMs = Math.max(options.maxStaleMs, freshMs)
   const { notices } = db
   const versions = new Map<string, { row: string; service: RegisteredService }>()
   let known: Known | null = null
@@ -98,7 +101,7 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
   function findCurrent(): Known | null {
     if (known === null) return null
     if (outdatedAt !== null && Math.abs(clock() - outdatedAt) >= outdatedForMs) return null
-    return serves(known, maxStaleMs) ? known : null
+    return serves(known, servesMs) ? known : null
   }
 
   /** Whether what was read is certain as of less than so long ago. */

@@ -272,6 +272,18 @@ describe('when notices cannot be trusted', () => {
   })
 })
 
+test('where nothing may be stale, what is up to date serves all the same', async () => {
+  const strict = createServiceRegistry({ db, maxStaleMs: 0, clock: () => now })
+  await strict.start()
+
+  expect(strict.match('/one')).not.toBe('unknown')
+  notices.silentMs = Number.POSITIVE_INFINITY
+  now += 5000
+
+  expect(strict.match('/one')).toBe('unknown')
+  await strict.close()
+})
+
 test('a start without the database fails', async () => {
   db.isDown = true
 
