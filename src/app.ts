@@ -170,6 +170,10 @@ async function addOpenRoutes(app: FastifyInstance, dependencies: AppDependencies
   await app.register(checkRoutes, {
     verifyKey: parts.authOptions.verifyKey,
     limiter: parts.limiter,
+    findService: (id) => {
+      const service = parts.services.find(id)
+      return service === null || service === 'unknown' ? service : service.called
+    },
     maxStaleMs: config.verdictMaxStaleMs,
     clock,
   })

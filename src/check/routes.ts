@@ -10,8 +10,8 @@ export interface CheckOptions {
   /** The same that guards this service's own routes. */
   verifyKey: Verify
   limiter: Limiter
-  /** A registered service. Default: there are none. */
-  findService?: (id: string) => CalledService | null
+  /** A registered service; `unknown`: the database would tell, and cannot be asked. */
+  findService: (id: string) => CalledService | null | 'unknown'
   /** How long services may go on with an answer when this one cannot be asked, in milliseconds. */
   maxStaleMs: number
   /** Milliseconds since the epoch. */
@@ -26,7 +26,7 @@ const cacheSeconds = 5
  * its own, a session neither: whoever holds a value may ask about it.
  */
 export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, options) => {
-  const { verifyKey, limiter, clock, findService = () => null } = options
+  const { verifyKey, limiter, clock, findService } = options
   const maxStaleSeconds = Math.floor(options.maxStaleMs / 1000)
   const policy = {
     cacheSeconds: Math.min(cacheSeconds, maxStaleSeconds),
@@ -66,6 +66,7 @@ export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, 
       const { principal, key, isStale = false } = verdict
       if (key === undefined) throw new Error('A key was accepted without its bounds')
       const service = question.service === undefined ? null : findService(question.service)
+      if (service === 'unknown') return refuse(servicesUnknown, request, reply)
       const asked = { principal, key, isStale, question, service }
       const refusal = judgeCall(asked)
       const parties = partiesOf(key, service?.groupLimits ?? null)
@@ -85,3 +86,8 @@ export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, 
     return { kind: 'looked', quotas: await limiter.look(parties) } as const
   }
 }
+
+const servicesUnknown = {
+  kind: 'unavailable',
+  cause: new Error('Nobody can tell which services there are'),
+} as const

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { administratorOf } from '../services/administrator.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
 
 let service: TestService
@@ -96,4 +97,31 @@ test('a key without limits is told so, and may be remembered', async () => {
 
   expect(answer.json).toMatchObject({ bounds: { limited: false, authorized_here: true }, cache_seconds: 5 })
   expect(answer.json).not.toHaveProperty('limits')
+})
+
+test('a key counts against the limits of the group of the service that is asked about', async () => {
+  const { aGroup, aService, aKeyFor } = administratorOf(() => service)
+  const group = await aGroup({ limits: { per_day: 1 } })
+  const called = await aService({ group: group.id })
+  const key = await aKeyFor({ groups: [group.id] })
+
+  const first = await ask({ value: key.value, service: called.id })
+  const second = await ask({ value: key.value, service: called.id })
+
+  expect(first.json).toMatchObject({
+    valid: true,
+    bounds: { authorized_here: true, limited: true },
+    limits: [{ of: 'group', remaining: 0 }],
+  })
+  expect(second.json).toMatchObject({ valid: false, code: 'quota_exceeded' })
+})
+
+test('a key of one service is refused where another is called', async () => {
+  const { aService, aKeyFor } = administratorOf(() => service)
+  const [own, foreign] = [await aService(), await aService()]
+  const key = await aKeyFor({ services: [own.id] })
+
+  expect((await ask({ value: key.value, service: own.id })).json.valid).toBe(true)
+  expect((await ask({ value: key.value, service: foreign.id })).json.code).toBe('not_authorized_here')
+  expect((await ask({ value: key.value })).json.code).toBe('not_authorized_here')
 })
