@@ -1,13 +1,13 @@
 import { Problem } from '../errors.js'
-import { type Change, changeKey, requireRoom } from '../keys/change.js'
+import { type Change, recordChange, requireRoom, withKey } from '../keys/change.js'
 import { type Origin, requireMayLiveForEver } from '../keys/context.js'
-import { inherit } from '../keys/scopes.js'
+import { setImportedSecret } from '../keys/import.js'
 import { decideUpdate } from '../keys/update.js'
 import type { ChangeAnyKey } from '../schemas/admin.js'
-import type { KeyChanges, KeyRow, Tx } from '../store/keys.js'
+import { type KeyChanges, type KeyRow, lockImports, type Tx, updateKey } from '../store/keys.js'
 import { updateServerUser } from '../store/owners.js'
+import { requireInheritAlone, requireServerScopes } from './bodies.js'
 import type { AdminContext } from './context.js'
-import { requireServerScopes } from './issue-server-key.js'
 
 /**
  * Changes what an administrator may of any key. What that takes from its owner, its owner cannot take back.
@@ -21,13 +21,23 @@ export async function changeAnyKey(
 ): Promise<KeyRow> {
   let serverUser: string | undefined
   try {
-    return await changeKey(context, origin, id, async (key, now, tx) => {
+    return await withKey(context, origin, id, async (key, now, tx) => {
       await requireSense(tx, context, { key, wanted, now })
       if (key.owner.kind === 'server') {
         serverUser = key.ownerSubject
         await carryOver(tx, key, wanted)
       }
-      return decideChange(tx, context, { key, wanted, now })
+      const { secret, secret_encoding: encoding = 'utf8', grace_seconds: graceSeconds = 0, ...rest } = wanted
+      let changed = key
+      if (secret !== undefined) {
+        await lockImports(tx)
+        const given = { secret, secretEncoding: encoding, graceSeconds }
+        changed = await setImportedSecret(tx, { context, origin, key, now }, given)
+      }
+      if (Object.keys(rest).length === 0) return changed
+      const change = await decideChange(tx, context, { key, wanted: rest, now })
+      await recordChange(tx, origin, { ...change, key, now })
+      return updateKey(tx, id, change.changes)
     })
   } finally {
     // Also where nobody knows whether it was done.
@@ -43,6 +53,7 @@ interface Question {
 
 async function requireSense(tx: Tx, context: AdminContext, { key, wanted, now }: Question): Promise<void> {
   const { groups = [], services = [], scopes, expires_at: expiresAt } = wanted
+  requireSecret(wanted)
   const { id, ownerSubject, owner } = key
   await context.requireRegistered(tx, { groups, services })
   if (scopes !== undefined && owner.kind === 'server') requireServerScopes(scopes)
@@ -54,10 +65,18 @@ async function requireSense(tx: Tx, context: AdminContext, { key, wanted, now }:
   if (key.revokedAt === null) await requireRoom(tx, context, { ownerSubject, now, exceptId: id })
 }
 
-function requireInheritAlone(scopes: readonly string[]): void {
-  if (!scopes.includes(inherit) || scopes.length === 1) return
-  const message = 'must be ["inherit"] alone, or name rights without it'
-  throw new Problem('validation_failed', { errors: [{ path: 'scopes', message }] })
+/** What says how a secret is to be taken needs one. */
+function requireSecret({
+  secret,
+  secret_encoding: encoding,
+  grace_seconds: graceSeconds,
+}: ChangeAnyKey): void {
+  if (secret !== undefined) return
+  const errors = [
+    ...(encoding === undefined ? [] : [{ path: 'secret_encoding', message: 'needs secret' }]),
+    ...(graceSeconds === undefined ? [] : [{ path: 'grace_seconds', message: 'needs secret' }]),
+  ]
+  if (errors.length > 0) throw new Problem('validation_failed', { errors })
 }
 
 function requireEndless(context: AdminContext, kind: 'user' | 'server'): void {

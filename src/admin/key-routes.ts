@@ -7,17 +7,11 @@ import { listKeyPage } from '../keys/list.js'
 import { revokeKey } from '../keys/revoke.js'
 import * as schemas from '../schemas/admin.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
-import {
-  keyPageSchema,
-  keyParametersSchema,
-  keySchema,
-  keyWithValueSchema,
-  revokeKeySchema,
-} from '../schemas/key.js'
+import { keyPageSchema, keyParametersSchema, keySchema, revokeKeySchema } from '../schemas/key.js'
 import { findKey, type KeyRow } from '../store/keys.js'
 import { changeAnyKey } from './change-key.js'
 import type { AdminContext } from './context.js'
-import { issueServerKey } from './issue-server-key.js'
+import { makeKey } from './make-key.js'
 import { administratorOf, byAdministrator, changeErrors, readErrors, tags } from './operation.js'
 import { resetQuotas, showQuotas } from './quotas.js'
 
@@ -59,12 +53,12 @@ export const keyAdministration: FastifyPluginAsyncTypebox<{ context: AdminContex
         operationId: 'createServerKey',
         summary: 'Create Server Key',
         description:
-          'Makes a key for a server, with a server user of its own, `server:<id>`, whose rights are its scopes. It may call the groups and services that it names and no others. **Note its `value` now: it is never shown again.**',
+          'Makes a key for a server, with a server user of its own, `server:<id>`, whose rights are its scopes. It may call the groups and services that it names and no others. **Note its `value` now: it is never shown again.** With `id` and `secret`, or with `value_sha256`, it imports a key that was made elsewhere, for a server or for a person (`owner`), which then works as it did there.',
         tags,
-        body: ref(schemas.createServerKeySchema),
+        body: ref(schemas.createAnyKeySchema),
         response: {
           201: {
-            ...described(keyWithValueSchema, 'The key with its value.'),
+            ...described(schemas.createdKeySchema, 'The key with its value.'),
             headers: { Location: { type: 'string', description: 'Where the key is.' } },
           },
           ...problemResponses(400, 401, 403, 409, 413, 415),
@@ -72,7 +66,7 @@ export const keyAdministration: FastifyPluginAsyncTypebox<{ context: AdminContex
       },
     },
     async (request, reply) => {
-      const { key, value } = await issueServerKey(context, administratorOf(request), request.body)
+      const { key, value } = await makeKey(context, administratorOf(request), request.body)
       reply.code(201).header('location', `api-keys/${key.id}`)
       return { ...document(key), value }
     },

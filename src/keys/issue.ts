@@ -77,7 +77,7 @@ export async function requireSwitchedOn(tx: Tx): Promise<void> {
 }
 
 /** @throws Problem unavailable for a group that a replica with other settings has deleted: the key would open nothing */
-async function holdDefaultGroups(tx: Tx, { defaultGroups }: KeyPolicy): Promise<string[]> {
+export async function holdDefaultGroups(tx: Tx, { defaultGroups }: KeyPolicy): Promise<string[]> {
   const { unknownGroups } = await holdEntries(tx, { groups: defaultGroups, services: [] })
   if (unknownGroups.length === 0) return [...defaultGroups]
   const cause = new Error(`DEFAULT_KEY_GROUPS names what is not there: ${unknownGroups.join(', ')}`)

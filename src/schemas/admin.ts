@@ -1,6 +1,13 @@
 import Type, { type Static } from 'typebox'
 import { instant, line, nullable, ref } from './common.js'
-import { createKeySchema, inputMembers, keyStatuses, maxListLimit } from './key.js'
+import {
+  createKeySchema,
+  inputMembers,
+  keyStatuses,
+  keyWithValueSchema,
+  maxGraceSeconds,
+  maxListLimit,
+} from './key.js'
 import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
 import { ownerKinds, vias } from './principal.js'
 
@@ -16,21 +23,56 @@ const groups = ids(
 )
 const services = ids('Single services that the key is authorised on.')
 
-/** A key with a server user of its own. */
-export const createServerKeySchema = Type.Object(
+const secret = Type.String({
+  minLength: 1,
+  maxLength: 512,
+  description: 'A secret that was made elsewhere. It goes on working as it was presented there, with the id.',
+})
+const secretEncoding = Type.Enum(['utf8', 'base64'], {
+  description: 'What the secret’s HMAC key is, for the JWTs that it signs. Default: its bytes as they are.',
+})
+
+/** A key with a server user of its own, or one that was made elsewhere. */
+export const createAnyKeySchema = Type.Object(
   {
     ...createKeySchema.properties,
-    scopes: Type.Unsafe<string[]>({
-      ...scopes,
-      default: [],
-      description: 'The rights of the server user; the realm role of administrators makes it one.',
-    }),
+    scopes: Type.Optional(
+      Type.Unsafe<string[]>({
+        ...scopes,
+        description:
+          'Of a server key, the rights of its server user: default none; the realm role of administrators makes it one. Of a person’s, `["inherit"]` by default.',
+      }),
+    ),
     groups: Type.Unsafe<string[]>({ ...groups, default: [] }),
     services: Type.Unsafe<string[]>({ ...services, default: [] }),
     limits: setLimitsSchema,
+    id: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9.-]{1,64}$',
+        description: 'Of an imported key: its own id, not dots alone.',
+      }),
+    ),
+    secret: Type.Optional(secret),
+    secret_encoding: Type.Optional(secretEncoding),
+    value_sha256: Type.Optional(
+      Type.String({
+        pattern: '^([0-9a-fA-F]{64}|[A-Za-z0-9_-]{43}=?)$',
+        description:
+          'SHA-256, in hex or base64url, of a value that was made elsewhere, which goes on working.',
+      }),
+    ),
+    owner: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        ...line,
+        description:
+          'Of an imported key: the subject of the person that it acts for. Default: a server user of its own.',
+      }),
+    ),
   },
   {
-    $id: 'CreateServerKey',
+    $id: 'CreateAnyApiKey',
     additionalProperties: false,
     required: ['name'],
     examples: [
@@ -42,7 +84,20 @@ export const createServerKeySchema = Type.Object(
     ],
   },
 )
-export type CreateServerKey = Static<typeof createServerKeySchema>
+export type CreateAnyKey = Static<typeof createAnyKeySchema>
+
+/** The answer to it. */
+export const createdKeySchema = Type.Object(
+  {
+    ...keyWithValueSchema.properties,
+    value: nullable(Type.String(), 'What a client presents, shown only now; null: it was made elsewhere.'),
+  },
+  {
+    $id: 'CreatedApiKey',
+    additionalProperties: false,
+    description: 'An API key that an administrator made or imported.',
+  },
+)
 
 /** What its owner may change of a key, and what an administrator alone may. */
 export const changeAnyKeySchema = Type.Object(
@@ -71,6 +126,17 @@ export const changeAnyKeySchema = Type.Object(
         Type.String({ format: 'date-time' }),
         'When the key shall end, which its owner then cannot move further; null: never.',
       ),
+    ),
+    secret: Type.Optional(
+      Type.Unsafe<string>({ ...secret, description: 'Of an imported key: another one.' }),
+    ),
+    secret_encoding: Type.Optional(secretEncoding),
+    grace_seconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: maxGraceSeconds,
+        description: 'How long the secret before goes on working. Default 0.',
+      }),
     ),
   },
   {
@@ -274,7 +340,8 @@ export type ListAudit = Static<typeof listAuditSchema>
 
 /** The named components of the document, in an order in which each refers only to those before it. */
 export const adminSchemas = [
-  createServerKeySchema,
+  createAnyKeySchema,
+  createdKeySchema,
   changeAnyKeySchema,
   revokeAllKeysSchema,
   revokedKeysSchema,

@@ -112,6 +112,11 @@ export async function endOldValues(tx: Tx, keyId: string, validUntil: Date): Pro
   await tx.apiKeyValue.updateMany({ where: { keyId, validUntil: { gt: validUntil } }, data: { validUntil } })
 }
 
+/** Until the transaction ends nobody else imports, so that what is new stays so. */
+export async function lockImports(tx: Tx): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('latchkey imports'))`
+}
+
 export async function isIdTaken(tx: Tx, id: string): Promise<boolean> {
   return (await tx.apiKey.count({ where: { id } })) > 0
 }

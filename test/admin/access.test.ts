@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { logIn } from '../support/log-in.js'
 import { startService, type TestService, type TokenWishes } from '../support/service.js'
 import { administrationOf, administrator, adminRole, expectProblem, type Method } from './world.js'
 
@@ -63,6 +64,21 @@ describe('every operation of administration refuses', () => {
 
     await expectRefused({ 'x-api-key': value }, 403, 'insufficient_scope')
   })
+})
+
+test('an administrator who is logged in changes things from this site, and from no other', async () => {
+  const { cookie } = await logIn(service, 'alice')
+  const make = (headers: Record<string, string>) =>
+    service.inject({ method: 'POST', url: '/admin/api-keys', headers, payload: { name: 'by session' } })
+
+  const made = await make({ cookie, 'sec-fetch-site': 'same-origin' })
+  const crossSite = await make({ cookie, 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' })
+  const bob = await logIn(service, 'bob')
+
+  expect(made.status).toBe(201)
+  expect(await ask.linesOf(made.json.id)).toMatchObject([{ actorLogin: 'alice', via: 'session' }])
+  expectProblem(crossSite, 403, 'cross_site_request')
+  expectProblem(await make({ ...bob, 'sec-fetch-site': 'same-origin' }), 403, 'insufficient_scope')
 })
 
 test('a server key that was given the role administrates, and not any more once it is taken away', async () => {

@@ -1,0 +1,101 @@
+import { Problem } from '../errors.js'
+import { recordChange, requireRoom } from '../keys/change.js'
+import { type Origin, requireMayLiveForEver } from '../keys/context.js'
+import { type PreparedImport, prepareImport, requireNew } from '../keys/import.js'
+import { asRow, holdDefaultGroups, requireSense, requireSwitchedOn } from '../keys/issue.js'
+import { inherit } from '../keys/scopes.js'
+import { makeValue } from '../keys/stored-value.js'
+import { newKeyId } from '../keys/value.js'
+import type { CreateAnyKey } from '../schemas/admin.js'
+import { insertKey, isNameTaken, type KeyRow, lockImports, type Tx } from '../store/keys.js'
+import { insertServerUser, lockOwner } from '../store/owners.js'
+import { readImport, requireServerScopes } from './bodies.js'
+import type { AdminContext } from './context.js'
+
+type Prepared = Omit<PreparedImport, 'imported'> & { imported: boolean; value: string | null }
+
+/**
+ * Makes a key for a server, with a server user of its own whose rights are the key's scopes; or takes over a key that
+ * was made elsewhere, for a server or for a person.
+ * @returns the key, and the value that is never to be had again; null for one that was made elsewhere
+ * @throws Problem validation_failed, never_expires_not_allowed, keys_disabled, id_taken, name_taken, key_limit_reached
+ */
+export async function makeKey(
+  context: AdminContext,
+  origin: Origin,
+  body: CreateAnyKey,
+): Promise<{ key: KeyRow; value: string | null }> {
+  const { policy } = context
+  const { owner, scopes = owner === undefined ? [] : [inherit], groups, services, limits } = body
+  const wanted = { ...body, scopes }
+  if (owner === undefined) requireServerScopes(scopes)
+  requireSense(wanted, policy)
+  requireMayEndSo(context, wanted)
+  const prepared = await prepare(context, wanted)
+  const { id, imported, jwt } = prepared
+  const ownerSubject = owner ?? `server:${id}`
+  try {
+    const key = await context.db.write(async (tx) => {
+      await requireSwitchedOn(tx)
+      await context.requireRegistered(tx, { groups, services })
+      if (imported) {
+        await lockImports(tx)
+        await requireNew(tx, { ...prepared, imported })
+      }
+      if (owner !== undefined) await requirePerson(tx, owner)
+      // Read while the owner is locked, so that later keys have later times.
+      const now = new Date(context.clock())
+      if (owner !== undefined) await requirePlace(tx, context, { ownerSubject, name: wanted.name, now })
+      else await insertServerUser(tx, { subject: ownerSubject, login: wanted.name, rights: scopes, now })
+      const namesNone = groups.length === 0 && services.length === 0
+      // A person's key that names nothing is for all services, unless the operator narrows it.
+      const authorized = owner !== undefined && namesNone ? await holdDefaultGroups(tx, policy) : groups
+      const row = {
+        ...asRow(wanted, { id, ownerSubject, now, policy }),
+        ...{ groups: authorized, services, jwt, imported },
+        limitPerSecond: limits.per_second,
+        limitPerDay: limits.per_day,
+        limitPerMonth: limits.per_month,
+      }
+      const action = imported ? 'key.imported' : 'key.created'
+      const kind = owner === undefined ? 'server' : 'user'
+      const details = { name: wanted.name, kind, scopes, groups: authorized, services }
+      await recordChange(tx, origin, { key: row, action, details, now })
+      return insertKey(tx, row, prepared.stored)
+    })
+    return { key, value: prepared.value }
+  } finally {
+    context.forget(id)
+  }
+}
+
+async function prepare(context: AdminContext, wanted: CreateAnyKey): Promise<Prepared> {
+  const foreign = readImport(wanted)
+  if (foreign !== null) return { ...(await prepareImport(context, foreign)), value: null }
+  const id = newKeyId(context.random)
+  const { jwt } = wanted
+  return { id, jwt, imported: false, ...(await makeValue(context, { id, jwt })) }
+}
+
+/** Nobody follows a server user, so nothing but the operator's rule forbids it a life without an end. */
+function requireMayEndSo(context: AdminContext, { never_expires: never, owner }: CreateAnyKey): void {
+  if (!never) return
+  if (owner !== undefined) requireMayLiveForEver(context)
+  else if (!context.policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
+}
+
+async function requirePerson(tx: Tx, subject: string): Promise<void> {
+  const owner = await lockOwner(tx, subject)
+  if (owner?.kind === 'user') return
+  const message = 'is nobody who is known here: a person is once they have logged in'
+  throw new Problem('validation_failed', { errors: [{ path: 'owner', message }] })
+}
+
+async function requirePlace(
+  tx: Tx,
+  context: AdminContext,
+  { ownerSubject, name, now }: { ownerSubject: string; name: string; now: Date },
+): Promise<void> {
+  if (await isNameTaken(tx, ownerSubject, name)) throw new Problem('name_taken')
+  await requireRoom(tx, context, { ownerSubject, now })
+}
