@@ -154,12 +154,16 @@ describe('each error', () => {
   test('that comes of a bad request is one that its operation announces', async () => {
     const { id, value } = await service.createKey('alice')
     const alice = await service.as('alice')
+    const administrator = await service.as('alice', {
+      claims: { realm_access: { roles: ['latchkey-admin'] } },
+    })
     const json = { 'content-type': 'application/json' }
     const credentials = [
       {},
       { authorization: 'Bearer x' },
       { authorization: 'broken' },
       alice,
+      administrator,
       { 'x-api-key': value },
     ]
     const bodies = [
