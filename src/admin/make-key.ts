@@ -37,12 +37,13 @@ export async function makeKey(
   try {
     const key = await context.db.write(async (tx) => {
       await requireSwitchedOn(tx)
+      // The owner before all else, as in every change of a key: two that lock in another order wait for each other.
+      if (owner !== undefined) await requirePerson(tx, owner)
       await context.requireRegistered(tx, { groups, services })
       if (imported) {
         await lockImports(tx)
         await requireNew(tx, { ...prepared, imported })
       }
-      if (owner !== undefined) await requirePerson(tx, owner)
       // Read while the owner is locked, so that later keys have later times.
       const now = new Date(context.clock())
       if (owner !== undefined) await requirePlace(tx, context, { ownerSubject, name: wanted.name, now })

@@ -74,6 +74,25 @@ test('an import at two replicas at once makes one key', async () => {
   expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409])
 })
 
+test('imports for a person, and new secrets of their imported keys, are all done, at two replicas at once', async () => {
+  await one.createKey('bob')
+  const secret = (n: number) => `a-secret-of-another-system-number-${n}`
+  const importKey = (n: number) =>
+    ask.admin('POST', '/admin/api-keys', {
+      ...{ name: `moved ${n}`, id: `moved-${n}`, secret: secret(n), owner: subjects.bob },
+    })
+  expect((await importKey(0)).status).toBe(201)
+
+  const answers = await Promise.all([
+    ...[1, 2, 3, 4].map(importKey),
+    ...[5, 6, 7, 8].map((n) =>
+      askOther.admin('PATCH', '/admin/api-keys/moved-0', { secret: secret(n), note: `${n}` }),
+    ),
+  ])
+
+  expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201, 200, 200, 200, 200])
+})
+
 test('a key that is revoked and renewed at two replicas at once stays revoked', async () => {
   for (let round = 0; round < 10; round += 1) {
     const { id } = await one.createKey('alice')
