@@ -102,6 +102,15 @@ test('a port that is taken is told in one sentence, and the folder is given back
   )
   expect(existsSync(join(other, 'data', 'db.lock'))).toBe(false)
 
+  // The same of the gateway, which has a port of its own.
+  const gateway = startServer(other, { PORT: String(await findFreePort()), GATEWAY_PORT: String(port) })
+
+  expect(await gateway.exited).toEqual({ code: 1, signal: null })
+  expect(gateway.complaints()).toBe(
+    `The gateway cannot listen on 127.0.0.1 port ${port}: another program listens there; stop it, or choose another GATEWAY_PORT\n`,
+  )
+  expect(existsSync(join(other, 'data', 'db.lock'))).toBe(false)
+
   // The same folder, since a first start is slow: secrets that cannot be read stop the next one.
   writeFileSync(join(other, 'data', 'secrets.json'), '{"sessionSecret":"half of a secr')
   const third = startServer(other, { PORT: String(await findFreePort()) })
