@@ -6,15 +6,19 @@ import { asCount, findMiss, type RunOptions, type Section } from '../section.js'
 import { median } from '../statistics.js'
 import { copyEmbedded } from '../stores.js'
 
-/** In all, in so many steps; after each the memory is read. */
-const [requestsInAll, steps] = [1_000_000, 50]
+/** A million with the amounts of a measurement, fewer in a look. */
+const countRequests = ({ blocks, rounds, requests }: RunOptions) =>
+  Math.min(1_000_000, blocks * rounds * requests * 8)
+/** After each the memory is read. */
+const steps = 50
 /** The last fifth in units of the second one: the first fills caches, and compiles. */
 const target = 1.1
 const connections = 16
 
 /** Whether the memory of the gateway stays what it is over a million requests, each with another of many keys. */
-export async function measureGatewayMemory({ keys }: RunOptions): Promise<Section> {
-  const storedKeys = Math.max(...keys)
+export async function measureGatewayMemory(options: RunOptions): Promise<Section> {
+  const storedKeys = Math.max(...options.keys)
+  const requestsInAll = countRequests(options)
   const upstream = await startVariant('upstream')
   const gateway = await openGateway({
     upstream: `http://127.0.0.1:${upstream.ready.port}`,
@@ -25,10 +29,10 @@ export async function measureGatewayMemory({ keys }: RunOptions): Promise<Sectio
   try {
     const megabytes: number[] = []
     for (let step = 0; step < steps; step++) {
-      await load.ask({ ...gateway.ready, connections, requests: requestsInAll / steps })
+      await load.ask({ ...gateway.ready, connections, requests: Math.ceil(requestsInAll / steps) })
       megabytes.push(readResidentMegabytes(gateway.pid))
     }
-    return describe(megabytes, storedKeys)
+    return describe(megabytes, requestsInAll, storedKeys)
   } finally {
     await Promise.all([load, gateway, upstream].map((one) => one.stop()))
   }
@@ -40,7 +44,7 @@ function readResidentMegabytes(pid: number): number {
   return (Number(kilobytes) * 1024) / 1e6
 }
 
-function describe(megabytes: readonly number[], storedKeys: number): Section {
+function describe(megabytes: readonly number[], requestsInAll: number, storedKeys: number): Section {
   const fifth = megabytes.length / 5
   const medians = [0, 1, 2, 3, 4].map((at) => median(megabytes.slice(at * fifth, (at + 1) * fifth)))
   const [, second = Number.NaN, , , last = Number.NaN] = medians
