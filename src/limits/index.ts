@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limiter } from '../auth/types.js'
 import type { Database } from '../store/database.js'
-import { deleteLimitCounts } from '../store/limit-counters.js'
+import { announceLimitReset, deleteLimitCounts } from '../store/limit-counters.js'
 import { createCalendar } from './calendar.js'
 import { createQuotaDescriber } from './headers.js'
 import { createJournal } from './journal.js'
@@ -39,6 +40,8 @@ export interface LimitKeeper extends Limiter {
 }
 
 const sweepEveryMs = 5000
+/** In which every replica has heard of a reset, and what it was writing is written. */
+const writtenAfterMs = 300
 
 /** Limits of this process, or of all replicas that share a Redis; either way days and months outlive it. */
 export function createLimitKeeper(options: LimitKeeperOptions): LimitKeeper {
@@ -65,7 +68,11 @@ export function createLimitKeeper(options: LimitKeeperOptions): LimitKeeper {
 
   async function reset(partyId: string): Promise<void> {
     forget(partyId)
-    // What is being written must not come after the deletion.
+    // What replicas are just writing must not come after the deletion.
+    if (db.kind === 'postgresql') {
+      await announceLimitReset(db, partyId)
+      await sleep(writtenAfterMs)
+    }
     await home.journal.flush()
     await deleteLimitCounts(db, partyId)
     await counters.reset(partyId)

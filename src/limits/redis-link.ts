@@ -78,10 +78,9 @@ export function createRedisLink(options: RedisLinkOptions): RedisLink {
   })
   let word: string | null = null
   // Who calls at the start waits until Redis has been joined for the first time, if it is there.
-  let deciding: Promise<void> | null = sleep(firstJoinMs, undefined, { ref: false })
-  void deciding.then(() => {
-    if (word === null && joinedAt === undefined) deciding = null
-  })
+  const { promise: firstTry, resolve: endFirstTry } = createPromise()
+  let deciding: Promise<void> | null = firstTry
+  const firstTimer = setTimeout(giveUpFirstTry, firstJoinMs).unref()
   let timeOffsetMs: number | undefined
   let timeNotedAt = 0
   let others: readonly string[] = []
@@ -192,7 +191,14 @@ export function createRedisLink(options: RedisLinkOptions): RedisLink {
     } finally {
       deciding = null
       decide()
+      endFirstTry()
     }
+  }
+
+  function giveUpFirstTry(): void {
+    if (deciding === firstTry) deciding = null
+    endFirstTry()
+    if (joinedAt === undefined && !isClosing) options.onLeave(null, new Error('Redis could not be reached'))
   }
 
   /** Until every replica that was there before has stored what it counted, or is gone. */
@@ -223,6 +229,7 @@ export function createRedisLink(options: RedisLinkOptions): RedisLink {
   async function close(): Promise<void> {
     isClosing = true
     word = null
+    clearTimeout(firstTimer)
     if (redis.status === 'ready') await withinPatience(redis.hdel(replicasKey, id)).catch(() => {})
     redis.disconnect()
     await beating

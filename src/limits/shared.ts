@@ -210,8 +210,8 @@ export function createSharedCounters(options: SharedCountersOptions): SharedCoun
     await link.forget([`${partyKey(partyId)}:d:${dayStart}`, `${partyKey(partyId)}:m:${monthStart}`])
   }
 
+  /** What Redis holds is told once: it would be raised again by what other replicas write late. */
   function forget(partyId: string): void {
-    raised.delete(partyId)
     void ownShare.then((counters) => counters?.forget(partyId))
   }
 }

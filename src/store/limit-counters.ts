@@ -43,6 +43,11 @@ export async function readLimitCounts(
   return rows.map(({ day_start, used }) => ({ dayStart: day_start.getTime(), used }))
 }
 
+/** Tells every replica that what it has not written of a party yet shall be forgotten. */
+export async function announceLimitReset(db: Database, party: string): Promise<void> {
+  await db.write((tx) => announce(tx, { limits: party }))
+}
+
 /** Forgets all that was counted of a party, and tells every replica. */
 export async function deleteLimitCounts(db: Database, party: string): Promise<void> {
   await db.write(async (tx) => {

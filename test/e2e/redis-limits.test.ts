@@ -213,3 +213,17 @@ test('where it is told so, calls are refused while Redis is away, and go on exac
   expect(away.kind).toBe('unavailable')
   expect((await countPassed(one, [party], 40)) + (await countPassed(other, [party], 40))).toBe(30)
 })
+
+test('a replica that never met Redis has no share, says so, and joins when Redis is there', async () => {
+  await redis.crash()
+  const keeper = aReplica()
+  const party = aParty({ perDay: 5 })
+
+  const away = await keeper.take([party])
+  await redis.restart()
+  await delay(1500)
+
+  expect(away.kind).toBe('unavailable')
+  expect(log.filter((line) => line.includes('are refused until it is back'))).toHaveLength(1)
+  expect(await countPassed(keeper, [party], 10)).toBe(5)
+})
