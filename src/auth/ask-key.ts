@@ -131,7 +131,7 @@ function readVerdict(body: unknown): Told {
     // Also where the call that was asked about is refused: the hook decides each by the bounds.
     verdict: Object.freeze<Verdict>({
       kind: 'accepted',
-      principal: readPrincipal(principal),
+      principal: readPrincipal(principal, key),
       key,
       ...(bounds.limited === true ? { counted: readCounted(body) } : {}),
     }),
@@ -162,9 +162,13 @@ function readCounted({ valid, code, limits = [], retry_after_seconds }: KeyVerdi
   return { kind: 'unavailable', cause: new Error(`Latchkey refused the call: ${code}`), quotas }
 }
 
-function readPrincipal({ key_id: keyId, ...facts }: NonNullable<KeyVerdict['principal']>): Principal {
+function readPrincipal(
+  { key_id: keyId, ...facts }: NonNullable<KeyVerdict['principal']>,
+  { expiresAt }: KeyBounds,
+): Principal {
   for (const part of [facts.roles, facts.scopes, facts.attributes, facts.config]) Object.freeze(part)
-  return Object.freeze<Principal>({ ...facts, keyId })
+  const end = Number.isFinite(expiresAt) ? { expiresAt } : {}
+  return Object.freeze<Principal>({ ...facts, keyId, ...end })
 }
 
 function readBounds(bounds: NonNullable<KeyVerdict['bounds']>): KeyBounds {
