@@ -169,22 +169,28 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   ): Verdict | Promise<Verdict> {
     const id = tokens.readKeyId(token)
     if (id === null || isUnknown(id, now)) return refused
-    return throttle(address) ?? countRefusal(verifySignature(tokens, token, id), address)
+    const throttled = throttle(address)
+    if (throttled !== null) return throttled
+    const verifyBy = (key: KnownKey) => verifySignature(tokens, key, id, token)
+    const key = keys.get(id)
+    const isFresh = key !== undefined && serves(key, freshMs, now)
+    return countRefusal(isFresh ? verifyBy(key) : withKey(id, verifyBy), address)
   }
 
-  function verifySignature(tokens: SignedTokens, token: string, id: string): Promise<Verdict> {
-    return withKey(id, async (key) => {
-      try {
-        const held = await tokens.verify(key, id, token)
-        if (held === null) return refused
-        // The key may have changed while its signature was looked at: then it is read anew.
-        return keys.peek(id) === key
-          ? decide(key, judgeBy(held), clock())
-          : verifyByReading(id, judgeBy(held))
-      } catch (cause) {
-        return { kind: 'unavailable', cause }
-      }
-    })
+  async function verifySignature(
+    tokens: SignedTokens,
+    key: KnownKey,
+    id: string,
+    token: string,
+  ): Promise<Verdict> {
+    try {
+      const held = await tokens.verify(key, id, token)
+      if (held === null) return refused
+      // The key may have changed while its signature was looked at: then it is read anew.
+      return keys.peek(id) === key ? decide(key, judgeBy(held), clock()) : verifyByReading(id, judgeBy(held))
+    } catch (cause) {
+      return { kind: 'unavailable', cause }
+    }
   }
 
   function judgeBy(held: HeldToken): Judge {

@@ -220,6 +220,22 @@ describe('a JWT is refused', () => {
   })
 })
 
+test('a new JWT for each call asks the store nothing while its key is known', async () => {
+  const key = await aSigningKey()
+  expect(await statusOf(await sign(key))).toBe(200)
+  const { query } = replica.db
+  const asked: string[] = []
+  replica.db.query = (prepared) => {
+    asked.push(prepared.name)
+    return query(prepared)
+  }
+
+  for (let jti = 0; jti < 10; jti += 1) expect(await statusOf(await sign(key, { claims: { jti } }))).toBe(200)
+
+  replica.db.query = query
+  expect(asked.filter((name) => name.startsWith('find-'))).toEqual([])
+})
+
 test('after a rotation the old secret signs for its grace, and the new one from now on', async () => {
   const key = await aSigningKey()
   const oldToken = await sign(key)

@@ -4,8 +4,10 @@ export default {
   mutate: [
     'src/auth/bearer.ts',
     'src/auth/bounds.ts',
+    'src/auth/credential-headers.ts',
     'src/auth/credentials.ts',
     'src/auth/decide.ts',
+    'src/auth/forwarding.ts',
     'src/auth/key-shape.ts',
     'src/auth/same-origin.ts',
     'src/keys/known-key.ts',

@@ -7,6 +7,7 @@ export default defineConfig({
     include: [
       'test/auth/allowed-hosts.test.ts',
       'test/auth/decide.test.ts',
+      'test/auth/forwarding.test.ts',
       'test/auth/read-credential.test.ts',
       'test/auth/same-origin.test.ts',
       'test/auth/verify-token.test.ts',
