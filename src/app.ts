@@ -126,7 +126,8 @@ async function addGateway(
   if (config.gateway === null) return null
   const { session, pendingLogins } = cookieNames(config.publicUrl)
   return buildGateway({
-    authOptions: parts.authOptions,
+    // Its own pages may use the cookie of a service, and those of this site none of it.
+    authOptions: { ...parts.authOptions, publicOrigin: new URL(config.gateway.publicUrl).origin },
     registry: parts.services,
     describeCaller: parts.assertions.headersFor,
     publicUrl: config.gateway.publicUrl,
