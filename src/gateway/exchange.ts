@@ -30,6 +30,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   failure: Error | null = null
   statusCode = 0
   isEnded = false
+  /** Among the calls under way, which alone care. */
+  place = -1
   #sentAt = 0
   #headAt = 0
   #settle: Settle | null = null
