@@ -18,6 +18,7 @@ export const jwksSchema = Type.Object(
   },
   {
     $id: 'SigningKeys',
+    additionalProperties: false,
     description: 'Public keys (RFC 7517).',
     examples: [
       {

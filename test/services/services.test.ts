@@ -5,7 +5,7 @@ import { administratorOf } from './administrator.js'
 
 let service: TestService
 beforeAll(async () => {
-  service = await startService({ GATEWAY_PUBLIC_URL: 'http://localhost:65001/gateway' })
+  service = await startService({ GATEWAY_PUBLIC_URL: 'http://localhost:65001/gateway' }, { hasGateway: true })
 })
 afterAll(() => service.close())
 
