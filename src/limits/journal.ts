@@ -71,9 +71,10 @@ export function createJournal({
   }
 
   async function read(party: string, since: number): Promise<DayCount[]> {
-    // Nothing else tells what is noted and not written: a party that is being read is not remembered.
+    // Nothing else tells what is noted and not written: a party that is being read is not remembered. What is being
+    // written may come back, so it is waited for before.
+    await flushing.catch(() => {})
     if (!isEmpty()) await flush()
-    else await flushing.catch(() => {})
     return readLimitCounts(db, party, since)
   }
 

@@ -27,8 +27,9 @@ export interface MemoryCounters {
   /** Decides at once, or not at all: null where the database must be asked before. */
   takeKnown(parties: readonly LimitedParty[]): LimitDecision | null
   look(parties: readonly LimitedParty[]): readonly Quota[] | Promise<readonly Quota[]>
-  /** What is stored of the party may be new. */
+  /** The party begins anew, with what is stored. */
   forget(partyId: string): void
+  /** What is stored of any party may be new. */
   forgetAll(): void
   /** Drops the parties that nobody called for a while. A share must be kept: it would be given anew. */
   sweep(): void
@@ -168,8 +169,9 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     loading.delete(id)
   }
 
+  /** What is not stored stays: a second that began anew would let twice as many pass. */
   function forgetAll(): void {
-    known.clear()
+    for (const [id, party] of known) known.set(id, { ...party, days: new Tally(), months: new Tally() })
     loading.clear()
   }
 

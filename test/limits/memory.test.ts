@@ -1,12 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { LimitedParty } from '../../src/auth/types.js'
 import { createCalendar } from '../../src/limits/calendar.js'
+import { createJournal } from '../../src/limits/journal.js'
+import { createMemoryCounters } from '../../src/limits/memory.js'
 import type { Database } from '../../src/store/database.js'
 import { openTestDatabase } from '../support/database.js'
+import { openWatchedDatabase } from '../support/watched-database.js'
 import { aKeeper, aLimit, aParty, countPassed, summarize } from './a-keeper.js'
 
 let db: Database
+const now = Date.parse('2026-11-21T12:00:00.000Z')
 
 beforeAll(async () => {
   db = await openTestDatabase()
@@ -245,4 +250,32 @@ test('whatever the calls, clocks and restarts, exactly the calls pass that each 
     ),
     { numRuns: 100 },
   )
+})
+
+test('what another replica may have changed is read again, and no second begins anew for it', async () => {
+  const journal = createJournal({ db, clock: () => now, onError: () => {} })
+  const counters = createMemoryCounters({ journal, calendar: createCalendar('UTC'), clock: () => now })
+  const parties = [aParty({ perSecond: 3 }), aParty({ perSecond: 3, perDay: 9 })]
+  for (const party of parties) await countPassed(counters, [party], 3)
+
+  counters.forgetAll()
+
+  for (const party of parties) expect(await countPassed(counters, [party], 3)).toBe(0)
+  await journal.close()
+})
+
+test('calls whose writing fails while their party is read are not forgotten', async () => {
+  const watched = await openWatchedDatabase()
+  const journal = createJournal({ db: watched, clock: () => now, flushEveryMs: 60_000, onError: () => {} })
+  journal.add('key:read', now)
+  watched.failNext('add-limit-counts')
+
+  const writing = journal.flush().catch((error: Error) => error.name)
+  await delay(5)
+  const days = await journal.read('key:read', now)
+
+  expect(await writing).toBe('StoreUnavailable')
+  expect(days).toEqual([{ dayStart: now, used: 1 }])
+  await journal.close()
+  await watched.close()
 })
