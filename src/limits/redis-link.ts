@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { startOfSecond } from './decide.js'
 import type { Share } from './memory.js'
 import { beatScript, openKey, openScript, replicasKey, runScript, type Script } from './redis-scripts.js'
 
@@ -10,7 +11,7 @@ export interface RedisLinkOptions {
   clock: () => number
   /**
    * Redis is left: what remains is divided from now on.
-   * @param share null: nobody knows of this replica yet, so that it has none
+   * @param share null: the others do not know of this replica, or not any more, so that it has none
    */
   onLeave: (share: Share | null, reason: unknown) => void
   /** Stores all that was counted here; until it is done, and after it, nothing is counted here. */
@@ -39,6 +40,8 @@ export interface RedisLink {
   leave(reason: unknown): void
   /** Whether this process was not stopped so long that others may take it for dead. */
   isAwake(): boolean
+  /** Resolves in a second in which nothing that is done now was counted: of two who count, each then has its own. */
+  nextSecond(): Promise<void>
   close(): Promise<void>
 }
 
@@ -59,6 +62,8 @@ const rememberedMs = 10_000
 /** How long a return waits for the replicas that were there before. */
 const awaitOthersMs = 3_000
 const awakeMs = 2_000
+/** In which a process that slept finds out whether Redis is back. */
+const wakingMs = 500
 const trustTimeMs = 10_000
 const firstJoinMs = 2_000
 
@@ -86,6 +91,9 @@ export function createRedisLink(options: RedisLinkOptions): RedisLink {
   let others: readonly string[] = []
   let joinedAt: number | undefined
   let beatAt = performance.now()
+  let wokeAt = Number.NEGATIVE_INFINITY
+  /** When Redis, and so every other replica, last heard of this one. */
+  let heardAt = Number.NEGATIVE_INFINITY
   let isClosing = false
 
   // The reason is in the errors of commands; without a listener it would end the process.
@@ -107,7 +115,8 @@ export function createRedisLink(options: RedisLinkOptions): RedisLink {
     run,
     forget: async (keys) => void (await withinPatience(redis.del(...keys))),
     leave,
-    isAwake: () => performance.now() - beatAt < awakeMs,
+    isAwake: () => performance.now() - beatAt < awakeMs && performance.now() - wokeAt > wakingMs,
+    nextSecond,
     close,
   }
 
@@ -137,7 +146,7 @@ export function createRedisLink(options: RedisLinkOptions): RedisLink {
 
   async function beatForever(): Promise<void> {
     while (!isClosing) {
-      beatAt = performance.now()
+      noteAwake()
       if (redis.status === 'ready') {
         if (word !== null) await beat('ready').then(noteOthers, leave)
         else await rejoin().catch(() => {})
@@ -146,24 +155,37 @@ export function createRedisLink(options: RedisLinkOptions): RedisLink {
     }
   }
 
+  function noteAwake(): void {
+    const at = performance.now()
+    if (at - beatAt > awakeMs) wokeAt = at
+    beatAt = at
+  }
+
+  async function nextSecond(): Promise<void> {
+    const end = startOfSecond(now()) + 1000
+    // A timer may be a little early.
+    for (let left = end - now(); left > 0; left = end - now()) await sleep(left, undefined, { ref: false })
+  }
+
   function noteOthers(members: readonly Member[]): void {
     others = members.map((member) => member.id).filter((other) => other !== id)
   }
 
   /** @throws when Redis does not answer */
   async function beat(state: 'ready' | 'away'): Promise<Member[]> {
-    beatAt = performance.now()
-    const words = [id, now() + patienceMs, state, rememberedMs]
-    const [outcome, redisNow, ...entries] = (await run(beatScript, [replicasKey], words)) as [
-      string,
-      number,
-      ...string[],
-    ]
+    noteAwake()
+    const askedAt = performance.now()
+    const words = [id, now() + patienceMs, state, rememberedMs, word ?? '']
+    const answer = await run(beatScript, [replicasKey, openKey], words)
+    const [outcome, redisNow, ...entries] = answer as [string, number, ...string[]]
     noteTime(redisNow)
+    // Who does not call would else be taken for one that has stored what it counted there.
+    if (outcome === 'closed') throw new Error('Redis has forgotten what it held')
     if (outcome !== 'ok') {
       correctTime(redisNow)
       throw new Error('Redis answered too late')
     }
+    heardAt = askedAt
     return readMembers(entries)
   }
 
@@ -179,6 +201,8 @@ export function createRedisLink(options: RedisLinkOptions): RedisLink {
       await options.settle()
       isReady = true
       await awaitOthers(returnedAt)
+      // Stored are days alone: of this second, each may have let its share pass.
+      if (joinedAt !== undefined || others.length > 0) await nextSecond()
       const agreed = (await run(openScript, [openKey], [randomUUID()])) as string
       if (isClosing) return
       word = agreed
@@ -219,7 +243,9 @@ export function createRedisLink(options: RedisLinkOptions): RedisLink {
   function leave(reason: unknown): void {
     if (word === null || isClosing) return
     word = null
-    const isKnown = joinedAt !== undefined && performance.now() - joinedAt > introductionMs
+    const at = performance.now()
+    const isKnown =
+      joinedAt !== undefined && at - joinedAt > introductionMs && at - heardAt < rememberedMs / 2
     const rank = others.filter((other) => other < id).length
     options.onLeave(isKnown ? { replicas: others.length + 1, rank } : null, reason)
     // What is under way must not be believed when it comes.

@@ -73,11 +73,13 @@ return answer
 `)
 
 /**
- * Announces a replica and tells of all. Key: the replicas. Arguments: its id, until when it waits, its state, and how
- * long a silent replica is remembered. Answers `{'ok', now, id, 'seenAt state', …}` or `{'late', now}`.
+ * Announces a replica and tells of all. Keys: the replicas, and what is there while they share. Arguments: its id, until
+ * when it waits, its state, how long a silent replica is remembered, and the word that it agreed on, empty for none.
+ * Answers `{'ok', now, id, 'seenAt state', …}`, or why it did nothing: `late` or `closed`.
  */
 export const beatScript = makeScript(`${readTime}
 if now > tonumber(ARGV[2]) then return {'late', now} end
+if ARGV[5] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[5] then return {'closed', now} end
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%d', now) .. ' ' .. ARGV[3])
 local all = redis.call('HGETALL', KEYS[1])
 local answer = {'ok', now}

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LimitDecision, LimitedParty, Quota } from '../auth/types.js'
+import { StoreUnavailable } from '../store/unavailable.js'
 import type { Calendar, Periods } from './calendar.js'
 import { decideCall, isCountedByDay, listQuotas } from './decide.js'
 import { flushEveryMsByDefault, type Journal } from './journal.js'
@@ -21,7 +22,10 @@ export interface SharedCountersOptions {
 export interface SharedCounters {
   take(parties: readonly LimitedParty[]): Promise<LimitDecision>
   look(parties: readonly LimitedParty[]): Promise<readonly Quota[]>
-  /** Forgets what is counted of a party in Redis and here; what is stored is forgotten before. */
+  /**
+   * Forgets what is counted of a party in Redis and here; what is stored is forgotten before.
+   * @throws StoreUnavailable when Redis cannot be asked
+   */
   reset(partyId: string): Promise<void>
   forget(partyId: string): void
   /** Milliseconds since the epoch, by the clock that limits go by. */
@@ -142,10 +146,12 @@ export function createSharedCounters(options: SharedCountersOptions): SharedCoun
 
   /** Once for all calls that wait for it. */
   function readStoredOnce(id: string, periods: Periods): Promise<readonly [number, number]> {
-    const running = reading.get(id)
+    // What was counted yesterday must not be taken for today's.
+    const name = `${periods.dayStart} ${id}`
+    const running = reading.get(name)
     if (running !== undefined) return running
-    const stored = readStored(id, periods).finally(() => reading.delete(id))
-    reading.set(id, stored)
+    const stored = readStored(id, periods).finally(() => reading.delete(name))
+    reading.set(name, stored)
     return stored
   }
 
@@ -185,9 +191,13 @@ export function createSharedCounters(options: SharedCountersOptions): SharedCoun
     return link.word === null && link.deciding === null && link.isAwake() ? counters.takeKnown(parties) : null
   }
 
-  /** The counters of this replica's share, once all is stored that others had counted in Redis. */
+  /**
+   * The counters of this replica's share, once all is stored that others had counted in Redis, and in another second
+   * than those, which are not stored.
+   */
   async function prepareShare(share: Share): Promise<MemoryCounters> {
     if (share.replicas > 1) await sleep(storedAfterMs, undefined, { ref: false })
+    await link.nextSecond()
     return createMemoryCounters({ journal, calendar, clock: link.now, share })
   }
 
@@ -205,9 +215,13 @@ export function createSharedCounters(options: SharedCountersOptions): SharedCoun
 
   async function reset(partyId: string): Promise<void> {
     forget(partyId)
-    if (link.word === null) return
+    // Once it is back, it would say what it said before.
+    if (link.word === null) throw new StoreUnavailable(withoutRedis.cause)
     const { dayStart, monthStart } = calendar(link.now())
-    await link.forget([`${partyKey(partyId)}:d:${dayStart}`, `${partyKey(partyId)}:m:${monthStart}`])
+    const counters = [`${partyKey(partyId)}:d:${dayStart}`, `${partyKey(partyId)}:m:${monthStart}`]
+    await link.forget(counters).catch((cause: unknown) => {
+      throw new StoreUnavailable(cause)
+    })
   }
 
   /** What Redis holds is told once: it would be raised again by what other replicas write late. */
@@ -219,7 +233,7 @@ export function createSharedCounters(options: SharedCountersOptions): SharedCoun
 const notCounted = -2
 const columnOf = { second: 0, day: 1, month: 2 } as const
 
-const withoutRedis: LimitDecision = {
+const withoutRedis = {
   kind: 'unavailable',
   cause: new Error('Redis, which holds the limits that replicas share, cannot be asked'),
-}
+} satisfies LimitDecision
