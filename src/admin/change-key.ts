@@ -84,11 +84,14 @@ function requireEndless(context: AdminContext, kind: 'user' | 'server'): void {
   else if (!context.policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
 }
 
+/** Later ones, which an offset leads to, have more digits in their year than the database and RFC 3339 take. */
+const lastInstant = new Date('9999-12-31T23:59:59.999Z')
+
 function requireFuture(wantedEnd: string, now: Date): void {
   const end = new Date(wantedEnd)
   const fault = (message: string) =>
     new Problem('validation_failed', { errors: [{ path: 'expires_at', message }] })
-  if (Number.isNaN(end.getTime())) throw fault('is not a time of the calendar')
+  if (Number.isNaN(end.getTime()) || end > lastInstant) throw fault('is not a time of the calendar')
   if (end <= now) throw fault('must be in the future: disable or revoke a key that shall end now')
 }
 

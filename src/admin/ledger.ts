@@ -27,10 +27,13 @@ function readPosition(cursor: string | undefined): bigint | null {
   throw fault('cursor', 'is not a cursor of this list')
 }
 
+/** There is no year 0 in the database's calendar. */
+const firstInstant = new Date('0001-01-01T00:00:00.000Z')
+
 function readInstant(path: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
   const at = new Date(text)
-  if (Number.isNaN(at.getTime())) throw fault(path, 'is not a time of the calendar')
+  if (Number.isNaN(at.getTime()) || at < firstInstant) throw fault(path, 'is not a time of the calendar')
   return at
 }
 

@@ -98,6 +98,8 @@ describe('the ledger is filtered', () => {
 
   test.each([
     'from=yesterday',
+    'from=0000-01-01T00:00:00Z',
+    'to=0001-01-01T00:00:00%2B23:59',
     'to=2026-13-01T00:00:00Z',
     'limit=201',
     'cursor=x',

@@ -255,6 +255,7 @@ describe('a person’s key', () => {
     ['a limit beyond any counter', { limits: { per_day: 3e9 } }, 'validation_failed'],
     ['an end in the past', { expires_at: '2020-01-01T00:00:00Z' }, 'validation_failed'],
     ['an end that is none', { expires_at: 'tomorrow' }, 'validation_failed'],
+    ['an end in the year 10000', { expires_at: '9999-12-31T23:59:59-12:00' }, 'validation_failed'],
   ])('does not take %s', async (_case, change, code) => {
     await service.createKey('bob', { name: 'taken' })
     const { id } = await service.createKey('bob', { name: 'untouched' })
