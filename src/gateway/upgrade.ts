@@ -13,6 +13,9 @@ export interface WantedUpgrade {
   readonly head: Buffer
 }
 
+/** Node's own mark of the answer that is being written to a connection. */
+type ServedSocket = Socket & { _httpMessage?: ServerResponse | null }
+
 export type Upgrades = WeakMap<IncomingMessage, WantedUpgrade>
 
 /**
@@ -25,8 +28,10 @@ export function acceptUpgrades(app: FastifyInstance): Upgrades {
 
   app.server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     // Node's server gives sockets; the type says less.
-    const socket = stream as Socket
+    const socket = stream as ServedSocket
     socket.on('error', () => socket.destroy())
+    // Sent behind a request that is not answered yet: the answer to that one has the connection, and may be endless.
+    if (socket._httpMessage) return void socket.destroy()
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(socket)

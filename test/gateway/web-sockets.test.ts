@@ -204,6 +204,21 @@ describe('another protocol', () => {
     await echo.close()
   })
 
+  test.each(['websocket', 'h2c'])(
+    'to %s behind a request that has no answer yet ends that connection and no other',
+    async (protocol) => {
+      const connection = await openConnection(port())
+      connection.socket.write(
+        `GET /ws HTTP/1.1\r\nHost: a\r\n\r\nGET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`,
+      )
+      await connection.closed
+
+      const other = await opened(open())
+      expect(await say(other, 'still there')).toEqual(Buffer.from('still there'))
+      other.terminate()
+    },
+  )
+
   test('with a body is refused, since the body could be read in two ways', async () => {
     const echo = await startUpstream()
     await setServices(service, { id: 'echo', target: echo.url })
