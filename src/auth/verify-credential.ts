@@ -42,11 +42,18 @@ export function createCredentialVerifier({
 /** How the base64url of a JSON object begins, and the dot after the header. */
 const looksLikeJwt = (token: string) => token.startsWith('ey') && token.includes('.')
 
+/** How the headers begin that name an asymmetric algorithm first, as nearly all do: these need not be read. */
+const asymmetricStarts = ['RS', 'PS', 'ES', 'EdDSA'].map((algorithm) =>
+  // Cut where the next character would begin to show.
+  Buffer.from(`{"alg":"${algorithm}`).toString('base64url').slice(0, 13),
+)
+
 /**
  * A key signs by HMAC, an issuer never: so the header alone tells which of the two could accept the token, however
  * many claims it has.
  */
 function isSignedByKey(token: string): boolean {
+  if (asymmetricStarts.some((start) => token.startsWith(start))) return false
   try {
     const header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString())
     return typeof header?.alg === 'string' && header.alg.startsWith('HS')
