@@ -165,8 +165,9 @@ export function removeQueryKey(url: string): string {
 function presentsKey(member: string): boolean {
   const equals = member.indexOf('=')
   const nameLength = equals === -1 ? member.length : equals
-  // Seven characters, at most three each when encoded: a URL of a thousand other members is not decoded twice.
-  if (nameLength < 7 || nameLength > 21) return false
+  // Seven characters, at most three each when encoded, and a question mark that does not count at the beginning: a URL
+  // of a thousand other members is not decoded twice.
+  if (nameLength < 7 || nameLength > 22) return false
   const query = new URLSearchParams(member)
   return queryMembers.some((name) => query.has(name))
 }

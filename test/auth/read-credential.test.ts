@@ -306,6 +306,7 @@ describe('the URL that goes on without the key', () => {
     ['/a?api_key=1&b&api-key=2', '/a?b'],
     ['/a?%61%70%69%5F%6B%65%79=lk_x&b', '/a?b'],
     ['/a?api%5fkey=lk_x', '/a'],
+    ['/a??%61%70%69%5F%6B%65%79=lk_x', '/a'],
     ['/a?b=?&api_key=lk_x', '/a?b=?'],
   ])('%s is %s', (url, clean) => {
     expect(removeQueryKey(url)).toBe(clean)
