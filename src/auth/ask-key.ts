@@ -90,7 +90,8 @@ function describeCall(
   const origin = URL.canParse(source) ? new URL(source).origin : ''
   return {
     value,
-    ...(call === undefined ? {} : { method: call.method }),
+    // As one that reads, where read-only keys may write: the answer must not be a no that the hook does not share.
+    ...(call === undefined ? {} : { method: access?.readOnlyKeys === 'may-write' ? 'GET' : call.method }),
     ...(isIP(address) === 0 || address.includes('%') ? {} : { client_ip: address }),
     // So that a call which the route will refuse is not counted.
     ...(access?.scopes === undefined ? {} : { scopes: [...access.scopes] }),

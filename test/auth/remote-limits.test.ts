@@ -13,7 +13,11 @@ beforeAll(async () => {
   app = await remoteApp(
     service,
     relay.url,
-    [{ access: {} }, { access: { scopes: ['steer'] }, url: '/steer' }],
+    [
+      { access: {} },
+      { access: { scopes: ['steer'] }, url: '/steer' },
+      { access: { readOnlyKeys: 'may-write' }, method: 'POST', url: '/note' },
+    ],
     {
       timeoutMs: 10_000,
     },
@@ -66,6 +70,15 @@ test('a spent quota is 429 with the time to wait', async () => {
   expect(refused.statusCode).toBe(429)
   expect(refused.json().code).toBe('quota_exceeded')
   expect(refused.headers).toMatchObject({ 'retry-after': '43200', 'otoroshi-daily-calls-remaining': '0' })
+})
+
+test('a read-only key that is limited may write where the route says so', async () => {
+  const key = await aKeyWith({ limitPerDay: 5, readOnly: true })
+
+  const answer = await app.inject({ method: 'POST', url: '/note', headers: { 'x-api-key': key.value } })
+
+  expect(answer.statusCode).toBe(200)
+  expect(answer.headers['otoroshi-daily-calls-remaining']).toBe('4')
 })
 
 test('a call that lacks rights is refused and not counted', async () => {
