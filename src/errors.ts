@@ -85,7 +85,7 @@ export const problemKinds = {
   keys_disabled: {
     status: 403,
     title: 'API keys are switched off',
-    detail: 'An administrator switched API keys off: none works, and none can be made.',
+    detail: 'An administrator switched API keys off: none can be made until they are on again.',
   },
   never_expires_not_allowed: {
     status: 403,
