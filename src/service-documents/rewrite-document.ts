@@ -14,9 +14,12 @@ export interface RewriteOptions {
 /** The document of a service as it holds behind the gateway: asked there, and opened by tokens and API keys. */
 export function rewriteDocument(document: ServiceDocument, options: RewriteOptions): Json {
   const { service, gatewayUrl, locks, stale } = options
+  const takeItem = createItemReader(document)
   const security = Object.keys(locks).map((name) => ({ [name]: [] }))
   const { security: _security, ...rest } = document
-  const paths = Object.entries(document.paths).map(([path, item]) => [path, rewriteItem(item, security)])
+  const paths = Object.entries(document.paths)
+    .filter(([path]) => !leavesPrefix.test(path))
+    .map(([path, item]) => [path, rewriteItem(takeItem(item), security)])
   return {
     ...rest,
     info: stale === null ? document.info : noteAge(document.info, stale),
@@ -26,12 +29,28 @@ export function rewriteDocument(document: ServiceDocument, options: RewriteOptio
   }
 }
 
-function rewriteItem({ servers: _servers, ...item }: Json, security: readonly Json[]): Json {
-  const operations = listOperations(item).map(([method, { servers: _servers, ...operation }]) => [
-    method,
-    { ...operation, security },
-  ])
+/** A segment of dots, as browsers resolve it: what was shown below the prefix would be asked elsewhere. */
+const leavesPrefix = /[/\\](\.|%2e){1,2}([/\\?#]|$)/i
+
+// Swagger UI would follow a reference, to servers that nobody has taken out. An operation cannot be one in OpenAPI.
+function rewriteItem({ servers: _servers, $ref: _ref, ...item }: Json, security: readonly Json[]): Json {
+  const operations = listOperations(item).map(([method, named]) => {
+    const { servers: _servers, $ref: _ref, ...operation } = isObject(named) ? named : {}
+    return [method, { ...operation, security }]
+  })
   return { ...item, ...Object.fromEntries(operations) }
+}
+
+/** Puts the items of components where paths refer to them; each once, so that no small document becomes a large one. */
+function createItemReader({ components }: ServiceDocument): (item: Json) => Json {
+  const shared = isObject(components) && isObject(components.pathItems) ? components.pathItems : {}
+  const left = new Map(Object.entries(shared).map(([name, item]) => [`#/components/pathItems/${name}`, item]))
+  return (item) => {
+    if (typeof item.$ref !== 'string') return item
+    const named = left.get(item.$ref)
+    left.delete(item.$ref)
+    return isObject(named) ? named : {}
+  }
 }
 
 function noteAge(

@@ -76,6 +76,57 @@ test('servers and locks of paths and operations are not the service’s to choos
   }
 })
 
+test('servers and locks behind a reference are not the service’s to choose either', () => {
+  const own = [{ url: 'https://evil.example.org' }]
+  const operation = { summary: 'Shown', servers: own, security: [], responses: {} }
+  const document = rewrite({
+    components: {
+      pathItems: {
+        item: { servers: own, get: operation, post: { $ref: '#/x-operation' }, put: 'none' },
+        again: { $ref: '#/components/pathItems/item' },
+      },
+    },
+    'x-operation': operation,
+    paths: {
+      '/item': { $ref: '#/components/pathItems/item' },
+      '/twice': { $ref: '#/components/pathItems/item' },
+      '/again': { $ref: '#/components/pathItems/again' },
+      '/operation': { get: { $ref: '#/x-operation' } },
+      '/elsewhere': { $ref: '#/paths/~1item' },
+    },
+  })
+
+  const security = [{ oauth2: [] }, { apiKey: [] }]
+  expect(JSON.stringify(document.paths)).not.toMatch(/evil|\$ref/)
+  expect(document.paths['/item']).toEqual({
+    get: { summary: 'Shown', responses: {}, security },
+    post: { security },
+    put: { security },
+  })
+  expect(document.paths['/operation']).toEqual({ get: { security } })
+  for (const path of ['/twice', '/again', '/elsewhere']) expect(document.paths[path]).toEqual({})
+})
+
+test('a path that leads out of the prefix is not shown', () => {
+  const { paths } = rewrite({
+    paths: Object.fromEntries(
+      [
+        '/../other',
+        '/a/..',
+        '/%2E%2e/other',
+        '/a\\..\\..\\other',
+        '/./a',
+        '/..?a',
+        '/a..b',
+        '/...',
+        '/.well-known',
+      ].map((path) => [path, { get: {} }]),
+    ),
+  })
+
+  expect(Object.keys(paths)).toEqual(['/a..b', '/...', '/.well-known'])
+})
+
 describe('a reference to another document', () => {
   const foreign = 'https://schemas.example.org/ogc.yaml#/components'
 
