@@ -62,6 +62,15 @@ const proofs: Record<string, string[]> = {
   'the disk of the embedded database is full': [
     'keys are checked, changes are 503 and leave nothing behind, and all is well once there is room',
   ],
+  'Redis stops, hangs, or comes back empty': [
+    'a Redis that is killed under load and comes back empty gives no call twice',
+    'a Redis that is frozen under load gives no call twice and no 5xx',
+    'where it is told so, calls are refused while Redis is away, and go on exactly when it is back',
+    'a replica that never met Redis has no share, says so, and joins when Redis is there',
+  ],
+  'a service behind the gateway stops, or is slow': [
+    'a service killed under load is 502 until it is back, nothing hangs, and no other is affected',
+  ],
   'Latchkey is away, for services with `latchkey/auth`': [
     'Latchkey killed: keys in use and tokens go on, unknown keys are 503; back, all work again',
   ],
