@@ -8,6 +8,7 @@ export function settingsFor({ issuer }: Pick<KeycloakAddress, 'issuer'>, databas
     OIDC_CLIENT_SECRET: 'latchkey-secret',
     DATABASE_URL: databaseUrl,
     SESSION_SECRET: 'of the end-to-end tests, 32 characters and more',
+    KEY_ENCRYPTION_SECRET: 'of the end-to-end tests, 32 characters and more, again',
     EXAMPLE_CATALOG: 'true',
     // The tests log in more often than people do, and hold more keys.
     LOGIN_RATE_PER_MINUTE: 'off',
