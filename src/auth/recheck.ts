@@ -19,7 +19,8 @@ export function createRecheck(options: AuthOptions): Recheck {
   return (request, access) => {
     const credential = readAgain(request, access)
     if (credential.kind === 'none' || credential.kind === 'malformed') return false
-    const verdict = verifyCredential(credential, request.ip, request, access)
+    // By a name of its own in place of the address: what comes from there must not put off the end of this.
+    const verdict = verifyCredential(credential, request.id, request, access)
     return verdict instanceof Promise
       ? verdict.then((settled) => stands(settled, request, access))
       : stands(verdict, request, access)
