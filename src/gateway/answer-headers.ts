@@ -72,14 +72,16 @@ export function createAnswerHeaders({ headerPrefix, ownCookies }: AnswerHeaderOp
 }
 
 function findNamedInConnection(raw: readonly Buffer[]): ReadonlySet<string> | null {
+  let named: Set<string> | null = null
   for (let at = 0; at < raw.length; at += 2) {
     const name = raw[at] as Buffer
     if (name.length !== 10 || name.toString('latin1').toLowerCase() !== 'connection') continue
     const value = (raw[at + 1] as Buffer).toString('latin1').toLowerCase()
-    if (value !== 'keep-alive' && value !== 'close')
-      return new Set(value.split(',').map((word) => word.trim()))
+    if (value === 'keep-alive' || value === 'close') continue
+    named ??= new Set()
+    for (const word of value.split(',')) named.add(word.trim())
   }
-  return null
+  return named
 }
 
 function addOwn(result: string[], name: string, value: unknown): void {

@@ -252,9 +252,13 @@ describe('a client gets of a service', () => {
   })
 
   test('no word of its connection', async () => {
-    const response = await answered({ Connection: 'X-Hop', 'X-Hop': 'a', 'Keep-Alive': 'timeout=99' })
+    const response = await answered({
+      ...{ Connection: ['X-Hop', 'X-Leap'], 'X-Hop': 'a', 'X-Leap': 'b' },
+      'Keep-Alive': 'timeout=99',
+    })
 
     expect(response.header('x-hop')).toEqual([])
+    expect(response.header('x-leap')).toEqual([])
     expect(response.header('keep-alive')).toEqual([])
     expect(response.header('connection')).toEqual(['close'])
   })
