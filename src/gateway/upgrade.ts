@@ -37,6 +37,7 @@ export function acceptUpgrades(app: FastifyInstance): Upgrades {
     response.assignSocket(socket)
     response.once('finish', () => socket.destroySoon())
     if (isWebSocket(request)) upgrades.set(request, { socket, head })
+    else endWithClient(socket)
     // Node reads no body of a request with `Upgrade`: it would be taken for the beginning of the other protocol.
     if (hasBody(request)) answerBrokenRequest.call(app, new Error('An upgrade with a body'), socket)
     else app.routing(request, response)
@@ -48,6 +49,9 @@ export function acceptUpgrades(app: FastifyInstance): Upgrades {
   })
   return upgrades
 }
+
+/** Node reads no more of it, and would never see its end; it is answered in HTTP, so what it says is for nobody. */
+const endWithClient = (socket: Socket) => void socket.once('end', () => socket.destroy()).resume()
 
 const isWebSocket = ({ method, headers }: IncomingMessage): boolean =>
   method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
@@ -90,6 +94,12 @@ export class Tunnel extends Exchange {
     for (const side of [socket, upstream]) side.on('error', end).on('close', end)
     socket.pipe(upstream)
     upstream.pipe(socket)
+  }
+
+  /** The service has refused it, and answers as to any other request. */
+  override answer(): void {
+    endWithClient(this.wanted.socket)
+    super.answer()
   }
 
   #finish(): void {

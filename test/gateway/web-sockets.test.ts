@@ -204,6 +204,28 @@ describe('another protocol', () => {
     await echo.close()
   })
 
+  test.each(['websocket', 'h2c'])('to %s that is answered in HTTP ends with its client', async (protocol) => {
+    let closed: () => void = () => {}
+    const gone = new Promise<void>((resolve) => {
+      closed = resolve
+    })
+    const silent = await startUpstream((_request, response) => {
+      response.writeHead(200).write('a')
+      response.on('close', () => closed())
+    })
+    await setServices(service, { id: 'silent', target: silent.url })
+    const connection = await openConnection(port())
+    connection.socket.write(
+      `GET /silent HTTP/1.1\r\nHost: a\r\nX-API-Key: ${key.value}\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`,
+    )
+    await connection.next('HTTP/1.1 200')
+
+    connection.socket.destroy()
+
+    await gone
+    await silent.close()
+  })
+
   test.each(['websocket', 'h2c'])(
     'to %s behind a request that has no answer yet ends that connection and no other',
     async (protocol) => {
