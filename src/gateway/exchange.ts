@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Dispatcher } from 'undici'
+import { type Dispatcher, errors } from 'undici'
 import type { RegisteredService } from '../services/registry.js'
 import { hasBody } from './request-body.js'
 
@@ -39,6 +39,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #resume: (() => void) | null = null
   #rawHeaders: readonly Buffer[] = []
   #statusText = ''
+  #isConnected = false
   #hasHead = false
   #isComplete = false
   #bytesRead = -1
@@ -56,6 +57,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** @param settle called once: with an error, or when the head of the answer is there to be written */
   begin(settle: Settle): void {
     this.#settle = settle
+    this.#isConnected = false
     this.#sentAt = performance.now()
   }
 
@@ -76,6 +78,21 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return !this.isEnded && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET')
   }
 
+  /**
+   * Whether the client has gone without a word: only the first of the answers that one connection waits for is told of
+   * its end.
+   */
+  isAbandoned(): boolean {
+    return this.request.raw.socket.destroyed
+  }
+
+  /** Gives up a service that cannot be connected to in the time that it has for its answer: undici counts from there. */
+  giveUpConnecting(now: number): void {
+    const { timeout_ms: limitMs } = this.service.descriptor
+    if (this.#isConnected || this.#settle === null || now - this.#sentAt <= limitMs) return
+    this.#finish(new errors.ConnectTimeoutError())
+  }
+
   /** Whether the client has stopped in the middle of its body; one that the service keeps waiting has not. */
   isStalled(now: number): boolean {
     const { raw } = this.request
@@ -92,7 +109,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   answer(): void {
     const { raw } = this.reply
     const headers = this.makeHeaders(this.#rawHeaders)
-    raw.writeHead(this.statusCode, this.#statusText, headers)
+    raw.writeHead(this.statusCode, asReason(this.#statusText), headers)
     this.reply.hijack()
     this.#hasHead = true
     // The body mostly comes along with the head, and then goes on with it; but the stream of an event may be silent.
@@ -115,6 +132,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onConnect(abort: (error?: Error) => void): void {
     this.#abort = abort
+    this.#isConnected = true
     if (this.isEnded) abort()
   }
 
@@ -159,7 +177,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.failure = error
     const settle = this.#settle
     this.#settle = null
-    settle?.(error)
+    if (settle !== null) settle(error)
+    // What could not be written has been told to nobody, who would wait for ever.
+    else if (error !== null && !this.reply.raw.writableEnded) this.cut()
   }
 
   protected close(): void {
@@ -173,6 +193,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
 function flush(raw: ServerResponse): void {
   if (!raw.writableEnded && !raw.destroyed) raw.flushHeaders()
 }
+
+/** Undici reads a reason as UTF-8: its bytes, each one character, without what Node refuses to write. */
+const asReason = (text: string) =>
+  plainReason.test(text)
+    ? text
+    : Buffer.from(text)
+        .toString('latin1')
+        .replace(/[^\t\x20-\x7e\x80-\xff]/g, '?')
+
+const plainReason = /^[\x20-\x7e]*$/
 
 function inPairs(trailers: readonly (string | Buffer)[]): [string, string][] {
   const pairs: [string, string][] = []

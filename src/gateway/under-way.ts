@@ -55,7 +55,8 @@ export class CallsUnderWay {
     const now = performance.now()
     for (const call of [...this.#calls]) {
       if (now - call.startedAt < checkEveryMs) continue
-      if (call.isStalled(now)) call.cut()
+      call.giveUpConnecting(now)
+      if (call.isAbandoned() || call.isStalled(now)) call.cut()
       else this.#check(call)
     }
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openConnection } from '../support/raw-http.js'
@@ -87,6 +88,28 @@ describe('an answer', () => {
     expect(answer.status).toBe(status)
     expect(answer.headers.get('content-type')).toBeNull()
     expect(await answer.text()).toBe('')
+  })
+
+  test.each([
+    ['in UTF-8', Buffer.from('見つかりません')],
+    ['in Latin-1', Buffer.from('Gr\xf6\xdfe', 'latin1')],
+    ['with a control character', Buffer.from('a\x01b')],
+  ])('comes whatever its reason is written in: %s', async (_how, reason) => {
+    await serve(({ socket }) => {
+      socket.write(Buffer.concat([Buffer.from('HTTP/1.1 404 '), reason, Buffer.from('\r\n')]))
+      socket.end('Content-Length: 4\r\n\r\nnone')
+    })
+
+    const answer = await call('/s', { signal: AbortSignal.timeout(5000) })
+
+    expect(answer.status).toBe(404)
+    expect(await answer.text()).toBe('none')
+  })
+
+  test.each([600, 999])('of a status that HTTP does not have is none: %i', async (status) => {
+    await serve(({ socket }) => void socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`))
+
+    expect((await call('/s', { signal: AbortSignal.timeout(5000) })).status).toBe(502)
   })
 
   test('to HEAD tells the length of what it leaves out', async () => {
@@ -218,6 +241,21 @@ describe('a service that gives no answer', () => {
 
     expect(answer.status).toBe(504)
     expect(await answer.json()).toMatchObject({ code: 'gateway_timeout' })
+  })
+
+  test('and does not even let one connect, in time: 504', async () => {
+    // It takes the connection and never says a word of TLS.
+    const mute = createServer((socket) => void socket.on('error', () => {})).listen(0, '127.0.0.1')
+    await once(mute, 'listening')
+    const { port: mutePort } = mute.address() as AddressInfo
+    await setServices(service, { id: 's', target: `https://127.0.0.1:${mutePort}`, timeout_ms: 300 })
+    const begun = performance.now()
+
+    const answer = await call('/s')
+
+    expect(answer.status).toBe(504)
+    expect(performance.now() - begun).toBeLessThan(3000)
+    mute.close()
   })
 
   test("is nobody else's trouble", async () => {
@@ -367,6 +405,25 @@ test('whoever stops reading an answer frees the service', async () => {
   await answer.body?.cancel()
 
   await gone
+})
+
+test('whoever goes away while answers wait behind another frees the service of all of them', async () => {
+  let open = 0
+  await serve((_request, response) => {
+    open += 1
+    response.writeHead(200).write('a')
+    response.on('close', () => {
+      open -= 1
+    })
+  })
+  const request = `GET /s HTTP/1.1\r\nHost: a\r\nX-API-Key: ${key.value}\r\n\r\n`
+  const connection = await openConnection(port())
+  connection.socket.write(request.repeat(3))
+  await vi.waitFor(() => expect(open).toBe(3))
+
+  connection.socket.destroy()
+
+  await vi.waitFor(() => expect(open).toBe(0), { timeout: 3000 })
 })
 
 describe('a client that asks before it sends', () => {
