@@ -1,6 +1,6 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { createRequire } from 'node:module'
-import { Server as TcpServer } from 'node:net'
+import { type Socket, Server as TcpServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
@@ -66,7 +66,8 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
 /** @returns stops listening; the close that follows waits for the last connection */
 function endConnectionsAtClose(app: FastifyInstance): () => void {
   let ended = Promise.resolve()
-  app.addHook('preClose', () => endConnections(app.server, ended))
+  const connections = followConnections(app.server)
+  app.addHook('preClose', () => endConnections(app.server, connections, ended))
   return () => {
     ended = stopListening(app.server)
   }
@@ -79,10 +80,25 @@ function stopListening(server: Server): Promise<void> {
 }
 
 /** Ends connections between two requests: while it closes, Fastify answers with `Connection: close`. */
-async function endConnections(server: Server, ended: Promise<void>): Promise<void> {
+async function endConnections(
+  server: Server,
+  connections: ReadonlySet<Socket>,
+  ended: Promise<void>,
+): Promise<void> {
   await Promise.race([ended, sleep(lastAnswerMs)])
   server.closeIdleConnections()
+  // Browsers open some ahead: to Node one that nothing was ever said on is not idle.
+  for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
   await ended
+}
+
+function followConnections(server: Server): ReadonlySet<Socket> {
+  const connections = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  return connections
 }
 
 /** The port is not to be had; the message tells the operator why. */
