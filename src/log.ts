@@ -32,7 +32,9 @@ export function redactUrl(url: string): string {
     .split('&')
     .map((member) => {
       const [name = ''] = member.split('=', 1)
-      return secretMembers.has(decodeLeniently(name).toLowerCase()) ? `${name}=${hidden}` : member
+      // Some readers skip a second question mark, and see the same name.
+      const plain = decodeLeniently(name).toLowerCase().replace(/^\?+/, '')
+      return secretMembers.has(plain) ? `${name}=${hidden}` : member
     })
   return `${url.slice(0, start)}?${members.join('&')}`
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http'
+import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { type Socket, Server as TcpServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'

@@ -167,7 +167,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // Nobody is there to be told, or it has been ended on purpose.
     if (this.isEnded) return
     if (this.#hasHead) {
-      this.request.log.warn({ err: error, service: this.service.descriptor.id }, 'an answer broke off')
+      const { name, message, code } = error as NodeJS.ErrnoException
+      // Not the whole error: undici's of a broken answer holds a piece of it.
+      this.request.log.warn(
+        { fault: { name, message, code }, service: this.service.descriptor.id },
+        'an answer broke off',
+      )
       // Without its end: a client must not take it for the whole.
       this.reply.raw.destroy()
     } else this.#finish(error)

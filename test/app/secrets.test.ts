@@ -197,6 +197,7 @@ test.each([
   ['/a?api%5fkey=x', '/a?api%5fkey=[hidden]'],
   ['/a?api_key=x=y', '/a?api_key=[hidden]'],
   ['/a?api_key', '/a?api_key=[hidden]'],
+  ['/a??api_key=x', '/a??api_key=[hidden]'],
   ['/a?ApiKey=x&x-api-key=x', '/a?ApiKey=[hidden]&x-api-key=[hidden]'],
   ['/auth/callback?code=x&state=y&iss=z', '/auth/callback?code=[hidden]&state=[hidden]&iss=z'],
   ['/a?%zz=1&token=x', '/a?%zz=1&token=[hidden]'],
