@@ -18,6 +18,8 @@ const dropped = [
   'te',
   'x-request-id',
   'x-api-key-expires-at',
+  // It clears the cookies of the whole site: the session of Latchkey too, on another port or host of it.
+  'clear-site-data',
 ]
 const prefixed = ['daily-calls-remaining', 'monthly-calls-remaining', 'proxy-latency', 'upstream-latency']
 

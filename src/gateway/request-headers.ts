@@ -48,6 +48,9 @@ const fates: Record<string, Fate> = {
   'x-http-method-override': 'drop',
   'x-http-method': 'drop',
   'x-method-override': 'drop',
+  // Some frameworks route by them: they would lead past what was matched.
+  'x-original-url': 'drop',
+  'x-rewrite-url': 'drop',
   // Told anew, from what is known of the connection.
   forwarded: 'drop',
   'x-forwarded-for': 'drop',

@@ -12,6 +12,7 @@ export class CallsUnderWay {
   // calls of seconds until its next full collection; measured, that was a fifth of the gateway's CPU.
   readonly #calls: Exchange[] = []
   readonly #beingChecked = new WeakSet<Exchange>()
+  #isDrained = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -25,6 +26,8 @@ export class CallsUnderWay {
 
   add(call: Exchange): void {
     call.place = this.#calls.push(call) - 1
+    // On a connection that was kept open: nobody waits for it any more.
+    if (this.#isDrained) process.nextTick(() => call.cut())
   }
 
   delete(call: Exchange): void {
@@ -47,6 +50,7 @@ export class CallsUnderWay {
     while (this.size > 0 && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
+    this.#isDrained = true
     clearInterval(this.#timer)
     for (const call of [...this.#calls]) call.cut()
   }

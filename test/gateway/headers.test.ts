@@ -94,14 +94,14 @@ describe('a service gets of a client', () => {
     expect(JSON.stringify(rawHeaders)).not.toContain('root-9f')
   })
 
-  test.each(['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override', 'X_HTTP_Method_Override'])(
-    'no other method by %s',
-    async (name) => {
-      const { rawHeaders } = await forwarded([`${name}: DELETE`])
+  test.each([
+    ...['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override', 'X_HTTP_Method_Override'],
+    ...['X-Original-URL', 'x_rewrite_url'],
+  ])('no other method by %s', async (name) => {
+    const { rawHeaders } = await forwarded([`${name}: DELETE`])
 
-      expect(JSON.stringify(rawHeaders)).not.toContain('DELETE')
-    },
-  )
+    expect(JSON.stringify(rawHeaders)).not.toContain('DELETE')
+  })
 
   test.each(['X-API-Key', 'X_API_Key', 'Otoroshi_Client_Secret', 'Otoroshi-Token', 'otoroshi_token'])(
     'no credential beside the one that decided, as %s',
@@ -249,6 +249,13 @@ describe('a client gets of a service', () => {
     })
 
     expect(response.header('set-cookie')).toEqual(['a=1; Path=/'])
+  })
+
+  test('no word that clears the cookies of the site', async () => {
+    const response = await answered({ 'Clear-Site-Data': '"cookies"', 'X-Other': 'a' })
+
+    expect(response.header('clear-site-data')).toEqual([])
+    expect(response.header('x-other')).toEqual(['a'])
   })
 
   test('no word of its connection', async () => {
