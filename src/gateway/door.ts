@@ -18,7 +18,7 @@ export function createDoor(registry: Pick<ServiceRegistry, 'match'>, authOptions
     reply.header('x-request-id', request.id)
     const { raw } = request
     const target = readTarget(request.originalUrl)
-    if (target === null) return void sendProblem(reply, 'invalid_request')
+    if (target === null || hasTwoHosts(raw.rawHeaders)) return void sendProblem(reply, 'invalid_request')
     const { path, query, authority } = target
     raw.url = path + query
     if (authority !== null) raw.headers.host = authority
@@ -33,6 +33,16 @@ export function createDoor(registry: Pick<ServiceRegistry, 'match'>, authOptions
     if (isPreflight(request)) letPreflight(service, request, reply, done)
     else guard(request, reply, isSafeMethod(request.method) ? service.readAccess : service.writeAccess, done)
   }
+}
+
+/** Node takes the first, and whoever stands in front may have taken the other (RFC 9112 §3.2). */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
+  }
+  return hosts > 1
 }
 
 /** It goes on to the service as nobody's, is answered here, or ends here. */

@@ -111,6 +111,7 @@ describe('a request has one end', () => {
     ['a coding behind a space', ['Transfer-Encoding : chunked']],
     ['a folded line', ['X-A: b', ' Transfer-Encoding: chunked']],
     ['a bare line feed', ['X-A: b\nTransfer-Encoding: chunked']],
+    ['two hosts', ['Content-Length: 0', 'Host: b']],
   ])('%s are refused', async (_what, lines) => {
     const answer = await sendBytes(port(), `${head(lines)}0\r\n\r\n${smuggled}`)
 
