@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Database } from '../store/database.js'
 import { findImportedValues, hasImportedKeys, type ImportedValue } from '../store/keys.js'
+import { type Asked, isCertain } from '../store/notices.js'
 import { createLookUp } from './look-up.js'
 
 export interface ImportedValuesOptions {
@@ -32,7 +33,7 @@ export class ImportedValues {
   readonly #lookUpAny: (any: 'any') => Promise<boolean | null>
   readonly #options: ImportedValuesOptions
   /** That there are none, as of when that was asked. */
-  #none: { askedAt: number; epoch: number } | null = null
+  #none: Asked | null = null
   /** Any change of a key may be an import: what was asked before it is not believed. */
   #changes = 0
 
@@ -77,16 +78,13 @@ export class ImportedValues {
 
   /** Whether no key was imported, as far as was known less than so long ago. */
   areNone(lengthMs: number, now: number): boolean {
-    if (this.#none === null) return false
-    const { notices } = this.#options.db
-    if (Math.abs(now - this.#none.askedAt) < lengthMs) return true
-    return this.#none.epoch === notices.epoch && notices.silentForMs() < lengthMs
+    return this.#none !== null && isCertain(this.#options.db.notices, this.#none, lengthMs, now)
   }
 
   /** Whether there is any imported key. */
   async areThereAny(): Promise<boolean> {
     const { db, clock } = this.#options
-    const asked = { askedAt: clock(), epoch: db.notices.epoch }
+    const asked = { readAt: clock(), epoch: db.notices.epoch }
     const changes = this.#changes
     const areThere = (await this.#lookUpAny('any')) === true
     if (changes === this.#changes) this.#none = areThere ? null : asked

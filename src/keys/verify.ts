@@ -4,6 +4,7 @@ import type { RefusalRate, Verdict, Verify } from '../auth/types.js'
 import type { Sealer } from '../sealing.js'
 import type { Database } from '../store/database.js'
 import { findKeysToVerify, type VerificationRow } from '../store/keys.js'
+import { isCertain } from '../store/notices.js'
 import { StoreUnavailable } from '../store/unavailable.js'
 import type { UsageCounter } from '../usage/counter.js'
 import { hashOf, ImportedValues } from './imported-values.js'
@@ -261,10 +262,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
 
   /** Whether what was read of a key is certain as of less than so long ago. */
   function serves(key: KnownKey, lengthMs: number, now: number): boolean {
-    if (key.owner.isOutdated) return false
-    // In either direction: a clock that was set back must not make old knowledge fresh.
-    if (Math.abs(now - key.readAt) < lengthMs) return true
-    return key.epoch === notices.epoch && notices.silentForMs() < lengthMs
+    return !key.owner.isOutdated && isCertain(notices, key, lengthMs, now)
   }
 
   /** The verdict of the key and of the identity provider on its owner. */

@@ -1,6 +1,7 @@
 import type { Access, CalledService } from '../auth/types.js'
 import type { ServiceDescriptor } from '../schemas/service.js'
 import type { Database } from '../store/database.js'
+import { type Asked, isCertain } from '../store/notices.js'
 import { type RegistryRow, readRegistry } from '../store/services.js'
 import { compileService } from './compile.js'
 import { compilePrefixes, type MatchPrefix } from './match.js'
@@ -48,12 +49,10 @@ export interface ServiceRegistryOptions {
   clock?: () => number
 }
 
-interface Known {
+interface Known extends Asked {
   readonly matchPrefix: MatchPrefix<RegisteredService>
   readonly byId: ReadonlyMap<string, RegisteredService>
   readonly list: readonly RegisteredService[]
-  readonly readAt: number
-  readonly epoch: number
 }
 
 /** How often it is looked whether notices can be trusted. */
@@ -101,14 +100,7 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
   function findCurrent(): Known | null {
     if (known === null) return null
     if (outdatedAt !== null && Math.abs(clock() - outdatedAt) >= outdatedForMs) return null
-    return serves(known, servesMs) ? known : null
-  }
-
-  /** Whether what was read is certain as of less than so long ago. */
-  function serves({ epoch, readAt }: Known, lengthMs: number): boolean {
-    if (epoch === notices.epoch && notices.silentForMs() < lengthMs) return true
-    // In either direction: a clock that was set back must not make old knowledge fresh.
-    return Math.abs(clock() - readAt) < lengthMs
+    return isCertain(notices, known, servesMs, clock()) ? known : null
   }
 
   async function start(): Promise<void> {
@@ -126,7 +118,7 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
 
   function rereadIfNeeded(): void {
     if (reading !== null) return
-    if (outdatedAt === null && known !== null && serves(known, rereadAfterMs)) return
+    if (outdatedAt === null && known !== null && isCertain(notices, known, rereadAfterMs, clock())) return
     read().catch(() => {})
   }
 
@@ -165,7 +157,7 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
   }
 
   /** A service that has not changed stays the same object, so that what others made of it serves on. */
-  function compile(rows: readonly RegistryRow[]): Omit<Known, 'readAt' | 'epoch'> {
+  function compile(rows: readonly RegistryRow[]): Omit<Known, keyof Asked> {
     const before = new Map(versions)
     versions.clear()
     for (const row of rows) {

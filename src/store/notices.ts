@@ -26,6 +26,24 @@ export interface Notices {
 
 export const channel = 'latchkey_changes'
 
+/** When something was asked for, in milliseconds since the epoch, and under which epoch of the notices. */
+export interface Asked {
+  readonly readAt: number
+  readonly epoch: number
+}
+
+/** Whether what was read then is certain as of less than so long ago, both in milliseconds. */
+export function isCertain(
+  notices: Notices,
+  { readAt, epoch }: Asked,
+  lengthMs: number,
+  now: number,
+): boolean {
+  // In either direction: a clock that was set back must not make old knowledge fresh.
+  if (Math.abs(now - readAt) < lengthMs) return true
+  return epoch === notices.epoch && notices.silentForMs() < lengthMs
+}
+
 /** For a database of one process, which forgets what it changes by itself. */
 export const noNotices: Notices = { epoch: 0, silentForMs: () => 0, subscribe: () => () => {} }
 
