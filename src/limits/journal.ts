@@ -1,3 +1,4 @@
+import { writeInBatches } from '../store/batches.js'
 import type { Database } from '../store/database.js'
 import {
   addLimitCounts,
@@ -5,7 +6,6 @@ import {
   type LimitCount,
   readLimitCounts,
 } from '../store/limit-counters.js'
-import { StoreUnavailable } from '../store/unavailable.js'
 
 export type DayCount = Omit<LimitCount, 'party'>
 
@@ -37,7 +37,6 @@ export interface JournalOptions {
   onError: (error: unknown) => void
 }
 
-const batchSize = 5000
 const purgeEveryMs = 3_600_000
 /** Longer than any month, in any time zone. */
 const keptMs = 35 * 86_400_000
@@ -97,26 +96,11 @@ export function createJournal({
     const taken = mergeByDay([...earlier, ...noted.values()])
     earlier = []
     noted = new Map()
-    for (let start = 0; start < taken.length; start += batchSize) {
-      try {
-        await writeBatch(taken.slice(start, start + batchSize))
-      } catch (error) {
-        earlier.push(...taken.slice(start))
-        throw error
-      }
-    }
-  }
-
-  /** @throws StoreUnavailable, when the same counts are worth another try */
-  async function writeBatch(batch: readonly LimitCount[]): Promise<void> {
-    try {
-      await addLimitCounts(db, batch)
-    } catch (error) {
-      if (error instanceof StoreUnavailable) throw error
-      if (batch.length > 1) for (const one of batch) await writeBatch([one])
-      // A count that the database will never take must not keep it from the others.
-      else onError(error)
-    }
+    await writeInBatches(taken, {
+      write: (batch) => addLimitCounts(db, batch),
+      putBack: (rest) => earlier.push(...rest),
+      onError,
+    })
   }
 
   /** An outage is told once, not twice a second. */

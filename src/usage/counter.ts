@@ -1,5 +1,5 @@
+import { writeInBatches } from '../store/batches.js'
 import type { Database } from '../store/database.js'
-import { StoreUnavailable } from '../store/unavailable.js'
 import { addUsage, touchValues, type UsageBatch } from '../store/usage.js'
 
 interface Count {
@@ -31,7 +31,6 @@ export interface UsageCounterOptions {
 }
 
 const maxUserAgentLength = 256
-const batchSize = 5000
 
 /** Counts calls in memory and adds them to the stored counters in batches, so that a check writes nothing. */
 export function createUsageCounter({ db, flushEveryMs = 1000, onError }: UsageCounterOptions): UsageCounter {
@@ -88,26 +87,13 @@ export function createUsageCounter({ db, flushEveryMs = 1000, onError }: UsageCo
   async function writeCounts() {
     const taken = [...counts].sort(([one], [other]) => (one < other ? -1 : 1))
     counts = new Map()
-    for (let start = 0; start < taken.length; start += batchSize) {
-      try {
-        await writeBatch(taken.slice(start, start + batchSize).map(asBatch))
-      } catch (error) {
-        for (const [keyId, count] of taken.slice(start)) putBack(keyId, count)
-        throw error
-      }
-    }
-  }
-
-  /** @throws StoreUnavailable, when the same counts are worth another try */
-  async function writeBatch(batch: readonly UsageBatch[]): Promise<void> {
-    try {
-      await addUsage(db, batch)
-    } catch (error) {
-      if (error instanceof StoreUnavailable) throw error
-      if (batch.length > 1) for (const one of batch) await writeBatch([one])
-      // A count that the database will never take must not keep it from the others.
-      else onError(error)
-    }
+    await writeInBatches(taken, {
+      write: (batch) => addUsage(db, batch.map(asBatch)),
+      putBack: (rest) => {
+        for (const [keyId, count] of rest) putBack(keyId, count)
+      },
+      onError,
+    })
   }
 
   async function writeOldValues() {
