@@ -1,6 +1,6 @@
 import { type InvalidMember, Problem } from '../errors.js'
 import type { Import } from '../keys/import.js'
-import { inherit } from '../keys/scopes.js'
+import { findScopeFaults, inherit } from '../keys/scopes.js'
 import type { CreateAnyKey } from '../schemas/admin.js'
 
 /**
@@ -44,7 +44,6 @@ export function requireServerScopes(scopes: readonly string[]): void {
 
 /** @throws Problem validation_failed */
 export function requireInheritAlone(scopes: readonly string[]): void {
-  if (!scopes.includes(inherit) || scopes.length === 1) return
-  const message = 'must be ["inherit"] alone, or name rights without it'
-  throw new Problem('validation_failed', { errors: [{ path: 'scopes', message }] })
+  const errors = findScopeFaults(scopes)
+  if (errors.length > 0) throw new Problem('validation_failed', { errors })
 }

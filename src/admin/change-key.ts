@@ -59,7 +59,7 @@ async function requireSense(tx: Tx, context: AdminContext, { key, wanted, now }:
   if (scopes !== undefined && owner.kind === 'server') requireServerScopes(scopes)
   if (scopes !== undefined) requireInheritAlone(scopes)
   if (expiresAt === undefined) return
-  if (expiresAt === null) requireEndless(context, owner.kind)
+  if (expiresAt === null) requireMayLiveForEver(context, owner.kind)
   else requireFuture(expiresAt, now)
   // It may be an expired one, that works again.
   if (key.revokedAt === null) await requireRoom(tx, context, { ownerSubject, now, exceptId: id })
@@ -77,11 +77,6 @@ function requireSecret({
     ...(graceSeconds === undefined ? [] : [{ path: 'grace_seconds', message: 'needs secret' }]),
   ]
   if (errors.length > 0) throw new Problem('validation_failed', { errors })
-}
-
-function requireEndless(context: AdminContext, kind: 'user' | 'server'): void {
-  if (kind === 'user') requireMayLiveForEver(context)
-  else if (!context.policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
 }
 
 /** Later ones, which an offset leads to, have more digits in their year than the database and RFC 3339 take. */

@@ -1,5 +1,5 @@
 import { Problem } from '../errors.js'
-import { recordChange, requireRoom } from '../keys/change.js'
+import { recordChange, requirePlace } from '../keys/change.js'
 import { type Origin, requireMayLiveForEver } from '../keys/context.js'
 import { type PreparedImport, prepareImport, requireNew } from '../keys/import.js'
 import { asRow, holdDefaultGroups, requireSense, requireSwitchedOn } from '../keys/issue.js'
@@ -7,7 +7,7 @@ import { inherit } from '../keys/scopes.js'
 import { makeValue } from '../keys/stored-value.js'
 import { newKeyId } from '../keys/value.js'
 import type { CreateAnyKey } from '../schemas/admin.js'
-import { insertKey, isNameTaken, type KeyRow, lockImports, type Tx } from '../store/keys.js'
+import { insertKey, type KeyRow, lockImports, type Tx } from '../store/keys.js'
 import { insertServerUser, lockOwner } from '../store/owners.js'
 import { readImport, requireServerScopes } from './bodies.js'
 import type { AdminContext } from './context.js'
@@ -30,7 +30,7 @@ export async function makeKey(
   const wanted = { ...body, scopes }
   if (owner === undefined) requireServerScopes(scopes)
   requireSense(wanted, policy)
-  requireMayEndSo(context, wanted)
+  if (wanted.never_expires) requireMayLiveForEver(context, owner === undefined ? 'server' : 'user')
   const prepared = await prepare(context, wanted)
   const { id, imported, jwt } = prepared
   const ownerSubject = owner ?? `server:${id}`
@@ -78,25 +78,9 @@ async function prepare(context: AdminContext, wanted: CreateAnyKey): Promise<Pre
   return { id, jwt, imported: false, ...(await makeValue(context, { id, jwt })) }
 }
 
-/** Nobody follows a server user, so nothing but the operator's rule forbids it a life without an end. */
-function requireMayEndSo(context: AdminContext, { never_expires: never, owner }: CreateAnyKey): void {
-  if (!never) return
-  if (owner !== undefined) requireMayLiveForEver(context)
-  else if (!context.policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
-}
-
 async function requirePerson(tx: Tx, subject: string): Promise<void> {
   const owner = await lockOwner(tx, subject)
   if (owner?.kind === 'user') return
   const message = 'is nobody who is known here: a person is once they have logged in'
   throw new Problem('validation_failed', { errors: [{ path: 'owner', message }] })
-}
-
-async function requirePlace(
-  tx: Tx,
-  context: AdminContext,
-  { ownerSubject, name, now }: { ownerSubject: string; name: string; now: Date },
-): Promise<void> {
-  if (await isNameTaken(tx, ownerSubject, name)) throw new Problem('name_taken')
-  await requireRoom(tx, context, { ownerSubject, now })
 }

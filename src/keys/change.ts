@@ -1,7 +1,15 @@
 import { Problem } from '../errors.js'
 import { describeOrigin } from '../management.js'
 import { addAuditEntry } from '../store/audit.js'
-import { countWorkingKeys, findKey, type KeyChanges, type KeyRow, type Tx, updateKey } from '../store/keys.js'
+import {
+  countWorkingKeys,
+  findKey,
+  isNameTaken,
+  type KeyChanges,
+  type KeyRow,
+  type Tx,
+  updateKey,
+} from '../store/keys.js'
 import { announce } from '../store/notices.js'
 import { findOwnerOfKey, lockOwner, type OwnerRow } from '../store/owners.js'
 import type { KeyContext, Origin } from './context.js'
@@ -113,6 +121,16 @@ export async function requireRoom(
   throw new Problem('key_limit_reached', {
     detail: `You may hold ${policy.maxPerUser} working API keys: revoke one first.`,
   })
+}
+
+/** Makes sure that an owner may have one more working key, of that name. @throws Problem name_taken, key_limit_reached */
+export async function requirePlace(
+  tx: Tx,
+  context: KeyContext,
+  { ownerSubject, name, now }: { ownerSubject: string; name: string; now: Date },
+): Promise<void> {
+  if (await isNameTaken(tx, ownerSubject, name)) throw new Problem('name_taken')
+  await requireRoom(tx, context, { ownerSubject, now })
 }
 
 /** Whether a key counts among the working ones: neither revoked nor expired, enabled or not. */

@@ -44,8 +44,13 @@ export interface KeyContext {
  * Refuses a life without an end, where the operator does, and where nobody would notice that the owner is gone.
  * @throws Problem never_expires_not_allowed, or unavailable while that cannot be told
  */
-export function requireMayLiveForEver({ policy, owners }: KeyContext): void {
+export function requireMayLiveForEver(
+  { policy, owners }: KeyContext,
+  owner: 'user' | 'server' = 'user',
+): void {
   if (!policy.allowNeverExpires) throw new Problem('never_expires_not_allowed')
+  // Nobody follows a server user.
+  if (owner === 'server') return
   const follows = owners.follows()
   if (follows === null) throw new Problem('unavailable')
   if (follows) return

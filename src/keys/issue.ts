@@ -1,14 +1,14 @@
 import { readOwnerFacts } from '../auth/claims.js'
-import { Problem } from '../errors.js'
+import { type InvalidMember, Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
-import { insertKey, isNameTaken, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
+import { insertKey, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
 import { type OwnerRow, rememberOwner } from '../store/owners.js'
 import { apiKeyProvider, isProviderDisabled } from '../store/providers.js'
 import { holdEntries } from '../store/services.js'
-import { lockEnabledOwner, recordChange, requireRoom } from './change.js'
+import { lockEnabledOwner, recordChange, requirePlace } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 import { requireKeepable } from './json.js'
-import { inherit, missingRights } from './scopes.js'
+import { findScopeFaults, missingRights } from './scopes.js'
 import { makeValue } from './stored-value.js'
 import { newKeyId } from './value.js'
 
@@ -36,8 +36,7 @@ export async function issueKey(
       // Read while the owner is locked, so that later keys have later times.
       const now = new Date(clock())
       requireRights(wanted.scopes, owner.rights)
-      if (await isNameTaken(tx, owner.subject, wanted.name)) throw new Problem('name_taken')
-      await requireRoom(tx, context, { ownerSubject: owner.subject, now })
+      await requirePlace(tx, context, { ownerSubject: owner.subject, name: wanted.name, now })
       const groups = await holdDefaultGroups(tx, policy)
       const row = { ...asRow(wanted, { id, ownerSubject: owner.subject, now, policy }), groups }
       const details = { name: wanted.name, scopes: wanted.scopes }
@@ -86,16 +85,14 @@ export async function holdDefaultGroups(tx: Tx, { defaultGroups }: KeyPolicy): P
 
 /** What the schema cannot say: members that contradict each other or the operator's rules. */
 export function requireSense(wanted: CreateKey, policy: KeyPolicy): void {
-  const errors = []
+  const errors: InvalidMember[] = []
   if (wanted.never_expires && wanted.expires_in !== undefined) {
     errors.push({ path: 'expires_in', message: 'contradicts never_expires' })
   }
   if (wanted.expires_in !== undefined && wanted.expires_in > policy.maxLifetimeDays * 86_400) {
     errors.push({ path: 'expires_in', message: `must be at most ${policy.maxLifetimeDays} days` })
   }
-  if (wanted.scopes.includes(inherit) && wanted.scopes.length > 1) {
-    errors.push({ path: 'scopes', message: 'must be ["inherit"] alone, or name rights without it' })
-  }
+  errors.push(...findScopeFaults(wanted.scopes))
   if (errors.length > 0) throw new Problem('validation_failed', { errors })
   requireKeepable('config', wanted.config)
 }

@@ -1,6 +1,12 @@
 /** The scope that means all rights of the owner, as they are at each use. */
 export const inherit = 'inherit'
 
+/** What is wrong with the scopes that a key shall have. */
+export const findScopeFaults = (scopes: readonly string[]): { path: string; message: string }[] =>
+  scopes.includes(inherit) && scopes.length > 1
+    ? [{ path: 'scopes', message: `must be ["${inherit}"] alone, or name rights without it` }]
+    : []
+
 /** The rights that a key may use now: what it was given, as far as its owner still has it. */
 export function grantedScopes(scopes: readonly string[], rights: readonly string[]): readonly string[] {
   return scopes.includes(inherit) ? rights : scopes.filter((scope) => rights.includes(scope))
