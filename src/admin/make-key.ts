@@ -7,6 +7,7 @@ import { inherit } from '../keys/scopes.js'
 import { makeValue } from '../keys/stored-value.js'
 import { newKeyId } from '../keys/value.js'
 import type { CreateAnyKey } from '../schemas/admin.js'
+import { asLimitColumns } from '../schemas/limits.js'
 import { insertKey, type KeyRow, lockImports, type Tx } from '../store/keys.js'
 import { insertServerUser, lockOwner } from '../store/owners.js'
 import { readImport, requireServerScopes } from './bodies.js'
@@ -54,9 +55,7 @@ export async function makeKey(
       const row = {
         ...asRow(wanted, { id, ownerSubject, now, policy }),
         ...{ groups: authorized, services, jwt, imported },
-        limitPerSecond: limits.per_second,
-        limitPerDay: limits.per_day,
-        limitPerMonth: limits.per_month,
+        ...asLimitColumns(limits),
       }
       const action = imported ? 'key.imported' : 'key.created'
       const kind = owner === undefined ? 'server' : 'user'

@@ -1,7 +1,8 @@
 import { Problem } from '../errors.js'
 import type { Origin } from '../keys/context.js'
 import type { OwnerLimitsDocument } from '../schemas/admin.js'
-import { findOwner, lockOwner, type OwnerRow, updateOwnerLimits } from '../store/owners.js'
+import { asLimitColumns, describeLimits } from '../schemas/limits.js'
+import { findOwner, lockOwner, updateOwnerLimits } from '../store/owners.js'
 import type { AdminContext } from './context.js'
 import { record } from './record.js'
 
@@ -22,11 +23,7 @@ export async function setOwnerLimits(
   try {
     return await context.db.write(async (tx) => {
       if ((await lockOwner(tx, subject)) === null) throw new Problem('not_found')
-      const owner = await updateOwnerLimits(tx, subject, {
-        limitPerSecond: wanted.per_second,
-        limitPerDay: wanted.per_day,
-        limitPerMonth: wanted.per_month,
-      })
+      const owner = await updateOwnerLimits(tx, subject, asLimitColumns(wanted))
       await record(tx, context, origin, {
         ...{ action: 'owner.limited', targetId: subject, ownerSubject: subject, details: { ...wanted } },
       })
@@ -36,11 +33,3 @@ export async function setOwnerLimits(
     context.forgetOwner(subject)
   }
 }
-
-export const describeLimits = (
-  limited: Pick<OwnerRow, 'limitPerSecond' | 'limitPerDay' | 'limitPerMonth'>,
-): OwnerLimitsDocument => ({
-  per_second: limited.limitPerSecond,
-  per_day: limited.limitPerDay,
-  per_month: limited.limitPerMonth,
-})

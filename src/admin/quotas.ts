@@ -1,11 +1,12 @@
+import { asLimits, asParty } from '../auth/limited-party.js'
 import type { LimitedParty, Quota } from '../auth/types.js'
 import { Problem } from '../errors.js'
 import { recordChange, withKey } from '../keys/change.js'
 import type { Origin } from '../keys/context.js'
 import type { KeyQuotas } from '../schemas/admin.js'
+import { describeLimits, type LimitColumns } from '../schemas/limits.js'
 import { findKey, type KeyRow } from '../store/keys.js'
 import type { AdminContext } from './context.js'
-import { describeLimits } from './owner-limits.js'
 
 /** The limits of a key and its owner, and what remains of them now. @throws Problem not_found */
 export async function showQuotas({ db, counters }: AdminContext, id: string): Promise<KeyQuotas> {
@@ -29,18 +30,12 @@ export async function resetQuotas(context: AdminContext, origin: Origin, id: str
 }
 
 function partiesOf(key: KeyRow): LimitedParty[] {
-  const parties = [
-    { id: `key:${key.id}`, limits: asLimits(key) },
-    { id: `owner:${key.ownerSubject}`, limits: asLimits(key.owner) },
-  ]
-  return parties.filter(({ limits }) => Object.values(limits).some((limit) => limit !== null))
+  const parties = [limitParty(`key:${key.id}`, key), limitParty(`owner:${key.ownerSubject}`, key.owner)]
+  return parties.filter((party) => party !== null)
 }
 
-const asLimits = (limited: Pick<KeyRow, 'limitPerSecond' | 'limitPerDay' | 'limitPerMonth'>) => ({
-  perSecond: limited.limitPerSecond,
-  perDay: limited.limitPerDay,
-  perMonth: limited.limitPerMonth,
-})
+const limitParty = (id: string, { limitPerSecond, limitPerDay, limitPerMonth }: LimitColumns) =>
+  asParty(id, asLimits(limitPerSecond, limitPerDay, limitPerMonth))
 
 const describeQuota = ({ party, per, limit, remaining, resetsAt }: Quota) => ({
   ...{ party, per, limit, remaining },

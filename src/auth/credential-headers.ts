@@ -12,6 +12,9 @@ export interface CredentialHeaders {
   repeated: string | undefined
 }
 
+/** How the headers of our own begin, unless somebody says otherwise. */
+export const defaultHeaderPrefix = 'Otoroshi'
+
 type Slot = Exclude<keyof CredentialHeaders, 'cookie' | 'repeated'>
 
 interface Header {
@@ -70,6 +73,12 @@ function note(found: CredentialHeaders, { slot, name }: Header, value: string): 
   else if (found[slot] === undefined) found[slot] = value
   else found.repeated ??= name
 }
+
+/** The headers that present nothing but credentials, in small letters. */
+export const credentialHeaderNames = (headerPrefix: string): string[] =>
+  knownHeaders(headerPrefix).flatMap(({ slot, inSmallLetters }) =>
+    slot === 'cookie' ? [] : [inSmallLetters],
+  )
 
 function knownHeaders(headerPrefix: string): Header[] {
   const names: [Header['slot'], string][] = [

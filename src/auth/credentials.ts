@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { type CredentialHeaders, createHeaderReader } from './credential-headers.js'
-import type { Access, PresentedForm } from './types.js'
+import { type CredentialHeaders, createHeaderReader, defaultHeaderPrefix } from './credential-headers.js'
+import type { Access, AuthOptions, PresentedForm } from './types.js'
 
 /** The first credential that a request presents decides; the later ones are not looked at. */
 export type Credential =
@@ -17,13 +17,6 @@ export type Credential =
   /** What can only be a JWT that a key signed. */
   | { kind: 'key-token'; token: string; form: PresentedForm }
 
-export interface CredentialReaderOptions {
-  /** How the values of keys begin, before the underscore, as `lk`. */
-  keyPrefix: string
-  /** How the headers of our own begin, as `Otoroshi`. */
-  headerPrefix: string
-}
-
 /** Which of the forms that not every route takes this one does. */
 export type AcceptedForms = Pick<Access, 'allowBasic' | 'allowCookie' | 'allowQueryKey'>
 
@@ -35,9 +28,11 @@ const malformed = (detail: string): Credential => ({ kind: 'malformed', detail }
  * along with it: nobody can tell which of two the sender meant.
  * @see RFC 6750 §2, RFC 7617 §2, RFC 9110 §11.4
  */
-export function createCredentialReader(options: CredentialReaderOptions) {
-  const { headerPrefix } = options
-  const keyMark = `${options.keyPrefix}_`
+export function createCredentialReader({
+  keyPrefix,
+  headerPrefix = defaultHeaderPrefix,
+}: Pick<AuthOptions, 'keyPrefix' | 'headerPrefix'>) {
+  const keyMark = `${keyPrefix}_`
   const readHeaders = createHeaderReader(headerPrefix)
 
   return ({ rawHeaders, url = '' }: IncomingMessage, accepted: AcceptedForms): Credential => {
@@ -126,7 +121,7 @@ function readBasic(encoded: string, form: PresentedForm): Credential {
   return { kind: 'pair', id: pair.slice(0, colon), secret: pair.slice(colon + 1), form }
 }
 
-const tokenCookie = 'access_token'
+export const tokenCookie = 'access_token'
 
 function readCookie(header: string): Credential {
   // Most cookies are none of ours.

@@ -4,7 +4,7 @@ import { comesFromAllowedHost } from './bounds.js'
 import { isSafeMethod } from './same-origin.js'
 import type { Access, CalledService, KeyBounds, Principal } from './types.js'
 
-interface Call {
+export interface Call {
   /** Null: none that a key could be authorised on. */
   service: CalledService | 'own' | null
   method: string

@@ -1,3 +1,5 @@
+import { credentialHeaderNames } from './credential-headers.js'
+import { tokenCookie } from './credentials.js'
 import type { PresentedForm, Via } from './types.js'
 
 /** What a service says of the credential that a request to it was accepted with. */
@@ -55,7 +57,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
  * @returns a function that gives other headers and leaves those that it is given
  */
 export function createCredentialRemover({ headerPrefix, ownCookies }: CredentialRemoverOptions) {
-  const names = new Set(['authorization', 'x-api-key', ...prefixedNames(headerPrefix)])
+  const names = new Set(credentialHeaderNames(headerPrefix))
   const lengths = new Set([...names].map(({ length }) => length))
 
   return (
@@ -88,10 +90,4 @@ export function createCredentialRemover({ headerPrefix, ownCookies }: Credential
   }
 }
 
-/** In small letters: `-client-id`, `-client-secret`, `-authorization`, `-token`. */
-function prefixedNames(headerPrefix: string): string[] {
-  const start = headerPrefix.toLowerCase()
-  return ['client-id', 'client-secret', 'authorization', 'token'].map((end) => `${start}-${end}`)
-}
-
-const isAccessToken = (cookie: string) => cookie.split('=', 1)[0]?.trim() === 'access_token'
+const isAccessToken = (cookie: string) => cookie.split('=', 1)[0]?.trim() === tokenCookie

@@ -2,14 +2,14 @@ import { toUSVString } from 'node:util'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from '../errors.js'
 import { createCredentialReader, removeQueryKey } from './credentials.js'
-import { decideAccess } from './decide.js'
+import { type Call, decideAccess } from './decide.js'
+import { partiesOf } from './limited-party.js'
 import { refuse } from './refuse.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
 import type {
   Access,
   Administration,
   AuthOptions,
-  KeyBounds,
   LimitDecision,
   LimitedParty,
   Principal,
@@ -30,8 +30,7 @@ const expiryNoticeMs = 3 * 86_400_000
  * that fails is what the caller reads. Who may go on is in `request.principal`.
  */
 export function createGuard(options: AuthOptions): Guard {
-  const { keyPrefix, headerPrefix = 'Otoroshi' } = options
-  const readCredential = createCredentialReader({ keyPrefix, headerPrefix })
+  const readCredential = createCredentialReader(options)
   const verifyCredential = createCredentialVerifier(options)
   const clock = options.clock ?? Date.now
   const { publicOrigin = '', isOwn = false, findService = () => null } = options
@@ -81,9 +80,8 @@ export function createGuard(options: AuthOptions): Guard {
     const { method, headers, ip: address, params } = request
     const adminRole = options.administration?.role
     const service = isOwn ? 'own' : (access.service ?? findService())
-    const refusal = decideAccess(principal, key, access, {
-      ...{ service, method, headers, address, params, adminRole },
-    })
+    const call: Call = { service, method, headers, address, params, adminRole }
+    const refusal = decideAccess(principal, key, access, call)
     const limited =
       key === undefined ? null : partiesOf(key, service === 'own' ? null : (service?.groupLimits ?? null))
     if (refusal !== null) {
@@ -200,15 +198,6 @@ class RightUnknown extends Error {
   constructor() {
     super('What is known of the caller is too old, and the identity provider cannot be asked')
   }
-}
-
-/** Whose calls this one counts among; null: nobody's. */
-export function partiesOf(
-  { limited }: KeyBounds,
-  group: LimitedParty | null,
-): readonly LimitedParty[] | null {
-  if (group === null) return limited
-  return limited === null ? [group] : [...limited, group]
 }
 
 /**

@@ -12,8 +12,7 @@ export type Recheck = (request: FastifyRequest, access: Access) => boolean | Pro
  * answers nothing; limits hold for calls, not for how long one takes.
  */
 export function createRecheck(options: AuthOptions): Recheck {
-  const { keyPrefix, headerPrefix = 'Otoroshi' } = options
-  const readCredential = createCredentialReader({ keyPrefix, headerPrefix })
+  const readCredential = createCredentialReader(options)
   const verifyCredential = createCredentialVerifier(options)
 
   return (request, access) => {

@@ -2,6 +2,7 @@ import { AddressRate } from '../limits/address-rate.js'
 import { createQuotaDescriber } from '../limits/headers.js'
 import { createKeyAsker } from './ask-key.js'
 import { createTokenVerifier } from './bearer.js'
+import { defaultHeaderPrefix } from './credential-headers.js'
 import { createIssuer } from './issuer.js'
 import { createRemoteKeyVerifier } from './remote-keys.js'
 import type { AuthOptions, LimitDecision } from './types.js'
@@ -52,7 +53,7 @@ export interface RemoteAuthOptions {
  * @throws TypeError when `url` is none of http or https, `issuer` no URL, or no audience named
  */
 export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
-  const { url, audiences, keyPrefix = 'lk', headerPrefix = 'Otoroshi' } = options
+  const { url, audiences, keyPrefix = 'lk', headerPrefix = defaultHeaderPrefix } = options
   const { timeoutMs = 2000, maxCached = 10_000 } = options
   const { clock = Date.now, monotonicClock = () => performance.now() } = options
   // Without one no token would be accepted, which nobody means.
@@ -85,7 +86,7 @@ export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
     limiter: {
       take: () => uncounted,
       look: () => [],
-      describe: createQuotaDescriber({ prefix: options.headerPrefix ?? 'Otoroshi', clock }),
+      describe: createQuotaDescriber({ prefix: headerPrefix, clock }),
     },
     clock,
   }

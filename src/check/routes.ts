@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { partiesOf } from '../auth/guard.js'
+import { partiesOf } from '../auth/limited-party.js'
 import { refuse } from '../auth/refuse.js'
 import type { CalledService, LimitedParty, Limiter, Verify } from '../auth/types.js'
 import { described, problemResponses, ref } from '../schemas/common.js'

@@ -1,4 +1,5 @@
 import type { ApiKeyDocument } from '../schemas/key.js'
+import { describeLimits } from '../schemas/limits.js'
 import type { KeyRow } from '../store/keys.js'
 import { statusOf } from './status.js'
 
@@ -21,7 +22,7 @@ export function asDocument(key: KeyRow, now: Date): ApiKeyDocument {
     read_only: key.readOnly,
     groups: key.groups,
     services: key.services,
-    limits: { per_second: key.limitPerSecond, per_day: key.limitPerDay, per_month: key.limitPerMonth },
+    limits: describeLimits(key),
     jwt: key.jwt,
     allowed_referers: key.allowedReferers,
     allowed_ips: key.allowedIps,

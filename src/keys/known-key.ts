@@ -1,9 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
 import { compileRanges } from '../addresses.js'
-import type { KeyBounds, LimitedParty, Limits, Principal, Verdict } from '../auth/types.js'
+import { asLimits, asParty } from '../auth/limited-party.js'
+import type { KeyBounds, LimitedParty, Principal, Verdict } from '../auth/types.js'
 import type { VerificationRow } from '../store/keys.js'
 import type { UsageCounter } from '../usage/counter.js'
-import { asLimits, type KnownOwner } from './known-owners.js'
+import type { KnownOwner } from './known-owners.js'
 import { grantedScopes } from './scopes.js'
 import { hashPresented } from './value.js'
 
@@ -68,10 +69,9 @@ export class KnownKey implements Accepted, KeyBounds {
     this.allowsAddress = this.allowedIps && compileRanges(this.allowedIps)
     this.expiresAt = row.expires_at?.getTime() ?? Number.POSITIVE_INFINITY
     this.authorized = readAuthorization(row, owner)
-    this.limited = orNull([
-      ...asParty(`key:${row.id}`, asLimits(row.limit_per_second, row.limit_per_day, row.limit_per_month)),
-      ...asParty(`owner:${owner.subject}`, owner.limits),
-    ])
+    const ownLimits = asLimits(row.limit_per_second, row.limit_per_day, row.limit_per_month)
+    const parties = [asParty(`key:${row.id}`, ownLimits), asParty(`owner:${owner.subject}`, owner.limits)]
+    this.limited = orNull(parties.filter((party) => party !== null))
     this.isImported = row.imported
     this.#isOpen = row.enabled && row.revoked_at === null && owner.isEnabled && !row.provider_disabled
     this.#usage = usage
@@ -223,8 +223,5 @@ function readAuthorization(
   if (owner.kind === 'user' && groups.length === 0 && services.length === 0) return null
   return { groups, services }
 }
-
-const asParty = (id: string, limits: Limits | null): LimitedParty[] =>
-  limits === null ? [] : [{ id, limits }]
 
 const orNull = <T>(items: readonly T[]): readonly T[] | null => (items.length === 0 ? null : items)

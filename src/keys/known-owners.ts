@@ -1,3 +1,4 @@
+import { asLimits } from '../auth/limited-party.js'
 import type { Limits } from '../auth/types.js'
 import type { VerificationRow } from '../store/keys.js'
 
@@ -113,15 +114,6 @@ function asOwner(row: VerificationRow, former: KnownOwner | undefined): KnownOwn
 
 const readLimits = (row: VerificationRow) =>
   asLimits(row.owner_limit_per_second, row.owner_limit_per_day, row.owner_limit_per_month)
-
-/** Null: unlimited. */
-export function asLimits(
-  perSecond: number | null,
-  perDay: number | null,
-  perMonth: number | null,
-): Limits | null {
-  return perSecond === null && perDay === null && perMonth === null ? null : { perSecond, perDay, perMonth }
-}
 
 function isSame(known: KnownOwner, row: VerificationRow): boolean {
   return (

@@ -30,3 +30,22 @@ export const changeLimitsSchema = Type.Partial(limitsSchema, {
   additionalProperties: false,
   minProperties: 1,
 })
+
+/** The same in the columns of the database. */
+export interface LimitColumns {
+  limitPerSecond: number | null
+  limitPerDay: number | null
+  limitPerMonth: number | null
+}
+
+export const describeLimits = (columns: LimitColumns): LimitsDocument => ({
+  per_second: columns.limitPerSecond,
+  per_day: columns.limitPerDay,
+  per_month: columns.limitPerMonth,
+})
+
+export const asLimitColumns = ({ per_second, per_day, per_month }: LimitsDocument): LimitColumns => ({
+  limitPerSecond: per_second,
+  limitPerDay: per_day,
+  limitPerMonth: per_month,
+})

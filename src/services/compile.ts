@@ -1,3 +1,4 @@
+import { asLimits, asParty } from '../auth/limited-party.js'
 import type { Access, CalledService } from '../auth/types.js'
 import type { ServiceDescriptor } from '../schemas/service.js'
 import type { RegistryRow } from '../store/services.js'
@@ -18,12 +19,11 @@ export function compileService(row: RegistryRow): RegisteredService {
 }
 
 function nameService(row: RegistryRow): CalledService {
-  const { limit_per_second: perSecond, limit_per_day: perDay, limit_per_month: perMonth } = row
-  const isLimited = perSecond !== null || perDay !== null || perMonth !== null
+  const limits = asLimits(row.limit_per_second, row.limit_per_day, row.limit_per_month)
   return Object.freeze({
     id: row.id,
     group: row.group_id,
-    groupLimits: isLimited ? { id: `group:${row.group_id}`, limits: { perSecond, perDay, perMonth } } : null,
+    groupLimits: asParty(`group:${row.group_id}`, limits),
   })
 }
 

@@ -1,6 +1,6 @@
 import { Problem } from '../errors.js'
 import type { Origin } from '../management.js'
-import type { LimitsDocument } from '../schemas/limits.js'
+import { asLimitColumns, describeLimits } from '../schemas/limits.js'
 import type { CreateGroup, GroupDocument, UpdateGroup } from '../schemas/service.js'
 import { deleteGroup, findGroup, type GroupRow, insertGroup, updateGroup } from '../store/services.js'
 import { authorOf, changeEntries, findChanges, requireChangeable, type ServiceContext } from './context.js'
@@ -48,23 +48,13 @@ export const readGroup = (row: GroupRow): CreateGroup => ({
   id: row.id,
   name: row.name,
   description: row.description,
-  limits: {
-    per_second: row.limitPerSecond,
-    per_day: row.limitPerDay,
-    per_month: row.limitPerMonth,
-  },
+  limits: describeLimits(row),
 })
 
 /** The same in the columns of the database. */
 export const asColumns = ({ id, name, description, limits }: CreateGroup) => ({
   ...{ id, name, description },
   ...asLimitColumns(limits),
-})
-
-const asLimitColumns = ({ per_second, per_day, per_month }: LimitsDocument) => ({
-  limitPerSecond: per_second,
-  limitPerDay: per_day,
-  limitPerMonth: per_month,
 })
 
 /** A group as it is shown. */
