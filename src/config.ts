@@ -77,13 +77,16 @@ export const settings = {
   OIDC_CLIENT_SECRET: Type.Optional(text('Its secret; required with OIDC_ISSUER.')),
   OIDC_AUDIENCES: Type.Optional(
     list(
-      'Accepted in `aud` or `azp` of an OAuth2 token. Default: OIDC_CLIENT_ID and OIDC_SWAGGER_CLIENT_ID.',
+      'Accepted in `aud` or `azp` of an OAuth2 token. Default: OIDC_CLIENT_ID, OIDC_SWAGGER_CLIENT_ID and OIDC_CLI_CLIENT_ID.',
     ),
   ),
   OIDC_MANAGEMENT_CLIENTS: Type.Optional(
-    list('Clients whose tokens may manage keys. Default: OIDC_CLIENT_ID and OIDC_SWAGGER_CLIENT_ID.'),
+    list(
+      'Clients whose tokens may manage keys. Default: OIDC_CLIENT_ID, OIDC_SWAGGER_CLIENT_ID and OIDC_CLI_CLIENT_ID.',
+    ),
   ),
   OIDC_SWAGGER_CLIENT_ID: text('Public client (PKCE) of Swagger UI.', 'latchkey-swagger'),
+  OIDC_CLI_CLIENT_ID: text('Public client (PKCE, device flow) of the command line.', 'latchkey-cli'),
   OIDC_ATTRIBUTES: Type.Optional(
     list('Attributes of people, or claims of their tokens, that /me and the config of their keys carry.'),
   ),
@@ -236,7 +239,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
   }
   if (faults.length > 0 || publicUrl === undefined) throw new ConfigError(faults)
 
-  const ownClients = [values.OIDC_CLIENT_ID, values.OIDC_SWAGGER_CLIENT_ID]
+  const ownClients = [values.OIDC_CLIENT_ID, values.OIDC_SWAGGER_CLIENT_ID, values.OIDC_CLI_CLIENT_ID]
   return {
     host: values.HOST,
     port: values.PORT,
@@ -256,6 +259,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     clientId: values.OIDC_CLIENT_ID,
     clientSecret: values.OIDC_CLIENT_SECRET,
     swaggerClientId: values.OIDC_SWAGGER_CLIENT_ID,
+    cliClientId: values.OIDC_CLI_CLIENT_ID,
     audiences: values.OIDC_AUDIENCES ?? ownClients,
     managementClients: values.OIDC_MANAGEMENT_CLIENTS ?? ownClients,
     attributes: values.OIDC_ATTRIBUTES ?? [],

@@ -64,8 +64,14 @@ test.each(['@prisma/client', './generated/client.js', 'pg'])('only store imports
   expect([...new Set(importers.map(roomOf))]).toEqual(name === '@prisma/client' ? [] : ['store'])
 })
 
-test('only config reads the environment', () => {
-  const readers = files.filter((file) => readFileSync(file, 'utf8').includes('process.env'))
+test('only the settings, the command line and the client read the environment', () => {
+  const readers = files.filter((file) =>
+    /process\??\.env|\benv\b.*= process$/m.test(readFileSync(file, 'utf8')),
+  )
 
-  expect(readers.map(roomOf)).toEqual(['config'])
+  expect(readers.map((file) => relative(src, file)).sort()).toEqual([
+    'cli/main.ts',
+    'client/environment.ts',
+    'config.ts',
+  ])
 })

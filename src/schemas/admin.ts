@@ -99,6 +99,8 @@ export const createdKeySchema = Type.Object(
   },
 )
 
+export type CreatedKey = Static<typeof createdKeySchema>
+
 /** What its owner may change of a key, and what an administrator alone may. */
 export const changeAnyKeySchema = Type.Object(
   {

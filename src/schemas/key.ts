@@ -145,6 +145,8 @@ export const keyWithValueSchema = Type.Object(
   },
 )
 
+export type ApiKeyWithValue = Static<typeof keyWithValueSchema>
+
 // A member with a default is always there once validated, so the types have it; `required` says what a client must send.
 export const createKeySchema = Type.Object(
   {

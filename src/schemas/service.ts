@@ -200,6 +200,8 @@ export const createServiceSchema = Type.Object(
   },
 )
 
+export type CreateService = Static<typeof createServiceSchema>
+
 const { id: _id, access: _access, accept: _accept, ...plainMembers } = descriptorMembers
 
 export const updateServiceSchema = Type.Object(

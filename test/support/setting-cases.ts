@@ -17,7 +17,7 @@ export interface Case {
   beside?: NodeJS.ProcessEnv
 }
 
-const ownClients = ['latchkey', 'latchkey-swagger']
+const ownClients = ['latchkey', 'latchkey-swagger', 'latchkey-cli']
 const hours = 3_600_000
 const rate = (read: Case['read'], fallback: number): Case => ({
   default: fallback,
@@ -214,6 +214,12 @@ export const cases: Record<keyof typeof settings, Case> = {
     default: 'latchkey-swagger',
     read: (c) => c.swaggerClientId,
     valid: [['ui', 'ui']],
+    invalid: [],
+  },
+  OIDC_CLI_CLIENT_ID: {
+    default: 'latchkey-cli',
+    read: (c) => c.cliClientId,
+    valid: [['terminal', 'terminal']],
     invalid: [],
   },
   OIDC_ATTRIBUTES: {

@@ -1,0 +1,46 @@
+import { Command, CommanderError } from 'commander'
+import type { CommandContext } from './context.js'
+import { type ExitCode, exitCodes } from './exit-codes.js'
+import { reportFailure } from './report-failure.js'
+import { connect } from './session.js'
+import type { Terminal } from './terminal.js'
+
+/** The command line, without its environment: tests run it as the terminal does. @param version of the package */
+export async function run(args: readonly string[], terminal: Terminal, version: string): Promise<ExitCode> {
+  const program = createProgram(terminal, version)
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return exitCodes.ok
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    return reportFailure(error, terminal)
+  }
+}
+
+export function createProgram(terminal: Terminal, version: string): Command {
+  const program = new Command('latchkey')
+  const context: CommandContext = {
+    terminal,
+    connect: () => connect(terminal, program.opts<{ profile?: string }>()),
+  }
+  program
+    .description('API keys for platforms that log people in with Keycloak.')
+    .version(version)
+    .option('--profile <name>', 'the service to talk to (default: the one in use)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+    })
+  addCommands(program, context)
+  return program
+}
+
+/** In the order in which they are listed. Each loads what it needs only when it is called: starting must be quick. */
+function addCommands(program: Command, context: CommandContext): void {
+  program
+    .command('whoami')
+    .description('who you are there, and by which credential')
+    .option('--json', 'as the service answers')
+    .action(async (options) => (await import('./whoami.js')).whoami(context, options))
+}

@@ -1,0 +1,19 @@
+/** Where the program runs: everything that a command may take from outside or give back. */
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean }
+  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
+  readonly stderr: NodeJS.WritableStream & { isTTY?: boolean }
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+}
+
+/** What the user asked for, alone on stdout, so that it can be piped on. */
+export function print({ stdout }: Terminal, line: string): void {
+  stdout.write(`${line}\n`)
+}
+
+/** Everything else: what happens, what to do next, what went wrong. */
+export function tell({ stderr }: Terminal, line: string): void {
+  stderr.write(`${line}\n`)
+}

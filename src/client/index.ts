@@ -1,0 +1,18 @@
+export type { AuditEventDocument, KeyQuotas } from '../schemas/admin.js'
+export type { ApiKeyDocument, ApiKeyWithValue, CreateKey, UpdateKey } from '../schemas/key.js'
+export type { Me } from '../schemas/principal.js'
+export type { GroupDocument, ServiceDocument } from '../schemas/service.js'
+export type { KeyVerdict } from '../schemas/verdict.js'
+export {
+  ConflictError,
+  ForbiddenError,
+  InvalidRequestError,
+  LatchkeyError,
+  NotAuthenticatedError,
+  NotFoundError,
+  TooManyRequestsError,
+  UnavailableError,
+  UnreachableError,
+} from './errors.js'
+export { Latchkey, type LatchkeyOptions } from './latchkey.js'
+export type { Listing, Page } from './resources.js'
