@@ -31,6 +31,7 @@ import { cookieNames } from './login/cookies.js'
 import sessions, { loginRoutes } from './login/index.js'
 import openApi from './openapi.js'
 import { createParts, type Parts } from './parts.js'
+import { resourceMetadataRoutes } from './resource-metadata.js'
 import { problemResponses } from './schemas/common.js'
 import type { Secrets } from './secrets.js'
 import { serviceDocuments } from './service-documents/index.js'
@@ -166,6 +167,12 @@ async function addOpenRoutes(app: FastifyInstance, dependencies: AppDependencies
       issuer: (timeoutMs) => issuer.isReachable(timeoutMs),
     },
     clock,
+  })
+  await app.register(resourceMetadataRoutes, {
+    publicUrl,
+    issuer: issuer.issuer,
+    cliClientId: config.cliClientId,
+    ...(gateway === null ? {} : { gatewayUrl: gateway.publicUrl }),
   })
   await app.register(jwksRoutes, { keyring: parts.keyring })
   await app.register(checkRoutes, {

@@ -46,6 +46,7 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
           name: 'Catalogue',
           description: 'An example of a protected service: a STAC API of Sentinel products.',
         },
+        { name: 'Discovery', description: 'For programs that log people in.' },
         { name: 'Health', description: 'For who runs the service.' },
       ],
       components: {

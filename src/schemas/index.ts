@@ -3,6 +3,7 @@ import { problemSchema } from './common.js'
 import { jwksSchema } from './jwks.js'
 import { keySchemas } from './key.js'
 import { meSchema } from './principal.js'
+import { resourceMetadataSchema } from './resource-metadata.js'
 import { serviceSchemas } from './service.js'
 import { verdictSchemas } from './verdict.js'
 
@@ -15,4 +16,5 @@ export const namedSchemas = [
   ...verdictSchemas,
   ...adminSchemas,
   jwksSchema,
+  resourceMetadataSchema,
 ]
