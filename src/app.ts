@@ -393,6 +393,7 @@ async function addEmbeddedIdentityProvider(
     publicUrl: config.publicUrl,
     serviceClient: { id: config.clientId, secret: embeddedClientSecret },
     swaggerClientId: config.swaggerClientId,
+    cliClientId: config.cliClientId,
     adminRole: config.adminRole,
     signingKey,
     signInRate: (request) => {

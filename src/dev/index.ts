@@ -4,6 +4,7 @@ import type { FastifyError, FastifyInstance } from 'fastify'
 import type { JWK } from 'jose'
 import type { ClientMetadata } from 'oidc-provider'
 import { type DevelopmentAccount, developmentAccounts } from './accounts.js'
+import { deviceGrantType } from './device.js'
 import { setSecurityHeaders } from './headers.js'
 import { type Locations, locate } from './locations.js'
 import { mountProvider } from './mount.js'
@@ -24,6 +25,8 @@ export interface EmbeddedIdentityProviderOptions {
   serviceClient: { id: string; secret: string }
   /** The public client of Swagger UI; PKCE is required of it. */
   swaggerClientId: string
+  /** The public client of the command line: code flow on a loopback port, device flow; PKCE is required of it. */
+  cliClientId: string
   /** Realm role of those accounts that are administrators. */
   adminRole: string
   /** Private RS256 key, for example from `generateSigningKey`. */
@@ -60,17 +63,17 @@ export async function embeddedIdentityProvider(
   app.addHook('onRequest', async (_request, reply) => setSecurityHeaders(reply, locations.origin))
   showErrors(app, locations)
 
-  await app.register(mountProvider, { provider, locations, allowedOrigins })
+  const signInRate = options.signInRate ?? (() => ({ allowed: true, retryAfterSeconds: 0 }))
+  await app.register(mountProvider, { provider, locations, allowedOrigins, signInRate })
   await app.register(async (forms) => {
     readForms(forms)
-    const signInRate = options.signInRate ?? (() => ({ allowed: true, retryAfterSeconds: 0 }))
     await addSignInForm(forms, { provider, locations, accounts, signInRate })
     await addTokenEndpoints(forms, { locations, accounts, names, serviceClient, signingKey })
   })
 }
 
 function describeClients(options: EmbeddedIdentityProviderOptions): ClientMetadata[] {
-  const { publicUrl, serviceClient, swaggerClientId } = options
+  const { publicUrl, serviceClient, swaggerClientId, cliClientId } = options
   const codeFlow = { response_types: ['code'], grant_types: ['authorization_code', 'refresh_token'] }
   return [
     {
@@ -86,6 +89,16 @@ function describeClients(options: EmbeddedIdentityProviderOptions): ClientMetada
       client_id: swaggerClientId,
       token_endpoint_auth_method: 'none',
       redirect_uris: [`${publicUrl}/docs/static/oauth2-redirect.html`],
+      post_logout_redirect_uris: [],
+    },
+    {
+      ...codeFlow,
+      grant_types: [...codeFlow.grant_types, deviceGrantType],
+      client_id: cliClientId,
+      // RFC 8252 §7.3: any port of the loopback address.
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      redirect_uris: ['http://127.0.0.1/callback'],
       post_logout_redirect_uris: [],
     },
   ]

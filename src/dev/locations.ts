@@ -10,6 +10,8 @@ export const embeddedPrefix = '/dev-idp'
 export const endpoints = {
   discovery: '/.well-known/openid-configuration',
   authorization: `${protocol}/auth`,
+  deviceAuthorization: `${protocol}/auth/device`,
+  device: '/device',
   token: `${protocol}/token`,
   jwks: `${protocol}/certs`,
   userinfo: `${protocol}/userinfo`,

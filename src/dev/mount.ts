@@ -1,16 +1,23 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type Provider from 'oidc-provider'
+import { contentSecurityPolicy } from './headers.js'
 import { endpoints, type Locations, realmPath } from './locations.js'
+import { refuseTooManyAttempts, type SignInOptions } from './sign-in.js'
 
-const { discovery, authorization, token, jwks, revocation, endSession } = endpoints
+const { discovery, authorization, deviceAuthorization, device, token, jwks, revocation, endSession } =
+  endpoints
 
 /** All that oidc-provider may answer; whatever else it can do stays out of reach. */
 const routes = [
   { url: discovery, method: ['GET', 'OPTIONS'] },
   { url: jwks, method: ['GET', 'OPTIONS'] },
   { url: authorization, method: ['GET'] },
-  { url: `${authorization}/:uid`, method: ['GET'] },
+  { url: `${authorization}/:uid`, method: ['GET'], mayEndSession: true },
+  { url: deviceAuthorization, method: ['POST'] },
+  { url: device, method: ['GET'] },
+  { url: device, method: ['POST'], isAttempt: true },
+  { url: `${device}/:uid`, method: ['GET'] },
   { url: token, method: ['POST', 'OPTIONS'], originsOnly: true },
   { url: revocation, method: ['POST', 'OPTIONS'], originsOnly: true },
   { url: endSession, method: ['GET'] },
@@ -22,11 +29,13 @@ export interface MountOptions {
   provider: Provider
   locations: Locations
   allowedOrigins: ReadonlySet<string>
+  /** Asked at each code that somebody enters, as at each password. */
+  signInRate: SignInOptions['signInRate']
 }
 
 /** Gives oidc-provider its routes, in a scope where bodies stay unread, for it reads them itself. */
 export async function mountProvider(scope: FastifyInstance, options: MountOptions) {
-  const { provider, locations, allowedOrigins } = options
+  const { provider, locations, allowedOrigins, signInRate } = options
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
@@ -34,12 +43,14 @@ export async function mountProvider(scope: FastifyInstance, options: MountOption
   provider.proxy = true
   const answer = provider.callback()
 
-  for (const { url, method, originsOnly } of routes) {
+  for (const { url, method, originsOnly, isAttempt, mayEndSession } of routes) {
     scope.route<{ Params: { uid?: string } }>({
       method,
       url: realmPath + url,
       ...(originsOnly ? { onRequest: refuseOtherOrigins(allowedOrigins) } : {}),
+      ...(isAttempt ? { onRequest: refuseTooManyAttempts(signInRate, locations) } : {}),
       handler: async (request, reply) => {
+        if (mayEndSession) letGoToLoopback(reply, locations)
         reply.hijack()
         sendHeaders(reply)
         const release = pin(
@@ -67,6 +78,15 @@ function refuseOtherOrigins(allowedOrigins: ReadonlySet<string>) {
     reply.code(403).header('vary', 'Origin')
     return reply.send({ error: 'invalid_request', error_description: 'This origin is not allowed' })
   }
+}
+
+/**
+ * Its form ends the session of somebody else, and goes on to the client from there: that of the command line listens
+ * on any port of the loopback address.
+ */
+function letGoToLoopback(reply: FastifyReply, { origin }: Locations) {
+  const policy = contentSecurityPolicy(`${origin} http://127.0.0.1:*`, { runsScript: false })
+  reply.header('content-security-policy', policy)
 }
 
 /** A hijacked reply sends no header of Fastify's by itself. */

@@ -29,9 +29,21 @@ declare module 'oidc-provider' {
     body: unknown
     set(name: string, value: string): void
     readonly oidc: {
+      /** The name of the endpoint; undefined where there is none. */
+      readonly route?: string
+      readonly params?: Readonly<Record<string, string | undefined>>
       readonly client: Client
       readonly account?: Account
-      readonly session: { readonly accountId?: string; grantIdFor(clientId: string): string | undefined }
+      readonly session: {
+        readonly accountId?: string
+        /** Whether the browser has brought none. */
+        readonly new?: boolean
+        /** Whether it is kept at the end. */
+        touched: boolean
+        /** What the forms of the device flow and of the sign-out prove that they are ours by. */
+        readonly state?: { readonly secret: string }
+        grantIdFor(clientId: string): string | undefined
+      }
       readonly entities: { readonly IdTokenHint?: { readonly payload: { readonly sub?: string } } }
     }
   }
@@ -54,6 +66,8 @@ declare module 'oidc-provider' {
   export interface ClientMetadata {
     client_id: string
     client_secret?: string
+    /** `native`: redirects to a loopback address may name any port. Default: `web`. */
+    application_type?: 'native' | 'web'
     token_endpoint_auth_method: 'client_secret_basic' | 'none'
     grant_types: string[]
     response_types: string[]
@@ -85,6 +99,27 @@ declare module 'oidc-provider' {
     extraTokenClaims(context: Context, token: Token): Promise<Record<string, unknown>>
     features: {
       devInteractions: { enabled: boolean }
+      deviceFlow: {
+        enabled: boolean
+        charset: 'base-20' | 'digits'
+        mask: string
+        deviceInfo(context: Context): Record<string, unknown>
+        /** With `error` after a failure, whose status is set already. */
+        userCodeInputSource(
+          context: Context,
+          form: string,
+          out?: { error: string; error_description?: string },
+          error?: Error,
+        ): Promise<void>
+        userCodeConfirmSource(
+          context: Context,
+          form: string,
+          client: Client,
+          deviceInfo: Record<string, unknown>,
+          userCode: string,
+        ): Promise<void>
+        successSource(context: Context): Promise<void>
+      }
       dPoP: { enabled: boolean }
       pushedAuthorizationRequests: { enabled: boolean }
       resourceIndicators: {
@@ -131,7 +166,12 @@ declare module 'oidc-provider' {
   export interface Interaction {
     readonly uid: string
     readonly prompt: { readonly name: string }
-    readonly params: { readonly client_id: string; readonly login_hint?: string }
+    readonly params: {
+      readonly client_id: string
+      readonly login_hint?: string
+      /** The device flow has none. */
+      readonly redirect_uri?: string
+    }
   }
 
   export interface InteractionResult {
@@ -149,6 +189,8 @@ declare module 'oidc-provider' {
       find(id: string): Promise<Grant | undefined>
     }
     callback(): (request: IncomingMessage, response: ServerResponse) => Promise<void>
+    /** Around every endpoint; after `next` the answer is there, a refusal too. */
+    use(middleware: (context: Context, next: () => Promise<void>) => Promise<void>): this
     on(event: 'error', listener: (error: Error) => void): this
     on(event: 'server_error', listener: (context: Context, error: Error) => void): this
     interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<Interaction>

@@ -10,6 +10,8 @@ input, button { font: inherit; box-sizing: border-box; width: 100%; padding: .6r
 button { margin-top: 1.5rem; cursor: pointer }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .25rem .5rem .25rem 0 }
+code { overflow-wrap: anywhere }
+.code { font-size: 2rem; text-align: center }
 .error { border-left: .25rem solid #c00; padding-left: .75rem }
 `
 
@@ -83,7 +85,8 @@ export function errorPage(title: string, reason: string, startAgain: string): st
   )
 }
 
-function page(title: string, body: string): string {
+/** @param body HTML, in which what comes from outside is escaped */
+export function page(title: string, body: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -5,6 +5,7 @@ import type Provider from 'oidc-provider'
 import type { Account, ClientMetadata, Configuration, Context, interactionPolicy } from 'oidc-provider'
 import { type DevelopmentAccount, findEnabledAccount } from './accounts.js'
 import { describePerson, describeToken, listClaimNames, type RoleNames } from './claims.js'
+import { describeDeviceFlow, pacePolling } from './device.js'
 import { contentSecurityPolicy } from './headers.js'
 import { loadProvider } from './load-provider.js'
 import { endpoints, type Locations } from './locations.js'
@@ -12,7 +13,11 @@ import { confirmSignOutPage, errorPage, signedOutPage, signingOutPage } from './
 import { createStorage } from './storage.js'
 
 const scopes = ['openid', 'profile', 'email', 'offline_access']
-const [tokenLifetimeSeconds, sessionLifetimeSeconds] = [5 * 60, 10 * 60 * 60]
+const [tokenLifetimeSeconds, sessionLifetimeSeconds, deviceCodeLifetimeSeconds] = [
+  5 * 60,
+  10 * 60 * 60,
+  10 * 60,
+]
 
 /** What one embedded identity provider consists of. */
 export interface Realm {
@@ -42,6 +47,7 @@ export async function createProvider(realm: Realm): Promise<Provider> {
     loadExistingGrant: (context) => findOrMakeGrant(provider, context, resource),
     features: {
       ...describePages(realm.locations),
+      deviceFlow: describeDeviceFlow(realm.locations),
       devInteractions: { enabled: false },
       dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
@@ -63,6 +69,7 @@ export async function createProvider(realm: Realm): Promise<Provider> {
       },
     },
   })
+  pacePolling(provider)
   logFaults(provider, realm.log)
   for (const { client_id } of realm.clients) await checkClient(provider, client_id)
   return provider
@@ -101,6 +108,8 @@ function describeProtocol({ locations, clients, signingKey, allowedOrigins }: Re
     },
     routes: {
       authorization: endpoints.authorization,
+      code_verification: endpoints.device,
+      device_authorization: endpoints.deviceAuthorization,
       token: endpoints.token,
       jwks: endpoints.jwks,
       revocation: endpoints.revocation,
@@ -111,6 +120,7 @@ function describeProtocol({ locations, clients, signingKey, allowedOrigins }: Re
     ttl: {
       AccessToken: tokenLifetimeSeconds,
       AuthorizationCode: 60,
+      DeviceCode: deviceCodeLifetimeSeconds,
       Grant: sessionLifetimeSeconds,
       IdToken: tokenLifetimeSeconds,
       Interaction: 30 * 60,

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type Provider from 'oidc-provider'
 import type { Interaction } from 'oidc-provider'
 import { type DevelopmentAccount, findSignedInAccount } from './accounts.js'
+import { contentSecurityPolicy } from './headers.js'
 import { endpoints, type Locations, realmPath } from './locations.js'
 import { errorPage, signInPage } from './pages.js'
 
@@ -32,14 +33,13 @@ export async function addSignInForm(scope: FastifyInstance, options: SignInOptio
   scope.get<SignInRoute>(url, async (request, reply) => {
     const interaction = await findInteraction(provider, request, reply)
     if (interaction === null) return sendExpired(reply, locations)
-    // Asked for by `prompt=consent`: there is nothing to choose, so it is given without a page.
+    // Asked for by `prompt=consent`, and for the command line: there is nothing to choose, so no page asks.
     if (interaction.prompt.name === 'consent') return giveConsent(provider, request, reply)
-    return sendPage(reply, 200, showForm(interaction, interaction.params.login_hint))
+    return sendForm(reply, 200, interaction, interaction.params.login_hint)
   })
 
-  scope.post<SignInRoute>(url, async (request, reply) => {
-    const { allowed, retryAfterSeconds } = await signInRate(request)
-    if (!allowed) return sendTooManyAttempts(reply, retryAfterSeconds, locations)
+  const onRequest = refuseTooManyAttempts(signInRate, locations)
+  scope.post<SignInRoute>(url, { onRequest }, async (request, reply) => {
     const interaction = await findInteraction(provider, request, reply)
     if (interaction === null) return sendExpired(reply, locations)
 
@@ -47,7 +47,7 @@ export async function addSignInForm(scope: FastifyInstance, options: SignInOptio
     const password = request.body?.get('password') ?? ''
     const account = findSignedInAccount(accounts, username, password)
     if (account === null) {
-      return sendPage(reply, 401, showForm(interaction, username, 'Invalid username or password.'))
+      return sendForm(reply, 401, interaction, username, 'Invalid username or password.')
     }
     const result = { login: { accountId: account.sub } }
     const next = await provider.interactionResult(request.raw, reply.raw, result, {
@@ -56,14 +56,32 @@ export async function addSignInForm(scope: FastifyInstance, options: SignInOptio
     return reply.redirect(next, 303)
   })
 
-  const showForm = ({ uid, params }: Interaction, username?: string, error?: string) =>
-    signInPage({
+  const sendForm = (
+    reply: FastifyReply,
+    status: number,
+    asked: Interaction,
+    username?: string,
+    error?: string,
+  ) => {
+    const { uid, params } = asked
+    letGoTo(reply, params.redirect_uri, locations)
+    const page = {
       action: locations.signInPath(uid),
       clientId: params.client_id,
       accounts,
       ...(username === undefined ? {} : { username }),
       ...(error === undefined ? {} : { error }),
-    })
+    }
+    return sendPage(reply, status, signInPage(page))
+  }
+}
+
+/** Lets the form lead to a client of another origin, as the command line's is; none leads to a device. */
+function letGoTo(reply: FastifyReply, redirectUri: string | undefined, { origin }: Locations) {
+  const client = redirectUri === undefined ? origin : new URL(redirectUri).origin
+  if (client === origin) return
+  const policy = contentSecurityPolicy(`${origin} ${client}`, { runsScript: false })
+  reply.header('content-security-policy', policy)
 }
 
 /**
@@ -100,10 +118,15 @@ const sendExpired = (reply: FastifyReply, { startAgain }: Locations) =>
     errorPage('This sign-in is over', 'It has expired, or was begun in another browser.', startAgain),
   )
 
-function sendTooManyAttempts(reply: FastifyReply, retryAfterSeconds: number, { startAgain }: Locations) {
-  reply.header('retry-after', retryAfterSeconds)
-  const reason = `Try again in ${retryAfterSeconds} seconds.`
-  return sendPage(reply, 429, errorPage('Too many attempts', reason, startAgain))
+/** For every form by which somebody could guess: passwords, and codes of devices. */
+export function refuseTooManyAttempts(signInRate: SignInOptions['signInRate'], { startAgain }: Locations) {
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const { allowed, retryAfterSeconds } = await signInRate(request)
+    if (allowed) return
+    reply.header('retry-after', retryAfterSeconds)
+    const reason = `Try again in ${retryAfterSeconds} seconds.`
+    return sendPage(reply, 429, errorPage('Too many attempts', reason, startAgain))
+  }
 }
 
 /** Answers with one of pages.ts. */

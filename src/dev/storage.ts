@@ -9,10 +9,11 @@ type Payload = Record<string, unknown>
  * @param maxRecords of each kind; the least recently used goes first
  */
 export function createStorage(maxRecords = 1000): (model: string) => Adapter {
-  return () => createTable(maxRecords)
+  // A device still asks when its code has expired, and is to be told so.
+  return (model) => createTable(maxRecords, model === 'DeviceCode' ? 600 : 0)
 }
 
-function createTable(maxRecords: number): Adapter {
+function createTable(maxRecords: number, keptAfterEndSeconds: number): Adapter {
   // The clock that oidc-provider goes by, so that both agree on what has expired.
   const records = new LRUCache<string, Payload>({ max: maxRecords, perf: Date })
   const findWhere = (member: string, value: string) =>
@@ -20,7 +21,8 @@ function createTable(maxRecords: number): Adapter {
 
   return {
     async upsert(id, payload, expiresInSeconds) {
-      const options = expiresInSeconds === undefined ? {} : { ttl: expiresInSeconds * 1000 }
+      const options =
+        expiresInSeconds === undefined ? {} : { ttl: (expiresInSeconds + keptAfterEndSeconds) * 1000 }
       records.set(id, structuredClone(payload), options)
     },
     async find(id) {

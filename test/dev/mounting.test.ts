@@ -194,7 +194,7 @@ test('what oidc-provider could do besides is not there', async () => {
   for (const path of [
     '/reg',
     '/request',
-    '/device',
+    '/device/auth/x',
     '/interaction/x',
     '/protocol/openid-connect/auth/device/x',
   ]) {

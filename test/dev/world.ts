@@ -17,6 +17,7 @@ import { type Browser, createBrowser, type SignInOptions, signIn } from '../supp
 
 export const serviceClient = { id: 'latchkey', secret: 'a secret: with %, + and &' }
 export const swaggerClientId = 'latchkey-swagger'
+export const cliClientId = 'latchkey-cli'
 /** Made once: a new RSA key takes longer than most tests. */
 export const signingKey: JWK = await generateSigningKey()
 
@@ -63,6 +64,7 @@ export async function aProvider({ port, server, around, ...options }: WorldOptio
     prefix: embeddedPrefix,
     serviceClient,
     swaggerClientId,
+    cliClientId,
     adminRole: 'latchkey-admin',
     signingKey,
     accounts,
