@@ -36,23 +36,21 @@ export function describeDeviceFlow({ issuer }: Locations): Configuration['featur
         context.body = deviceDeniedPage()
         return
       }
-      if (error !== undefined && context.status < 400) context.status = 400
       const { session } = context.oidc
-      if (error !== undefined && session.new) {
-        // Its cookie is not sent after a failure, so no form could be answered; and the provider fails to keep it.
-        session.touched = false
-        context.body = errorPage(
-          'This page is out of date',
-          'It has expired, or was opened elsewhere.',
-          action,
-        )
+      const secret = session.state?.secret ?? ''
+      if (error === undefined) {
+        context.body = deviceCodePage({ action, secret })
         return
       }
-      context.body = deviceCodePage({
-        action,
-        secret: session.state?.secret ?? '',
-        ...(error === undefined ? {} : { error: describeFault(context, error) }),
-      })
+      if (context.status < 400) context.status = 400
+      if (!session.new) {
+        context.body = deviceCodePage({ action, secret, error: describeFault(context, error) })
+        return
+      }
+      // Its cookie is not sent after a failure, so no form could be answered; and the provider fails to keep it.
+      session.touched = false
+      const reason = 'It has expired, or was opened elsewhere.'
+      context.body = errorPage('This page is out of date', reason, action)
     },
     async userCodeConfirmSource(context, form, client, _deviceInfo, userCode) {
       context.type = 'html'
@@ -84,10 +82,11 @@ export function pacePolling(provider: Provider, maxDevices = 1000): void {
   provider.use(async (context, next) => {
     await next()
     const { route, params } = context.oidc
-    if (route === 'device_authorization' && hasNoError(context.body)) {
-      context.body = { ...context.body, interval: intervalSeconds }
+    const body = context.body as { error?: string } // Both endpoints answer in JSON.
+    if (route === 'device_authorization' && body.error === undefined) {
+      context.body = { ...body, interval: intervalSeconds }
     }
-    if (route === 'token' && isPending(context.body)) {
+    if (route === 'token' && body.error === 'authorization_pending') {
       const code = params?.device_code ?? ''
       const { isTooSoon, polling } = decidePace(devices.get(code), Date.now())
       devices.set(code, polling)
@@ -108,9 +107,3 @@ export function decidePace(
   const next = isTooSoon ? intervalMs + slowerBySeconds * 1000 : intervalMs
   return { isTooSoon, polling: { lastAt: now, intervalMs: next } }
 }
-
-const errorOf = (body: unknown) =>
-  typeof body === 'object' && body !== null && 'error' in body ? body.error : undefined
-const hasNoError = (body: unknown): body is Record<string, unknown> =>
-  typeof body === 'object' && body !== null && !('error' in body)
-const isPending = (body: unknown) => errorOf(body) === 'authorization_pending'
