@@ -17,8 +17,8 @@ export function deviceCodePage({ action, secret, error }: DeviceCodePage): strin
 ${error === undefined ? '' : `<p class="error" id="input-error" role="alert">${escapeHtml(error)}</p>`}
 <form id="kc-user-verify-device-user-code-form" method="post" action="${escapeHtml(action)}">
 <input type="hidden" name="xsrf" value="${escapeHtml(secret)}">
-<label for="device-user-code">Code</label>
-<input id="device-user-code" name="user_code" autocomplete="off" autocapitalize="characters" spellcheck="false" required autofocus${describedBy}>
+<label for="device_user_code">Code</label>
+<input id="device_user_code" name="user_code" autocomplete="off" autocapitalize="characters" spellcheck="false" required autofocus${describedBy}>
 <button id="kc-login" type="submit">Continue</button>
 </form>`,
   )
