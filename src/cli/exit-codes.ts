@@ -17,6 +17,8 @@ export const exitCodes = {
   notLoggedIn: 77,
   /** Ended by Ctrl-C. */
   interrupted: 130,
+  /** Nobody reads on, as after `| head -1`; what SIGPIPE ends other programs with. */
+  outputClosed: 141,
 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 

@@ -17,3 +17,8 @@ export function print({ stdout }: Terminal, line: string): void {
 export function tell({ stderr }: Terminal, line: string): void {
   stderr.write(`${line}\n`)
 }
+
+/** What others wrote, without what a terminal would obey: control characters, and those that turn or hide text. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '')
+}
