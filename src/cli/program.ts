@@ -1,6 +1,9 @@
 import { Command, CommanderError } from 'commander'
+import { addCompletionCommand } from './completion/index.js'
 import type { CommandContext } from './context.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
+import { addLoginCommands } from './login/index.js'
+import { addProfileCommands } from './profile/index.js'
 import { reportFailure } from './report-failure.js'
 import { connect } from './session.js'
 import type { Terminal } from './terminal.js'
@@ -38,9 +41,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
 
 /** In the order in which they are listed. Each loads what it needs only when it is called: starting must be quick. */
 function addCommands(program: Command, context: CommandContext): void {
-  program
-    .command('whoami')
-    .description('who you are there, and by which credential')
-    .option('--json', 'as the service answers')
-    .action(async (options) => (await import('./whoami.js')).whoami(context, options))
+  addProfileCommands(program, context)
+  addLoginCommands(program, context)
+  addCompletionCommand(program, context)
 }

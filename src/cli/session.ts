@@ -1,12 +1,30 @@
 import type { Latchkey } from '../client/index.js'
+import { type Destination, findDestination } from './destination.js'
 import { CommandFailed, exitCodes } from './exit-codes.js'
 import type { Terminal } from './terminal.js'
 
-/** A client for the service that the user means, as whom they are there. @throws CommandFailed */
-export async function connect({ env }: Terminal, _options: { profile?: string }): Promise<Latchkey> {
-  const { LATCHKEY_URL: url, LATCHKEY_API_KEY: apiKey } = env
-  if (!url) throw new CommandFailed(exitCodes.usage, 'no service is named: set LATCHKEY_URL')
-  if (!apiKey) throw new CommandFailed(exitCodes.notLoggedIn, 'nobody is logged in: set LATCHKEY_API_KEY')
+/**
+ * A client for the service that the user means, with `LATCHKEY_API_KEY` or as whoever is logged in there. A key and a
+ * token are sent to that service alone.
+ * @throws CommandFailed
+ */
+export async function connect(terminal: Terminal, options: { profile?: string }): Promise<Latchkey> {
+  const destination = await findDestination(terminal, options)
+  const { url } = destination
+  const { LATCHKEY_API_KEY: apiKey } = terminal.env
+  const credential = apiKey ? { apiKey } : { token: await findToken(terminal, destination) }
   const { Latchkey: Client } = await import('../client/index.js')
-  return new Client({ url, apiKey })
+  return new Client({ url, ...credential })
+}
+
+/** Told at once, and not only at the first call, where nobody is logged in. */
+async function findToken(terminal: Terminal, { url, known }: Destination): Promise<() => Promise<string>> {
+  if (known === null) {
+    const advice = `set LATCHKEY_API_KEY, or: latchkey profile create ${url}`
+    throw new CommandFailed(exitCodes.notLoggedIn, `nobody is logged in at ${url}: ${advice}`)
+  }
+  const { tokenSource } = await import('./login/fresh-token.js')
+  const token = tokenSource(terminal, known)
+  await token()
+  return token
 }

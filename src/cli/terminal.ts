@@ -1,3 +1,5 @@
+import { styleText } from 'node:util'
+
 /** Where the program runs: everything that a command may take from outside or give back. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -21,4 +23,9 @@ export function tell({ stderr }: Terminal, line: string): void {
 /** What others wrote, without what a terminal would obey: control characters, and those that turn or hide text. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '')
+}
+
+/** Bold on stderr, where that is a terminal and neither `NO_COLOR` nor the like says otherwise. */
+export function emphasize({ stderr }: Terminal, text: string): string {
+  return styleText('bold', text, { stream: stderr })
 }

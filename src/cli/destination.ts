@@ -1,0 +1,58 @@
+import { CommandFailed, exitCodes } from './exit-codes.js'
+import { type Profile, type ProfileBook, readProfiles } from './profile/profiles.js'
+import type { Terminal } from './terminal.js'
+
+/** The service that a command talks to. */
+export interface Destination {
+  readonly url: string
+  /** What is known of it; null where only the environment names it. */
+  readonly known: { readonly name: string; readonly profile: Profile } | null
+}
+
+/**
+ * What the user means, the nearest first: `--profile`, `LATCHKEY_URL`, `LATCHKEY_PROFILE`, the profile in use.
+ * @throws CommandFailed where that is none, or two at once
+ */
+export async function findDestination(
+  terminal: Pick<Terminal, 'env'>,
+  options: { profile?: string },
+): Promise<Destination> {
+  const { LATCHKEY_URL, LATCHKEY_PROFILE } = terminal.env
+  const book = await readProfiles(terminal)
+  const name = options.profile ?? (LATCHKEY_PROFILE || (LATCHKEY_URL ? null : book.inUse))
+  if (name === null) return LATCHKEY_URL ? findByUrl(book, LATCHKEY_URL) : refuse(sayNoProfile(book))
+
+  const profile = book.profiles.get(name) ?? refuse(`there is no profile ${name}: ${listNames(book)}`)
+  // A key in the environment belongs to the URL beside it, and must not reach another service by a slip.
+  if (LATCHKEY_URL && trim(LATCHKEY_URL) !== profile.url) {
+    refuse(
+      `LATCHKEY_URL names ${LATCHKEY_URL}, and the profile ${name} ${profile.url}: leave out one of them`,
+    )
+  }
+  return { url: profile.url, known: { name, profile } }
+}
+
+/** A login serves for `LATCHKEY_URL` too where it is one of that very URL; of several the one in use. */
+function findByUrl({ inUse, profiles }: ProfileBook, address: string): Destination {
+  if (!/^https?:/i.test(address) || !URL.canParse(address)) refuse('LATCHKEY_URL is no http or https URL')
+  const url = trim(address)
+  const matching = [...profiles].filter(([, profile]) => profile.url === url)
+  const found = matching.find(([name]) => name === inUse) ?? matching[0]
+  return { url, known: found === undefined ? null : { name: found[0], profile: found[1] } }
+}
+
+const trim = (url: string) => url.replace(/\/+$/, '')
+
+function sayNoProfile({ profiles }: ProfileBook): string {
+  return profiles.size === 0
+    ? 'there is no profile yet: latchkey profile create <url>'
+    : 'no profile is in use: latchkey profile use <name>'
+}
+
+function listNames({ profiles }: ProfileBook): string {
+  return profiles.size === 0 ? 'there is none yet' : `there is ${[...profiles.keys()].sort().join(', ')}`
+}
+
+function refuse(message: string): never {
+  throw new CommandFailed(exitCodes.usage, message)
+}
