@@ -11,7 +11,7 @@ export const exitCodes = {
   unavailable: 69,
   /** There is something wrong with this program: EX_SOFTWARE. */
   software: 70,
-  /** A file of the profiles cannot be read or written: EX_CANTCREAT. */
+  /** A file, or stdout where it matters, cannot be read or written: EX_CANTCREAT. */
   files: 73,
   /** Nobody is logged in here: EX_NOPERM. */
   notLoggedIn: 77,
