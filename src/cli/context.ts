@@ -10,4 +10,6 @@ export interface CommandContext {
    * @throws CommandFailed when there is no profile, or nobody is logged in
    */
   connect(): Promise<Latchkey>
+  /** The same as nobody, without any credential. @throws CommandFailed when no service is named */
+  connectAnonymously(): Promise<Latchkey>
 }

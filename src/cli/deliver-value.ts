@@ -11,12 +11,15 @@ export async function deliverValue(
   { stdout }: Terminal,
   { otherwise }: { otherwise: string },
 ): Promise<void> {
+  // Whoever else listens would end the program before the user is told what is lost.
+  const others = stdout.listeners('error') as ((error: Error) => void)[]
+  stdout.removeAllListeners('error').on('error', ignore)
   try {
     await new Promise<void>((resolve, reject) => {
-      // A stream tells of a failure twice; unheard, the second would end the process.
-      stdout.once('error', reject)
       stdout.write(`${text}\n`, (error) => (error ? reject(error) : resolve()))
     })
+    stdout.off('error', ignore)
+    for (const listener of others) stdout.on('error', listener)
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     throw new CommandFailed(
@@ -25,3 +28,6 @@ export async function deliverValue(
     )
   }
 }
+
+/** A stream tells of a failure a second time, after the call that failed has heard of it. */
+function ignore(): void {}

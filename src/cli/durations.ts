@@ -23,6 +23,22 @@ export function parseDuration(text: string): number {
   return seconds
 }
 
+/**
+ * Reads a time as the options take it: `2026-12-31`, `2026-12-31T23:59:59`, in UTC unless it says otherwise (`Z`, `+01:00`).
+ * @returns the time as the API writes it
+ * @throws InvalidArgumentError for anything else, a day that no calendar has too
+ */
+export function parseTime(text: string): string {
+  const [, day, time = '00:00', zone = 'Z'] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? []
+  const at = new Date(`${day}T${time}${zone}`)
+  // February 30th would be read as a day of March.
+  if (Number.isNaN(at.getTime()) || new Date(`${day}T00:00Z`).toISOString().slice(0, 10) !== day) {
+    throw new InvalidArgumentError('It is a time such as 2026-12-31 or 2026-12-31T23:59:59, in UTC.')
+  }
+  return at.toISOString()
+}
+
 const words: [unit: number, word: string][] = [
   [unitSeconds.d, 'day'],
   [unitSeconds.h, 'hour'],

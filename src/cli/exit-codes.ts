@@ -22,7 +22,7 @@ export const exitCodes = {
 } as const
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/** Ends the command with a sentence on stderr and this exit code. */
+/** Ends the command with a sentence on stderr and this exit code; an empty message: with the exit code alone. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed'
   constructor(

@@ -1,11 +1,12 @@
 import { Command, CommanderError } from 'commander'
+import { addApiKeyCommands } from './api-key/index.js'
 import { addCompletionCommand } from './completion/index.js'
 import type { CommandContext } from './context.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import { addLoginCommands } from './login/index.js'
 import { addProfileCommands } from './profile/index.js'
 import { reportFailure } from './report-failure.js'
-import { connect } from './session.js'
+import { connect, connectAnonymously } from './session.js'
 import type { Terminal } from './terminal.js'
 
 /** The command line, without its environment: tests run it as the terminal does. @param version of the package */
@@ -25,6 +26,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
   const context: CommandContext = {
     terminal,
     connect: () => connect(terminal, program.opts<{ profile?: string }>()),
+    connectAnonymously: () => connectAnonymously(terminal, program.opts<{ profile?: string }>()),
   }
   program
     .description('API keys for platforms that log people in with Keycloak.')
@@ -43,5 +45,6 @@ export function createProgram(terminal: Terminal, version: string): Command {
 function addCommands(program: Command, context: CommandContext): void {
   addProfileCommands(program, context)
   addLoginCommands(program, context)
+  addApiKeyCommands(program, context)
   addCompletionCommand(program, context)
 }

@@ -4,7 +4,7 @@ import { printable, type Terminal, tell } from './terminal.js'
 /** Tells what went wrong in one sentence, and gives the exit code that means it. */
 export async function reportFailure(error: unknown, terminal: Terminal): Promise<ExitCode> {
   if (error instanceof CommandFailed) {
-    tell(terminal, `latchkey: ${error.message}`)
+    if (error.message !== '') tell(terminal, `latchkey: ${error.message}`)
     return error.exitCode
   }
   const { LatchkeyError, UnavailableError, UnreachableError } = await import('../client/index.js')

@@ -28,3 +28,13 @@ async function findToken(terminal: Terminal, { url, known }: Destination): Promi
   await token()
   return token
 }
+
+/** A client for the service that the user means, as nobody. @throws CommandFailed */
+export async function connectAnonymously(
+  terminal: Terminal,
+  options: { profile?: string },
+): Promise<Latchkey> {
+  const { url } = await findDestination(terminal, options)
+  const { Latchkey: Client } = await import('../client/index.js')
+  return new Client({ url, apiKey: null })
+}

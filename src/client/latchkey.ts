@@ -9,8 +9,8 @@ import { type Credential, createTransport, type Query, type Send } from './trans
 export interface LatchkeyOptions {
   /** Where the service is. Default: `LATCHKEY_URL` of the environment. */
   url?: string
-  /** Default: `LATCHKEY_API_KEY` of the environment, unless there is a token. */
-  apiKey?: string
+  /** Default: `LATCHKEY_API_KEY` of the environment, unless there is a token. Null: none. */
+  apiKey?: string | null
   /** An OAuth2 access token, or what gives one before each call. */
   token?: string | (() => string | Promise<string>)
   /** Default: the global one. */
@@ -47,12 +47,12 @@ export class Latchkey {
 }
 
 function findCredential({ apiKey, token }: LatchkeyOptions): Credential {
-  if (apiKey !== undefined && token !== undefined) {
+  if (typeof apiKey === 'string' && token !== undefined) {
     throw new TypeError('Latchkey takes an apiKey or a token, not both')
   }
   if (token !== undefined) return { token }
-  const key = apiKey ?? readVariable('LATCHKEY_API_KEY')
-  return key === undefined ? null : { apiKey: key }
+  const key = apiKey === undefined ? readVariable('LATCHKEY_API_KEY') : apiKey
+  return key === undefined || key === null ? null : { apiKey: key }
 }
 
 /** The caller's own keys. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { describeDuration, parseDuration } from '../../src/cli/durations.js'
+import { describeDuration, parseDuration, parseTime } from '../../src/cli/durations.js'
 
 test.each([
   ...['', '0', '0s', '-1', '+1', '1.5h', '1e3', ' 600', '600 ', '0600', 'h', '1y', '1M', '1H', '10 m'],
@@ -33,4 +33,22 @@ test.each([
   [1_295_999, '14 days'],
 ])('%d seconds are told as %s', (seconds, words) => {
   expect(describeDuration(seconds)).toBe(words)
+})
+
+test.each([
+  ...['', 'tomorrow', '15d', '2026', '2026-12', '2026-13-01', '2026-02-30', '2025-02-29', '2026-1-1'],
+  ...['2026-12-31T', '2026-12-31T24:30', '2026-12-31T23:60', '2026-12-31 23:59:59 CET', ' 2026-12-31'],
+])('the time %j is refused', (text) => {
+  expect(() => parseTime(text)).toThrow('It is a time such as')
+})
+
+test.each([
+  ['2026-12-31', '2026-12-31T00:00:00.000Z'],
+  ['2028-02-29', '2028-02-29T00:00:00.000Z'],
+  ['2026-12-31 23:59', '2026-12-31T23:59:00.000Z'],
+  ['2026-12-31T23:59:59', '2026-12-31T23:59:59.000Z'],
+  ['2026-12-31T23:59:59Z', '2026-12-31T23:59:59.000Z'],
+  ['2026-12-31T23:59:59+01:00', '2026-12-31T22:59:59.000Z'],
+])('the time %s is %s', (text, time) => {
+  expect(parseTime(text)).toBe(time)
 })

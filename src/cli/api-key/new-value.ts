@@ -1,0 +1,42 @@
+import {
+  type ApiKeyDocument,
+  type ApiKeyWithValue,
+  UnavailableError,
+  UnreachableError,
+} from '../../client/index.js'
+import type { CommandContext } from '../context.js'
+import { deliverValue } from '../deliver-value.js'
+import { flatten } from '../table.js'
+import { type Terminal, tell } from '../terminal.js'
+
+/** Prints a value that is shown only now, or the whole answer with it. @throws CommandFailed as `deliverValue` */
+export function deliverKey(
+  key: ApiKeyWithValue,
+  { terminal }: CommandContext,
+  { json, otherwise }: { json?: boolean; otherwise: string },
+): Promise<void> {
+  return deliverValue(json ? JSON.stringify(key, null, 2) : key.value, terminal, { otherwise })
+}
+
+export const describeName = ({ name }: Pick<ApiKeyDocument, 'name'>): string => `"${flatten(name)}"`
+
+/** Where the answer is lost, a value may have been made that nobody has seen: then the user is told what to do. */
+export function hintIfUnknown(error: unknown, terminal: Terminal, hint: string): void {
+  if (mayBeDone(error)) tell(terminal, `It is not known whether this was done. ${hint}`)
+}
+
+const neverSent = new Set([
+  ...['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'],
+])
+
+function mayBeDone(error: unknown): boolean {
+  if (error instanceof UnreachableError) return !neverSent.has(findCode(error) ?? '')
+  // What the service says it cannot do now is not done later; a proxy in front knows less.
+  return error instanceof UnavailableError && error.code !== 'unavailable'
+}
+
+function findCode(error: Error): string | undefined {
+  const { code } = error as { code?: unknown }
+  const inner = error.cause instanceof Error ? findCode(error.cause) : undefined
+  return inner ?? (typeof code === 'string' ? code : undefined)
+}

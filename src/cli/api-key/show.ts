@@ -1,0 +1,71 @@
+import type { ApiKeyDocument } from '../../client/index.js'
+import type { CommandContext } from '../context.js'
+import { chooseKey, type KeyChoice } from '../key-id.js'
+import { describeEnd, formatTime, renderFacts } from '../table.js'
+import { print } from '../terminal.js'
+import { requireOwn } from './require-own.js'
+
+/** Prints all that is known of a key. */
+export async function showKey(
+  context: CommandContext,
+  options: KeyChoice & { readonly json?: boolean },
+): Promise<void> {
+  const { terminal } = context
+  const id = await chooseKey(options, terminal)
+  const client = await context.connect()
+  const key = await requireOwn(id, client.apiKeys.show(id))
+  print(terminal, options.json ? JSON.stringify(key, null, 2) : describeKey(key, terminal.clock()))
+}
+
+/** A fact a line; what does not hold of the key is left out. @param now milliseconds since the epoch */
+export function describeKey(key: ApiKeyDocument, now: number): string {
+  const { usage, config } = key
+  return renderFacts({
+    id: key.id,
+    name: key.name,
+    note: key.note || undefined,
+    status: key.status,
+    owner: `${key.owner.login} (${key.kind})`,
+    scopes: key.scopes.join(' '),
+    'read only': key.read_only ? 'yes' : undefined,
+    'signs JWTs': key.jwt ? 'yes' : undefined,
+    made: `${formatTime(key.created_at)} UTC`,
+    ends: describeEnd(key.expires_at, now),
+    revoked: key.revoked_at === null ? undefined : `${formatTime(key.revoked_at)} UTC by ${key.revoked_by}`,
+    'last used': describeUse(usage),
+    calls: `${usage.total}, today ${usage.today}`,
+    'earlier values': describeEarlier(key, now),
+    'from addresses': listed(key.allowed_ips),
+    'from pages of': listed(key.allowed_referers),
+    groups: listed(key.groups),
+    services: listed(key.services),
+    limits: describeLimits(key.limits),
+    config: Object.keys(config).length === 0 ? undefined : JSON.stringify(config),
+  })
+}
+
+const listed = (items: readonly string[]) => (items.length === 0 ? undefined : items.join(' '))
+
+function describeUse({
+  last_used_at: at,
+  last_used_ip: ip,
+  last_user_agent: agent,
+}: ApiKeyDocument['usage']) {
+  if (at === null) return '-'
+  return `${formatTime(at)} UTC${ip === null ? '' : ` from ${ip}`}${agent === null ? '' : ` by ${agent}`}`
+}
+
+const describeEarlier = ({ previous_values: values }: ApiKeyDocument, now: number) =>
+  listed(
+    values.map(
+      ({ valid_until: end, last_used_at: used }) =>
+        `work until ${describeEnd(end, now)} (last used ${formatTime(used)})`,
+    ),
+  )
+
+const describeLimits = ({ per_second, per_day, per_month }: ApiKeyDocument['limits']) =>
+  listed(
+    Object.entries({ second: per_second, day: per_day, month: per_month }).flatMap(([span, limit]) =>
+      limit === null ? [] : [`${limit} a ${span}`],
+    ),
+  )
