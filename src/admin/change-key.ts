@@ -5,9 +5,10 @@ import { setImportedSecret } from '../keys/import.js'
 import { decideUpdate } from '../keys/update.js'
 import type { ChangeAnyKey } from '../schemas/admin.js'
 import { type KeyChanges, type KeyRow, lockImports, type Tx, updateKey } from '../store/keys.js'
-import { updateServerUser } from '../store/owners.js'
+import { lockServerNames } from '../store/owners.js'
 import { requireInheritAlone, requireServerScopes } from './bodies.js'
 import type { AdminContext } from './context.js'
+import { carryOver, requireServerName } from './server-user.js'
 
 /**
  * Changes what an administrator may of any key. What that takes from its owner, its owner cannot take back.
@@ -22,6 +23,12 @@ export async function changeAnyKey(
   let serverUser: string | undefined
   try {
     return await withKey(context, origin, id, async (key, now, tx) => {
+      const { name = key.name } = wanted
+      if (key.owner.kind === 'server' && name !== key.name) {
+        // Before what is held below, in the order in which a key is made.
+        await lockServerNames(tx)
+        await requireServerName(tx, name)
+      }
       await requireSense(tx, context, { key, wanted, now })
       if (key.owner.kind === 'server') {
         serverUser = key.ownerSubject
@@ -88,15 +95,6 @@ function requireFuture(wantedEnd: string, now: Date): void {
     new Problem('validation_failed', { errors: [{ path: 'expires_at', message }] })
   if (Number.isNaN(end.getTime()) || end > lastInstant) throw fault('is not a time of the calendar')
   if (end <= now) throw fault('must be in the future: disable or revoke a key that shall end now')
-}
-
-/** The server user is called as its key, and has its rights. */
-async function carryOver(tx: Tx, key: KeyRow, { name, scopes }: ChangeAnyKey): Promise<void> {
-  if (name === undefined && scopes === undefined) return
-  await updateServerUser(tx, key.ownerSubject, {
-    ...(name === undefined ? {} : { login: name }),
-    ...(scopes === undefined ? {} : { rights: scopes }),
-  })
 }
 
 async function decideChange(tx: Tx, context: AdminContext, { key, wanted, now }: Question): Promise<Change> {

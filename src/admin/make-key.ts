@@ -9,9 +9,10 @@ import { newKeyId } from '../keys/value.js'
 import type { CreateAnyKey } from '../schemas/admin.js'
 import { asLimitColumns } from '../schemas/limits.js'
 import { insertKey, type KeyRow, lockImports, type Tx } from '../store/keys.js'
-import { insertServerUser, lockOwner } from '../store/owners.js'
+import { lockOwner, lockServerNames } from '../store/owners.js'
 import { readImport, requireServerScopes } from './bodies.js'
 import type { AdminContext } from './context.js'
+import { makeServerUser } from './server-user.js'
 
 type Prepared = Omit<PreparedImport, 'imported'> & { imported: boolean; value: string | null }
 
@@ -40,6 +41,7 @@ export async function makeKey(
       await requireSwitchedOn(tx)
       // The owner before all else, as in every change of a key: two that lock in another order wait for each other.
       if (owner !== undefined) await requirePerson(tx, owner)
+      else await lockServerNames(tx)
       await context.requireRegistered(tx, { groups, services })
       if (imported) {
         await lockImports(tx)
@@ -48,7 +50,7 @@ export async function makeKey(
       // Read while the owner is locked, so that later keys have later times.
       const now = new Date(context.clock())
       if (owner !== undefined) await requirePlace(tx, context, { ownerSubject, name: wanted.name, now })
-      else await insertServerUser(tx, { subject: ownerSubject, login: wanted.name, rights: scopes, now })
+      else await makeServerUser(tx, { subject: ownerSubject, login: wanted.name, rights: scopes, now })
       const namesNone = groups.length === 0 && services.length === 0
       // A person's key that names nothing is for all services, unless the operator narrows it.
       const authorized = owner !== undefined && namesNone ? await holdDefaultGroups(tx, policy) : groups

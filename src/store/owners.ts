@@ -58,7 +58,19 @@ export async function findOwnerOfKey(tx: Tx, keyId: string): Promise<string | nu
   return key?.ownerSubject ?? null
 }
 
-/** Makes the server user of one key. Its rights are the key's: nobody else tells them. */
+/** Until the transaction ends nobody else names a server user, so that a name that is free stays so. */
+export async function lockServerNames(tx: Tx): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('latchkey names of server users'))`
+}
+
+export async function isServerNameTaken(tx: Tx, login: string): Promise<boolean> {
+  // With the kind written out, since the index of these names is of this kind alone.
+  const found = await tx.$queryRaw<unknown[]>`
+    SELECT 1 FROM owners WHERE kind = 'server' AND login = ${login} LIMIT 1`
+  return found.length > 0
+}
+
+/** Makes the server user of one key, whose name nobody else has. Its rights are the key's: nobody else tells them. */
 export async function insertServerUser(
   tx: Tx,
   user: { subject: string; login: string; rights: readonly string[]; now: Date },

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash, createHmac, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startService, type TestService } from '../support/service.js'
 import { administrationOf, expectInvalid, expectProblem, subjects } from './world.js'
@@ -19,7 +19,8 @@ beforeEach(async () => {
   })
 })
 
-const importKey = (wanted: object) => ask.admin('POST', '/admin/api-keys', { name: 'imported', ...wanted })
+const importKey = (wanted: object) =>
+  ask.admin('POST', '/admin/api-keys', { name: `imported ${randomUUID()}`, ...wanted })
 const asPair = (id: string, with_: string) => ({ 'otoroshi-client-id': id, 'otoroshi-client-secret': with_ })
 const me = (headers: Record<string, string>) => service.inject({ url: '/me', headers })
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Answer, TestService, TokenWishes } from '../support/service.js'
 
 export { expectInvalid, expectProblem, subjects } from '../keys/requests.js'
@@ -21,9 +22,12 @@ export function administrationOf(service: () => TestService) {
     },
     with: (value: string, method: Method = 'GET', url = '/me', payload?: object): Promise<Answer> =>
       ask({ 'x-api-key': value }, method, url, payload),
-    /** Makes a server key through the front door. */
+    /** Makes a server key through the front door, by default with a name that no other has. */
     async serverKey(wanted: object = {}): Promise<{ id: string; value: string }> {
-      const answer = await this.admin('POST', '/admin/api-keys', { name: 'server', ...wanted })
+      const answer = await this.admin('POST', '/admin/api-keys', {
+        name: `server ${randomUUID()}`,
+        ...wanted,
+      })
       if (answer.status !== 201) throw new Error(`The key was not made: ${answer.body}`)
       return answer.json
     },
