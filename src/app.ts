@@ -62,8 +62,8 @@ export interface AppDependencies {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Applies the file of services anew; its faults are logged. */
-    reloadServices(): Promise<void>
+    /** Applies the files that are read on SIGHUP anew; their faults are logged. */
+    reloadDeclarations(): Promise<void>
     /** The services behind the gateway. */
     serviceRegistry: ServiceRegistry
   }
@@ -257,7 +257,7 @@ function addServices(app: FastifyInstance, dependencies: AppDependencies, parts:
     await declared.apply()
     await parts.services.start()
   })
-  app.decorate('reloadServices', declared.reload)
+  app.decorate('reloadDeclarations', declared.reload)
   app.decorate('serviceRegistry', parts.services)
 }
 

@@ -7,9 +7,9 @@ import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import { buildApps } from './app.js'
 import { type Config, ConfigError, loadConfig, readEnvironment } from './config.js'
+import { DeclarationInvalid } from './declarations.js'
 import { developmentAccounts, generateSigningKey } from './dev/index.js'
 import { loadSecrets, type Secrets, SecretsUnreadable } from './secrets.js'
-import { ServicesInvalid } from './services/file.js'
 import { type Database, openDatabase } from './store/database.js'
 import { DirectoryInUse } from './store/directory-lock.js'
 import { FolderUnopenable } from './store/embedded.js'
@@ -49,7 +49,7 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
   await listenAll(all, config)
   // Without a file it means what it means to every process: that its terminal is gone.
   const reloads = config.servicesFile === undefined ? [] : ['SIGHUP' as const]
-  for (const signal of reloads) process.on(signal, () => void app.reloadServices())
+  for (const signal of reloads) process.on(signal, () => void app.reloadDeclarations())
   closeWithGrace({ delay: drainMs, logger: app.log, skip: reloads }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'the process ends of an error')
     // First, so that whoever is told that their connection ends is not told to come in again.
@@ -196,7 +196,7 @@ ${gateway === null ? '' : `\n  The gateway for other services listens at ${gatew
 /** Faults that whoever starts the service can mend: the sentence tells how, and a stack would only hide it. */
 const mendable = [
   ConfigError,
-  ServicesInvalid,
+  DeclarationInvalid,
   SecretsUnreadable,
   CannotListen,
   CannotUseFolder,
@@ -219,5 +219,5 @@ function explain(error: unknown): string {
 main().catch((error: unknown) => {
   process.stderr.write(`${explain(error)}\n`)
   // 78 is EX_CONFIG of sysexits: starting again changes nothing.
-  process.exit(error instanceof ConfigError || error instanceof ServicesInvalid ? 78 : 1)
+  process.exit(error instanceof ConfigError || error instanceof DeclarationInvalid ? 78 : 1)
 })

@@ -1,10 +1,11 @@
+import { refuseFaults } from '../declarations.js'
 import type { InvalidMember } from '../errors.js'
 import type { CreateGroup, ServiceDescriptor, ServicesFile } from '../schemas/service.js'
 import type { Tx } from '../store/keys.js'
 import * as store from '../store/services.js'
 import { changeEntries, type EntryChange, fileAuthor, findChanges, type ServiceContext } from './context.js'
 import { readDescriptor, writeDescriptor } from './descriptor.js'
-import { readServicesFile, refuseFaults } from './file.js'
+import { readServicesFile, setting } from './file.js'
 import { asColumns, readGroup } from './groups.js'
 
 /** What is there, what shall be there, and what stands against it. */
@@ -21,7 +22,7 @@ interface Work {
 /**
  * Makes the entries that the file owns what the file says: all of it, or nothing.
  * @returns how many entries were changed; 0 where another replica was faster
- * @throws ServicesInvalid for the faults of the file, alone or with what is there · StoreUnavailable
+ * @throws DeclarationInvalid for the faults of the file, alone or with what is there · StoreUnavailable
  */
 export async function applyServicesFile(context: ServiceContext, path: string): Promise<number> {
   const wanted = await readServicesFile(path, context.isOwnAddress)
@@ -39,14 +40,14 @@ export async function applyServicesFile(context: ServiceContext, path: string): 
       },
     }
     findConflicts(work)
-    refuseFaults(path, work.faults)
+    refuseFaults({ setting, path }, work.faults)
     for (const group of wanted.groups) await applyGroup(work, group)
     await removeServices(work)
-    refuseFaults(path, work.faults)
+    refuseFaults({ setting, path }, work.faults)
     await parkMoved(work)
     for (const service of wanted.services) await applyService(work, service)
     await removeGroups(work, context.defaultGroups)
-    refuseFaults(path, work.faults)
+    refuseFaults({ setting, path }, work.faults)
   })
   return changes
 }

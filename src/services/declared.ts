@@ -1,12 +1,12 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { DeclarationInvalid } from '../declarations.js'
 import { findGroup } from '../store/services.js'
 import { applyServicesFile } from './apply.js'
 import type { ServiceContext } from './context.js'
-import { ServicesInvalid } from './file.js'
 
 /** The groups and services that the operator declares. */
 export interface DeclaredServices {
-  /** @throws ServicesInvalid · StoreUnavailable: nothing may start with what cannot be */
+  /** @throws DeclarationInvalid · StoreUnavailable: nothing may start with what cannot be */
   apply(): Promise<void>
   /** The same while the service runs: what cannot be is logged, and what was there goes on. */
   reload(): Promise<void>
@@ -41,7 +41,7 @@ export function declareServices(
     try {
       await applyFile(path)
     } catch (error) {
-      if (error instanceof ServicesInvalid)
+      if (error instanceof DeclarationInvalid)
         log.error({ faults: error.faults }, 'the file of services is refused')
       else log.error({ err: error }, 'the file of services could not be applied')
     }
@@ -55,5 +55,5 @@ async function requireDefaultGroups({ db, defaultGroups }: ServiceContext): Prom
     if ((await findGroup(db.prisma, id)) !== null) continue
     faults.push(`${id} is no service group: declare it in SERVICES_FILE, or make it before you name it here`)
   }
-  if (faults.length > 0) throw new ServicesInvalid('DEFAULT_KEY_GROUPS', faults)
+  if (faults.length > 0) throw new DeclarationInvalid('DEFAULT_KEY_GROUPS', faults)
 }

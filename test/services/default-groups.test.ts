@@ -55,7 +55,7 @@ test('a default group stays, whether the API or the file made it', async () => {
   expectProblem(await ask('DELETE', '/admin/groups/made'), 409, 'in_use')
   declare()
 
-  await service.app.reloadServices()
+  await service.app.reloadDeclarations()
 
   expect(service.log.join('')).toContain('groups no longer has declared, which DEFAULT_KEY_GROUPS names')
   expect((await ask('GET', '/admin/groups/declared')).status).toBe(200)

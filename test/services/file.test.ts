@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => service.close())
 beforeEach(async () => {
   write(plain)
-  await service.app.reloadServices()
+  await service.app.reloadDeclarations()
   service.log.length = 0
 })
 
@@ -43,7 +43,7 @@ const readAll = async () => ({
 
 async function reload(content: unknown) {
   write(content)
-  await service.app.reloadServices()
+  await service.app.reloadDeclarations()
   const lines = service.log.map((line) => JSON.parse(line))
   service.log.length = 0
   return lines.findLast(({ msg }) => msg.startsWith('the file of services')) ?? {}
@@ -275,7 +275,7 @@ describe('a file that is refused changes nothing, and each of its faults is told
     const before = await readAll()
     rmSync(path)
 
-    await service.app.reloadServices()
+    await service.app.reloadDeclarations()
 
     expect(service.log.join('')).toContain('it cannot be read (ENOENT)')
     expect(await readAll()).toEqual(before)
