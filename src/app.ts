@@ -94,6 +94,7 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
   setValidation(app)
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
+  app.addHook('onReady', async () => parts.providerFile?.start())
   app.addHook('onReady', () => parts.directory.start(parts.keys))
   addServices(app, dependencies, parts)
   app.addHook('onReady', () => parts.keyring.start())
@@ -101,6 +102,7 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
     // What it still counts is written below.
     await gateway?.close()
     await Promise.all([
+      parts.providerFile?.close(),
       parts.directory.close(),
       parts.usage.close(),
       parts.services.close(),
@@ -236,6 +238,7 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
       forget: keys.forget,
       forgetOwner: keys.forgetOwner,
       forgetKeys: keys.forgetAll,
+      ...(parts.providerFile === undefined ? {} : { keySwitch: parts.providerFile }),
       requireRegistered: requireGroupsAndServices,
       counters: { read: parts.limiter.look, reset: parts.limiter.reset },
     }

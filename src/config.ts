@@ -51,6 +51,16 @@ export const settings = {
   SERVICES_FILE: Type.Optional(
     text('JSON file of service groups and services behind the gateway; read at the start and on SIGHUP.'),
   ),
+  SCOPES_FILE: Type.Optional(
+    text(
+      'JSON file of rights and what they mean, as {"right": "what it allows"}; read at the start and on SIGHUP.',
+    ),
+  ),
+  API_KEYS_PROVIDER_FILE: Type.Optional(
+    text(
+      'JSON file that switches all API keys on or off, as {"name":"api-key","type":"api-key","disabled":false}; followed as it changes.',
+    ),
+  ),
   TRUST_PROXY: Type.Optional(list('Addresses or CIDR ranges whose X-Forwarded-* headers are believed.')),
   CORS_ORIGINS: Type.Optional(list('Origins of other sites whose scripts may call this service.')),
   DATABASE_URL: Type.Optional(
@@ -249,6 +259,10 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     gateway,
     /** Undefined: groups and services come through the API alone. */
     servicesFile: values.SERVICES_FILE,
+    /** Undefined: rights have no descriptions. */
+    scopesFile: values.SCOPES_FILE,
+    /** Undefined: administrators switch API keys on and off. */
+    providerFile: values.API_KEYS_PROVIDER_FILE,
     dataDir: values.DATA_DIR,
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY ?? [],

@@ -85,7 +85,7 @@ export const problemKinds = {
   keys_disabled: {
     status: 403,
     title: 'API keys are switched off',
-    detail: 'An administrator switched API keys off: none can be made until they are on again.',
+    detail: 'API keys are switched off: none can be made until they are on again.',
   },
   never_expires_not_allowed: {
     status: 403,
@@ -120,7 +120,7 @@ export const problemKinds = {
   set_by_file: {
     status: 409,
     title: 'Set by a file',
-    detail: 'This entry comes from the file of services: change it there.',
+    detail: 'A file of the operator says this: change it there.',
   },
   permanently_revoked: {
     status: 409,
@@ -294,13 +294,17 @@ type Fault = NonNullable<FastifyError['validation']>[number]
 /** @param context what is told of the whole, as `body` */
 export function describeFault(fault: Fault, context: string): InvalidMember {
   const at = fault.instancePath.split('/').slice(1)
-  const { missingProperty, additionalProperty } = fault.params as Record<string, string | undefined>
+  const { missingProperty, additionalProperty, allowedValue } = fault.params as Record<
+    string,
+    string | undefined
+  >
   if (missingProperty !== undefined)
     return { path: [...at, missingProperty].join('.'), message: 'is required' }
   if (additionalProperty !== undefined) {
     return { path: [...at, additionalProperty].join('.'), message: 'is not a known member' }
   }
   const path = at.join('.')
+  if (allowedValue !== undefined) return { path, message: `must be ${JSON.stringify(allowedValue)}` }
   return { path, message: `${path === '' ? `the ${context} ` : ''}${fault.message ?? 'is invalid'}` }
 }
 

@@ -9,11 +9,10 @@ import { embeddedIssuer } from './dev/index.js'
 import { fixedPeople, followDirectory } from './directory/follow.js'
 import { createKeycloakDirectory, deriveAdminUrl } from './directory/keycloak.js'
 import { type DirectorySource, noDirectory } from './directory/source.js'
+import { ProviderFile } from './keys/provider-file.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
-
 import { createLimitKeeper } from './limits/index.js'
-
 import { createSealer } from './sealing.js'
 import type { Secrets } from './secrets.js'
 import { createServiceRegistry } from './services/registry.js'
@@ -58,9 +57,12 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     ...config.encryptionSecrets,
     ...(encryptionSecret === undefined ? [] : [encryptionSecret]),
   ])
+  const { providerFile: path } = config
+  const providerFile = path === undefined ? undefined : new ProviderFile({ path, db, clock, log })
   const keys = createKeyVerifier({
     ...{ db, prefix, usage, refusals, sealer, maxStaleMs, clock },
     owners: directory,
+    ...(providerFile === undefined ? {} : { keySwitch: providerFile }),
   })
   const services = createServiceRegistry({
     db,
@@ -110,6 +112,8 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     authOptions,
     directory,
     keys,
+    /** Undefined: administrators switch keys off and on. */
+    providerFile,
     services,
     /** Null: nothing can be sealed. */
     sealer,

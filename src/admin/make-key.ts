@@ -2,7 +2,8 @@ import { Problem } from '../errors.js'
 import { recordChange, requirePlace } from '../keys/change.js'
 import { type Origin, requireMayLiveForEver } from '../keys/context.js'
 import { type PreparedImport, prepareImport, requireNew } from '../keys/import.js'
-import { asRow, holdDefaultGroups, requireSense, requireSwitchedOn } from '../keys/issue.js'
+import { asRow, holdDefaultGroups, requireSense } from '../keys/issue.js'
+import { requireSwitchedOn } from '../keys/key-switch.js'
 import { inherit } from '../keys/scopes.js'
 import { makeValue } from '../keys/stored-value.js'
 import { newKeyId } from '../keys/value.js'
@@ -38,7 +39,7 @@ export async function makeKey(
   const ownerSubject = owner ?? `server:${id}`
   try {
     const key = await context.db.write(async (tx) => {
-      await requireSwitchedOn(tx)
+      await requireSwitchedOn(tx, context.keySwitch)
       // The owner before all else, as in every change of a key: two that lock in another order wait for each other.
       if (owner !== undefined) await requirePerson(tx, owner)
       else await lockServerNames(tx)

@@ -39,12 +39,12 @@ export const otherAdministration: FastifyPluginAsyncTypebox<{ context: AdminCont
         operationId: 'setApiKeyProvider',
         summary: 'Set Api Key Provider',
         description:
-          'Switches API keys off or on. Off, every key is refused, server keys too, and none can be made; switched on again, they work as before. Logins and OAuth2 tokens are not concerned.',
+          'Switches API keys off or on. Off, every key is refused, server keys too, and none can be made; switched on again, they work as before. Logins and OAuth2 tokens are not concerned. Where a file of the operator does this, it does it alone.',
         tags,
         body: ref(schemas.providerSchema),
         response: {
           200: described(schemas.providerSchema, 'The provider as it is now.'),
-          ...problemResponses(400, 401, 403, 413, 415),
+          ...problemResponses(400, 401, 403, 409, 413, 415),
         },
       },
     },

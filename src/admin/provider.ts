@@ -1,3 +1,4 @@
+import { Problem } from '../errors.js'
 import type { Origin } from '../keys/context.js'
 import type { Provider } from '../schemas/admin.js'
 import { apiKeyProvider, isApiKeyProviderDisabled, switchProvider } from '../store/providers.js'
@@ -6,16 +7,21 @@ import { record } from './record.js'
 
 const describe = (disabled: boolean): Provider => ({ name: apiKeyProvider, type: apiKeyProvider, disabled })
 
-export async function showProvider({ db }: AdminContext): Promise<Provider> {
-  return describe(await isApiKeyProviderDisabled(db))
+/** As the file says, where there is one. */
+export async function showProvider({ db, keySwitch }: AdminContext): Promise<Provider> {
+  return describe(keySwitch?.isOff ?? (await isApiKeyProviderDisabled(db)))
 }
 
-/** Switches API keys off or on, all at once. Off, every key is refused as an unknown one is, and none can be made. */
+/**
+ * Switches API keys off or on, all at once. Off, every key is refused as an unknown one is, and none can be made.
+ * @throws Problem set_by_file where a file does that
+ */
 export async function setProvider(
   context: AdminContext,
   origin: Origin,
   wanted: Provider,
 ): Promise<Provider> {
+  if (context.keySwitch !== undefined) throw new Problem('set_by_file')
   const { disabled } = wanted
   try {
     await context.db.write(async (tx) => {

@@ -3,6 +3,7 @@ import { Problem } from '../errors.js'
 import type * as management from '../management.js'
 import type { Sealer } from '../sealing.js'
 import type { Database } from '../store/database.js'
+import type { KeySwitch } from './key-switch.js'
 import type { Random } from './value.js'
 
 /** Who asked for a change of a key, from where, and as whose hand. */
@@ -34,6 +35,8 @@ export interface KeyContext {
   /** Null: no key can sign JWTs. */
   sealer: Sealer | null
   owners: OwnerWatch
+  /** Where a file switches keys off and on; left out: an administrator does. */
+  keySwitch?: KeySwitch
   /** Called after each change of a key, even one of which nobody knows whether it was done. */
   forget: (keyId: string) => void
   /** Called after each change of what is known of an owner. */

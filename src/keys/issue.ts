@@ -3,11 +3,11 @@ import { type InvalidMember, Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
 import { insertKey, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
 import { type OwnerRow, rememberOwner } from '../store/owners.js'
-import { apiKeyProvider, isProviderDisabled } from '../store/providers.js'
 import { holdEntries } from '../store/services.js'
 import { lockEnabledOwner, recordChange, requirePlace } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 import { requireKeepable } from './json.js'
+import { requireSwitchedOn } from './key-switch.js'
 import { findScopeFaults, missingRights } from './scopes.js'
 import { makeValue } from './stored-value.js'
 import { newKeyId } from './value.js'
@@ -31,7 +31,7 @@ export async function issueKey(
   try {
     const key = await db.write(async (tx) => {
       isOwnerChanged = await rememberCaller(tx, context, origin)
-      await requireSwitchedOn(tx)
+      await requireSwitchedOn(tx, context.keySwitch)
       const owner = await requireOwner(tx, origin)
       // Read while the owner is locked, so that later keys have later times.
       const now = new Date(clock())
@@ -68,11 +68,6 @@ async function requireOwner(tx: Tx, { principal }: Origin): Promise<OwnerRow> {
   const owner = await lockEnabledOwner(tx, principal.subject)
   if (owner === null) throw new Problem('not_found')
   return owner
-}
-
-/** @throws Problem keys_disabled */
-export async function requireSwitchedOn(tx: Tx): Promise<void> {
-  if (await isProviderDisabled(tx, apiKeyProvider)) throw new Problem('keys_disabled')
 }
 
 /** @throws Problem unavailable for a group that a replica with other settings has deleted: the key would open nothing */

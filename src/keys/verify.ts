@@ -8,6 +8,7 @@ import { isCertain } from '../store/notices.js'
 import { StoreUnavailable } from '../store/unavailable.js'
 import type { UsageCounter } from '../usage/counter.js'
 import { hashOf, ImportedValues } from './imported-values.js'
+import { type KeySwitch, refuseWhileOff } from './key-switch.js'
 import { KnownKey } from './known-key.js'
 import { KnownOwners } from './known-owners.js'
 import { createLookUp } from './look-up.js'
@@ -23,6 +24,8 @@ export interface KeyVerifierOptions {
   sealer?: Sealer | null
   /** Default: what the last login told of an owner serves. */
   owners?: OwnerWatch
+  /** Where a file switches keys off and on; left out: an administrator does. */
+  keySwitch?: KeySwitch
   /** How long a key that was read serves when the database cannot be asked, in milliseconds. */
   maxStaleMs: number
   /**
@@ -73,6 +76,7 @@ const refused: Verdict = { kind: 'refused' }
 /** Checks API keys against this service's own store, from memory where what was read is fresh enough. */
 export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   const { prefix, usage, refusals, maxStaleMs, maxCached = 100_000, owners: watch = trustLastLogin } = options
+  const { keySwitch } = options
   const { notices } = options.db
   const clock = options.clock ?? Date.now
   const mark = `${prefix}_`
@@ -80,7 +84,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   const patienceMs = options.patienceMs ?? 3000
   const lookUp = createLookUp<VerificationRow>(async (ids) => {
     const rows = await findKeysToVerify(options.db, ids)
-    return new Map(rows.map((row) => [row.id, row]))
+    return new Map(rows.map((row) => [row.id, keySwitch === undefined ? row : withoutProvider(row)]))
   }, patienceMs)
   const owners = new KnownOwners()
   const imported = new ImportedValues({ db: options.db, patienceMs, freshMs, clock })
@@ -98,8 +102,8 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   })
 
   return {
-    verify,
-    verifyToken,
+    verify: keySwitch === undefined ? verify : refuseWhileOff(keySwitch, verify),
+    verifyToken: keySwitch === undefined ? verifyToken : refuseWhileOff(keySwitch, verifyToken),
     forget,
     forgetAll,
     forgetOwner: (subject) => owners.forget(subject),
@@ -361,6 +365,9 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     readings.clear()
   }
 }
+
+/** Where a file decides, what is stored does not. */
+const withoutProvider = (row: VerificationRow): VerificationRow => ({ ...row, provider_disabled: false })
 
 function asStale(verdict: Verdict): Verdict {
   if (verdict.kind !== 'accepted') return verdict

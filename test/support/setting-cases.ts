@@ -124,6 +124,18 @@ export const cases: Record<keyof typeof settings, Case> = {
     valid: [['./services.json', './services.json']],
     invalid: [],
   },
+  SCOPES_FILE: {
+    default: undefined,
+    read: (c) => c.scopesFile,
+    valid: [['./scopes.json', './scopes.json']],
+    invalid: [],
+  },
+  API_KEYS_PROVIDER_FILE: {
+    default: undefined,
+    read: (c) => c.providerFile,
+    valid: [['./api-key.json', './api-key.json']],
+    invalid: [],
+  },
   REDIS_URL: {
     default: undefined,
     read: (c) => c.limits.redisUrl,

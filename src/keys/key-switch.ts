@@ -1,0 +1,32 @@
+import type { Verdict, Verify } from '../auth/types.js'
+import { Problem } from '../errors.js'
+import type { Tx } from '../store/keys.js'
+import { apiKeyProvider, isProviderDisabled } from '../store/providers.js'
+
+/** Whether API keys are off altogether in this process, whatever the database says. */
+export interface KeySwitch {
+  readonly isOff: boolean
+}
+
+const refused: Verdict = { kind: 'refused' }
+
+/** Refuses everything while keys are off, what was being verified when they were switched off too. */
+export function refuseWhileOff(keySwitch: KeySwitch, verify: Verify): Verify {
+  return (...presented) => {
+    if (keySwitch.isOff) return refused
+    const verdict = verify(...presented)
+    return verdict instanceof Promise
+      ? verdict.then((settled) => (keySwitch.isOff ? refused : settled))
+      : verdict
+  }
+}
+
+/**
+ * Makes sure that keys may be made now.
+ * @param keySwitch left out: the database says
+ * @throws Problem keys_disabled
+ */
+export async function requireSwitchedOn(tx: Tx, keySwitch: KeySwitch | undefined): Promise<void> {
+  const isOff = keySwitch?.isOff ?? (await isProviderDisabled(tx, apiKeyProvider))
+  if (isOff) throw new Problem('keys_disabled')
+}
