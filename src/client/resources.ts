@@ -1,7 +1,9 @@
 import type { Query, Send } from './transport.js'
 
-/** What a client must send of an input, and what it may. */
-export type Optional<T, Required extends keyof T> = Pick<T, Required> & Partial<T>
+/** What a client must send of an input, and what it may: within members that are objects, too. */
+export type Optional<T, Required extends keyof T> = Pick<T, Required> & {
+  [Name in Exclude<keyof T, Required>]?: T[Name] extends readonly unknown[] ? T[Name] : Partial<T[Name]>
+}
 
 export interface Page<T> {
   items: T[]
