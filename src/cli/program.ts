@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { addAdminCommands } from './admin/index.js'
 import { addApiKeyCommands } from './api-key/index.js'
 import { addCompletionCommand } from './completion/index.js'
 import type { CommandContext } from './context.js'
@@ -46,5 +47,6 @@ function addCommands(program: Command, context: CommandContext): void {
   addProfileCommands(program, context)
   addLoginCommands(program, context)
   addApiKeyCommands(program, context)
+  addAdminCommands(program, context)
   addCompletionCommand(program, context)
 }

@@ -1,0 +1,35 @@
+import type { Latchkey } from '../../client/index.js'
+import type { CommandContext } from '../context.js'
+import { CommandFailed, exitCodes } from '../exit-codes.js'
+
+/** What the client does for administrators. */
+export type Administration = Latchkey['admin']
+
+/**
+ * Acts at the service in use, and tells in the words of this command line what it answers to whom may not, or whose
+ * target is not there.
+ * @param target what the command is about, as `API key Zk3vQ9aB`
+ * @throws CommandFailed, LatchkeyError, UnreachableError
+ */
+export async function administrate<T>(
+  context: CommandContext,
+  target: string | null,
+  act: (admin: Administration) => Promise<T>,
+): Promise<T> {
+  const { admin } = await context.connect()
+  try {
+    return await act(admin)
+  } catch (error) {
+    const { LatchkeyError } = await import('../../client/index.js')
+    if (!(error instanceof LatchkeyError)) throw error
+    if (error.code === 'not_found' && target !== null) throw refused(`there is no ${target} (not_found)`)
+    if (error.code === 'insufficient_scope') {
+      throw refused(
+        `${error.message} \`latchkey admin\` is for administrators: \`latchkey whoami\` tells who you are. (insufficient_scope)`,
+      )
+    }
+    throw error
+  }
+}
+
+const refused = (message: string) => new CommandFailed(exitCodes.refused, message)

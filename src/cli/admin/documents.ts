@@ -1,0 +1,32 @@
+import { print, type Terminal } from '../terminal.js'
+import type { JsonOption } from './options.js'
+
+/** One thing for people, a line for each member; for programs as the service answered. */
+export async function printDocument(
+  terminal: Terminal,
+  document: object,
+  { json }: JsonOption,
+): Promise<void> {
+  if (json) return printJson(terminal, document)
+  const { renderFacts } = await import('../table.js')
+  print(terminal, renderFacts(Object.fromEntries(listMembers(document))))
+}
+
+export const printJson = (terminal: Terminal, document: unknown): void =>
+  print(terminal, JSON.stringify(document, null, 2))
+
+/** Members of members are named as in `access.scopes`; what is empty is a hyphen, as in tables. */
+function listMembers(document: object, before = ''): [name: string, text: string][] {
+  return Object.entries(document).flatMap(([name, value]) => {
+    const path = before + name
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[path, tellValue(value)]]
+    const members = listMembers(value, `${path}.`)
+    return members.length === 0 ? [[path, '-'] as [string, string]] : members
+  })
+}
+
+function tellValue(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(tellValue).join(', ')
+  if (value === null || value === '') return '-'
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}

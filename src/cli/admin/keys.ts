@@ -1,0 +1,24 @@
+import type { Listing } from '../../client/index.js'
+import type { ApiKeyDocument } from '../../schemas/key.js'
+import type { Terminal } from '../terminal.js'
+import { type Columns, printList } from './lists.js'
+import type { ListOptions } from './options.js'
+
+/** Keys of anyone, a line each. */
+export async function printKeys(
+  terminal: Terminal,
+  keys: Listing<ApiKeyDocument>,
+  options: ListOptions,
+): Promise<void> {
+  const { formatTime } = await import('../table.js')
+  const columns: Columns<ApiKeyDocument> = [
+    { title: 'Id', cell: ({ id }) => id },
+    // A server key has nobody behind it but the server user that was made for it, and is called as it is.
+    { title: 'Owner', canShrink: true, cell: ({ kind, owner }) => (kind === 'server' ? '-' : owner.login) },
+    { title: 'Name', canShrink: true, cell: ({ name }) => name },
+    { title: 'Expires at (UTC)', cell: ({ expires_at }) => formatTime(expires_at) },
+    { title: 'Latest activity', cell: ({ usage }) => formatTime(usage.last_used_at) },
+    { title: 'Status', cell: ({ status }) => status },
+  ]
+  await printList(terminal, keys, columns, options)
+}

@@ -1,0 +1,47 @@
+import { type Command, InvalidArgumentError } from 'commander'
+
+export interface JsonOption {
+  json?: boolean
+}
+
+export interface ListOptions extends JsonOption {
+  /** Lines, over all pages. */
+  limit?: number
+}
+
+export interface YesOption {
+  yes?: boolean
+}
+
+export const addJsonOption = (command: Command): Command => command.option('--json', 'as the service answers')
+
+export const addListOptions = (command: Command): Command =>
+  command
+    .option('--limit <lines>', 'at most so many (default: all)', readCount)
+    .option('--json', 'as an array of what the service answers')
+
+/** For what cannot be undone. */
+export const addYesOption = (command: Command): Command => command.option('--yes', 'do not ask')
+
+/** Of an option that takes several words, or with `--no-` none. */
+export const readNames = (names: string[] | false | undefined): string[] | undefined =>
+  names === false ? [] : names
+
+/** A whole number from 1 on. */
+export function readCount(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It is a whole number from 1 on.')
+}
+
+/** The id of a service or of a service group. */
+export function readRegistryId(text: string): string {
+  if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(text)) return text
+  throw new InvalidArgumentError('An id is of small letters, digits and hyphens.')
+}
+
+/** Of a person at the identity provider, or `server:<id>`. */
+export function readSubject(text: string): string {
+  // A path would lose segments of dots alone, and ask for something else.
+  if (text !== '' && !/^\.+$/.test(text)) return text
+  throw new InvalidArgumentError('A subject is what `latchkey admin api-key show` tells of the owner.')
+}
