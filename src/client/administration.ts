@@ -4,80 +4,124 @@ import type {
   CreateAnyKey,
   CreatedKey,
   KeyQuotas,
+  ListAllKeys,
+  ListAudit,
   OwnerLimitsDocument,
   Provider,
 } from '../schemas/admin.js'
-import type { ApiKeyDocument } from '../schemas/key.js'
+import type { ApiKeyDocument, ListKeys, RevokeKey } from '../schemas/key.js'
 import type {
   CreateGroup,
   CreateService,
   GroupDocument,
+  ListServices,
   ServiceDocument,
   UpdateGroup,
   UpdateService,
 } from '../schemas/service.js'
-import { at, type Listing, list, type Optional } from './resources.js'
-import type { Query, Send } from './transport.js'
+import { at, type Filter, type Listing, list, type Optional } from './resources.js'
+import type { CallOptions, Send } from './transport.js'
 
 /** What only administrators may do. */
 export function describeAdministration(send: Send) {
   return {
-    apiKeys: {
-      list: (filter: Query = {}): Listing<ApiKeyDocument> => list(send, '/admin/api-keys', filter),
-      show: (id: string) => send<ApiKeyDocument>({ method: 'GET', path: at`/admin/api-keys/${id}` }),
-      /** Makes a server key, or takes over one that was made elsewhere. */
-      create: (key: Optional<CreateAnyKey, 'name'>) =>
-        send<CreatedKey>({ method: 'POST', path: '/admin/api-keys', body: key }),
-      update: (id: string, change: ChangeAnyKey) =>
-        send<ApiKeyDocument>({ method: 'PATCH', path: at`/admin/api-keys/${id}`, body: change }),
-      revoke: (id: string, options: { permanent?: boolean } = {}) =>
-        send<ApiKeyDocument>({ method: 'POST', path: at`/admin/api-keys/${id}/revoke`, body: options }),
-      delete: (id: string) => send<void>({ method: 'DELETE', path: at`/admin/api-keys/${id}` }),
-      quotas: (id: string) => send<KeyQuotas>({ method: 'GET', path: at`/admin/api-keys/${id}/quotas` }),
-      resetQuotas: (id: string) => send<void>({ method: 'DELETE', path: at`/admin/api-keys/${id}/quotas` }),
-    },
+    apiKeys: describeAnyKeys(send),
     users: {
-      apiKeys: (subject: string, filter: Query = {}): Listing<ApiKeyDocument> =>
-        list(send, at`/admin/users/${subject}/api-keys`, filter),
-      revokeApiKeys: (subject: string) =>
-        send<{ revoked: string[] }>({
+      apiKeys: (
+        subject: string,
+        filter: Filter<ListKeys> = {},
+        call?: CallOptions,
+      ): Listing<ApiKeyDocument> => list(send, at`/admin/users/${subject}/api-keys`, filter, call),
+      /** Not sent again where an answer is lost: the second would tell that there was nothing to revoke. */
+      revokeApiKeys: (subject: string, call?: CallOptions): Promise<{ revoked: string[] }> =>
+        send({
           method: 'POST',
           path: at`/admin/users/${subject}/api-keys/revoke`,
           body: {},
+          repeatable: 'refused',
+          ...call,
         }),
     },
     owners: {
-      limits: (subject: string) =>
-        send<OwnerLimitsDocument>({ method: 'GET', path: at`/admin/owners/${subject}/limits` }),
-      setLimits: (subject: string, limits: Partial<OwnerLimitsDocument>) =>
-        send<OwnerLimitsDocument>({ method: 'PUT', path: at`/admin/owners/${subject}/limits`, body: limits }),
+      limits: (subject: string, call?: CallOptions): Promise<OwnerLimitsDocument> =>
+        send({ method: 'GET', path: at`/admin/owners/${subject}/limits`, ...call }),
+      /** All of them: what is left out is unlimited. */
+      setLimits: (
+        subject: string,
+        limits: Partial<OwnerLimitsDocument>,
+        call?: CallOptions,
+      ): Promise<OwnerLimitsDocument> =>
+        send({ method: 'PUT', path: at`/admin/owners/${subject}/limits`, body: limits, ...call }),
     },
     groups: {
-      list: (): Listing<GroupDocument> => list(send, '/admin/groups', {}),
-      show: (id: string) => send<GroupDocument>({ method: 'GET', path: at`/admin/groups/${id}` }),
-      create: (group: Optional<CreateGroup, 'id' | 'name'>) =>
-        send<GroupDocument>({ method: 'POST', path: '/admin/groups', body: group }),
-      update: (id: string, change: UpdateGroup) =>
-        send<GroupDocument>({ method: 'PATCH', path: at`/admin/groups/${id}`, body: change }),
-      delete: (id: string) => send<void>({ method: 'DELETE', path: at`/admin/groups/${id}` }),
+      list: (call?: CallOptions): Listing<GroupDocument> => list(send, '/admin/groups', {}, call),
+      show: (id: string, call?: CallOptions): Promise<GroupDocument> =>
+        send({ method: 'GET', path: at`/admin/groups/${id}`, ...call }),
+      create: (group: Optional<CreateGroup, 'id' | 'name'>, call?: CallOptions): Promise<GroupDocument> =>
+        send({ method: 'POST', path: '/admin/groups', body: group, ...call }),
+      update: (id: string, change: UpdateGroup, call?: CallOptions): Promise<GroupDocument> =>
+        send({ method: 'PATCH', path: at`/admin/groups/${id}`, body: change, ...call }),
+      delete: (id: string, call?: CallOptions): Promise<void> =>
+        send({ method: 'DELETE', path: at`/admin/groups/${id}`, repeatable: 'until-gone', ...call }),
     },
     services: {
-      list: (filter: Query = {}): Listing<ServiceDocument> => list(send, '/admin/services', filter),
-      show: (id: string) => send<ServiceDocument>({ method: 'GET', path: at`/admin/services/${id}` }),
-      create: (service: Optional<CreateService, 'id' | 'name' | 'group' | 'prefix' | 'target'>) =>
-        send<ServiceDocument>({ method: 'POST', path: '/admin/services', body: service }),
-      update: (id: string, change: UpdateService) =>
-        send<ServiceDocument>({ method: 'PATCH', path: at`/admin/services/${id}`, body: change }),
-      delete: (id: string) => send<void>({ method: 'DELETE', path: at`/admin/services/${id}` }),
+      list: (filter: Filter<ListServices> = {}, call?: CallOptions): Listing<ServiceDocument> =>
+        list(send, '/admin/services', filter, call),
+      show: (id: string, call?: CallOptions): Promise<ServiceDocument> =>
+        send({ method: 'GET', path: at`/admin/services/${id}`, ...call }),
+      create: (
+        service: Optional<CreateService, 'id' | 'name' | 'group' | 'prefix' | 'target'>,
+        call?: CallOptions,
+      ): Promise<ServiceDocument> =>
+        send({ method: 'POST', path: '/admin/services', body: service, ...call }),
+      update: (id: string, change: UpdateService, call?: CallOptions): Promise<ServiceDocument> =>
+        send({ method: 'PATCH', path: at`/admin/services/${id}`, body: change, ...call }),
+      delete: (id: string, call?: CallOptions): Promise<void> =>
+        send({ method: 'DELETE', path: at`/admin/services/${id}`, repeatable: 'until-gone', ...call }),
     },
     provider: {
-      show: () => send<Provider>({ method: 'GET', path: '/admin/providers/api-key' }),
-      set: (disabled: boolean) =>
-        send<Provider>({
-          ...{ method: 'PUT', path: '/admin/providers/api-key' },
+      show: (call?: CallOptions): Promise<Provider> =>
+        send({ method: 'GET', path: '/admin/providers/api-key', ...call }),
+      set: (disabled: boolean, call?: CallOptions): Promise<Provider> =>
+        send({
+          method: 'PUT',
+          path: '/admin/providers/api-key',
           body: { name: 'api-key', type: 'api-key', disabled },
+          ...call,
         }),
     },
-    audit: (filter: Query = {}): Listing<AuditEventDocument> => list(send, '/admin/audit', filter),
+    /** The ledger, newest first. */
+    audit: (filter: Filter<ListAudit> = {}, call?: CallOptions): Listing<AuditEventDocument> =>
+      list(send, '/admin/audit', filter, call),
+  }
+}
+
+/** Keys of anyone. */
+function describeAnyKeys(send: Send) {
+  return {
+    list: (filter: Filter<ListAllKeys> = {}, call?: CallOptions): Listing<ApiKeyDocument> =>
+      list(send, '/admin/api-keys', filter, call),
+    show: (id: string, call?: CallOptions): Promise<ApiKeyDocument> =>
+      send({ method: 'GET', path: at`/admin/api-keys/${id}`, ...call }),
+    /** Makes a server key, or takes over one that was made elsewhere. */
+    create: (key: Optional<CreateAnyKey, 'name'>, call?: CallOptions): Promise<CreatedKey> =>
+      send({ method: 'POST', path: '/admin/api-keys', body: key, ...call }),
+    update: (id: string, change: ChangeAnyKey, call?: CallOptions): Promise<ApiKeyDocument> =>
+      send({ method: 'PATCH', path: at`/admin/api-keys/${id}`, body: change, ...call }),
+    /** Sent again where an answer is lost, as that of one's own keys. */
+    revoke: (id: string, options: Partial<RevokeKey> = {}, call?: CallOptions): Promise<ApiKeyDocument> =>
+      send({
+        method: 'POST',
+        path: at`/admin/api-keys/${id}/revoke`,
+        body: options,
+        repeatable: 'always',
+        ...call,
+      }),
+    delete: (id: string, call?: CallOptions): Promise<void> =>
+      send({ method: 'DELETE', path: at`/admin/api-keys/${id}`, repeatable: 'until-gone', ...call }),
+    quotas: (id: string, call?: CallOptions): Promise<KeyQuotas> =>
+      send({ method: 'GET', path: at`/admin/api-keys/${id}/quotas`, ...call }),
+    resetQuotas: (id: string, call?: CallOptions): Promise<void> =>
+      send({ method: 'DELETE', path: at`/admin/api-keys/${id}/quotas`, ...call }),
   }
 }

@@ -5,7 +5,7 @@ export class LatchkeyError extends Error {
   override readonly name: string = 'LatchkeyError'
 
   constructor(
-    /** As in the table of errors, for example `invalid_credential`; `unexpected_answer` for what is no problem document. */
+    /** As in the table of errors, for example `invalid_credential`; `unexpected_answer` for what is none of the service's. */
     readonly code: string,
     readonly status: number,
     /** Safe to show to a person. */
@@ -70,6 +70,15 @@ export class UnavailableError extends LatchkeyError {
   override readonly name = 'UnavailableError'
 }
 
+/** An answer that is none of this service: another program's, a proxy's page, a redirect. `code` is `unexpected_answer`. */
+export class UnexpectedAnswerError extends LatchkeyError {
+  override readonly name = 'UnexpectedAnswerError'
+
+  constructor(status: number, detail: string) {
+    super('unexpected_answer', status, detail)
+  }
+}
+
 /** No answer at all: the service cannot be reached, or took too long. The cause is in `cause`. */
 export class UnreachableError extends Error {
   override readonly name = 'UnreachableError'
@@ -94,7 +103,11 @@ export function asError(
   const Class = classes[status] ?? (status >= 500 ? UnavailableError : LatchkeyError)
   const retry = retryAfterSeconds === undefined ? {} : { retryAfterSeconds }
   if (problem === null) {
-    return new Class('unexpected_answer', status, `The answer ${status} is none of this service.`, retry)
+    const detail = `The answer ${status} is none of this service: is the url right, or does a proxy answer?`
+    // What is not there at a wrong URL says nothing of a key; that something is busy or away holds of the service too.
+    return status === 429 || status >= 500
+      ? new Class('unexpected_answer', status, detail, retry)
+      : new UnexpectedAnswerError(status, detail)
   }
   const { code, detail, requestId, errors } = problem
   return new Class(code, status, detail, { requestId, ...retry, ...(errors === undefined ? {} : { errors }) })

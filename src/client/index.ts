@@ -12,7 +12,10 @@ export {
   NotFoundError,
   TooManyRequestsError,
   UnavailableError,
+  UnexpectedAnswerError,
   UnreachableError,
 } from './errors.js'
 export { Latchkey, type LatchkeyOptions } from './latchkey.js'
 export type { Listing, Page } from './resources.js'
+export type { ServiceFetch, ServiceRequest } from './service-fetch.js'
+export type { CallOptions } from './transport.js'

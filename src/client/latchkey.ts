@@ -1,79 +1,72 @@
-import type { ApiKeyDocument, ApiKeyWithValue, CreateKey, UpdateKey } from '../schemas/key.js'
 import type { Me } from '../schemas/principal.js'
-import type { KeyVerdict, VerifyKey } from '../schemas/verdict.js'
 import { describeAdministration } from './administration.js'
-import { readVariable } from './environment.js'
-import { at, type Listing, list, type Optional } from './resources.js'
-import { type Credential, createTransport, type Query, type Send } from './transport.js'
+import { type CredentialOptions, chooseCredential } from './credential.js'
+import { isBrowser, readVariable } from './environment.js'
+import { describeKeys } from './keys.js'
+import { type PlaceOptions, requireOrigins, requireServiceUrl } from './origins.js'
+import { type RepeatOptions, sleep } from './repeat.js'
+import { createServiceFetch, type ServiceFetch } from './service-fetch.js'
+import { type CallOptions, createTransport, type Send } from './transport.js'
 
-export interface LatchkeyOptions {
-  /** Where the service is. Default: `LATCHKEY_URL` of the environment. */
+export interface LatchkeyOptions extends CredentialOptions, PlaceOptions, Partial<RepeatOptions> {
+  /** Where the service is; a path is kept. Default: `LATCHKEY_URL` of the environment. */
   url?: string
-  /** Default: `LATCHKEY_API_KEY` of the environment, unless there is a token. Null: none. */
-  apiKey?: string | null
-  /** An OAuth2 access token, or what gives one before each call. */
-  token?: string | (() => string | Promise<string>)
+  /** Other origins that {@link Latchkey.fetch} may present the credential to, as that of the gateway. Default none. */
+  origins?: readonly string[]
+  /** How long one try may take, in milliseconds. Default 30,000. */
+  timeoutMs?: number
+  /** How often a call is sent at most, where sending it again does no harm; 1: once. Default 3. */
+  maxTries?: number
+  /**
+   * How long all waits of one call take together at most, in milliseconds. Where the service asks for more, its refusal is
+   * thrown at once. Default 30,000.
+   */
+  maxRetryWaitMs?: number
+  /** What owners see as the last user agent of a key; browsers send their own. Default `latchkey-client`. */
+  userAgent?: string
   /** Default: the global one. */
   fetch?: typeof globalThis.fetch
-  /** How long one call may take. Default 30,000. */
-  timeoutMs?: number
 }
 
 /** A client of the key manager; nothing is sent before the first call. */
 export class Latchkey {
+  /** The caller's own keys. */
+  readonly apiKeys: ReturnType<typeof describeKeys>
   /** What only administrators may do. */
   readonly admin: ReturnType<typeof describeAdministration>
-  readonly apiKeys: ReturnType<typeof describeKeys>
+  /** Calls a service with the credential of this client. */
+  readonly fetch: ServiceFetch
   readonly #send: Send
 
-  /** @throws TypeError without a URL, or with both a key and a token */
+  /**
+   * @throws TypeError without a URL, with both a key and a token, for a credential that no header can hold, and for plain
+   * http to another machine unless `allowInsecure`
+   */
   constructor(options: LatchkeyOptions = {}) {
-    const url = options.url ?? readVariable('LATCHKEY_URL')
-    if (url === undefined) throw new TypeError('Latchkey needs a url, or LATCHKEY_URL in the environment')
-    this.#send = createTransport({
-      url: url.replace(/\/+$/, ''),
-      credential: findCredential(options),
+    const given = options.url ?? readVariable('LATCHKEY_URL')
+    if (given === undefined) throw new TypeError('Latchkey needs a url, or LATCHKEY_URL in the environment')
+    const url = requireServiceUrl(given, options)
+    const userAgent = options.userAgent ?? 'latchkey-client'
+    const transport = {
+      url,
+      credential: chooseCredential(options),
+      headers: isBrowser() ? {} : { 'user-agent': userAgent },
       fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
       timeoutMs: options.timeoutMs ?? 30_000,
-    })
+      maxTries: options.maxTries ?? 3,
+      maxRetryWaitMs: options.maxRetryWaitMs ?? 30_000,
+      clock: options.clock ?? Date.now,
+      random: options.random ?? Math.random,
+      sleep: options.sleep ?? sleep,
+    }
+    this.#send = createTransport(transport)
     this.apiKeys = describeKeys(this.#send)
     this.admin = describeAdministration(this.#send)
+    this.fetch = createServiceFetch(transport, requireOrigins([url, ...(options.origins ?? [])], options))
   }
 
   /** Who is calling, by whichever credential. */
-  me(): Promise<Me> {
-    return this.#send({ method: 'GET', path: '/me' })
-  }
-}
-
-function findCredential({ apiKey, token }: LatchkeyOptions): Credential {
-  if (typeof apiKey === 'string' && token !== undefined) {
-    throw new TypeError('Latchkey takes an apiKey or a token, not both')
-  }
-  if (token !== undefined) return { token }
-  const key = apiKey === undefined ? readVariable('LATCHKEY_API_KEY') : apiKey
-  return key === undefined || key === null ? null : { apiKey: key }
-}
-
-/** The caller's own keys. */
-function describeKeys(send: Send) {
-  return {
-    list: (filter: Query = {}): Listing<ApiKeyDocument> => list(send, '/api-keys', filter),
-    show: (id: string) => send<ApiKeyDocument>({ method: 'GET', path: at`/api-keys/${id}` }),
-    /** Its `value` is in this answer alone. */
-    create: (key: Optional<CreateKey, 'name'>) =>
-      send<ApiKeyWithValue>({ method: 'POST', path: '/api-keys', body: key }),
-    update: (id: string, change: UpdateKey) =>
-      send<ApiKeyDocument>({ method: 'PATCH', path: at`/api-keys/${id}`, body: change }),
-    revoke: (id: string, options: { permanent?: boolean } = {}) =>
-      send<ApiKeyDocument>({ method: 'POST', path: at`/api-keys/${id}/revoke`, body: options }),
-    renew: (id: string, options: { expires_at?: string } = {}) =>
-      send<ApiKeyDocument>({ method: 'POST', path: at`/api-keys/${id}/renew`, body: options }),
-    rotate: (id: string, options: { grace_seconds?: number } = {}) =>
-      send<ApiKeyWithValue>({ method: 'POST', path: at`/api-keys/${id}/rotate`, body: options }),
-    delete: (id: string) => send<void>({ method: 'DELETE', path: at`/api-keys/${id}` }),
-    /** Whether a value is good, and for what; it needs no credential of its own. */
-    verify: (question: VerifyKey) =>
-      send<KeyVerdict>({ method: 'POST', path: '/api-keys/verify', body: question }),
+  me(call: CallOptions = {}): Promise<Me> {
+    return this.#send({ method: 'GET', path: '/me', ...call })
   }
 }

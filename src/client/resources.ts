@@ -1,9 +1,12 @@
-import type { Query, Send } from './transport.js'
+import type { CallOptions, Query, Send } from './transport.js'
 
 /** What a client must send of an input, and what it may: within members that are objects, too. */
 export type Optional<T, Required extends keyof T> = Pick<T, Required> & {
   [Name in Exclude<keyof T, Required>]?: T[Name] extends readonly unknown[] ? T[Name] : Partial<T[Name]>
 }
+
+/** What a list may be asked for; the page is asked for apart. */
+export type Filter<T> = { readonly [Name in Exclude<keyof T, 'limit' | 'cursor'>]?: T[Name] | undefined }
 
 export interface Page<T> {
   items: T[]
@@ -13,21 +16,25 @@ export interface Page<T> {
 
 /** A list that is read a page at a time: iterate over all of it, or ask for one page. */
 export interface Listing<T> extends AsyncIterable<T> {
+  /** @param options.limit 1 to 200, default 50 */
   page(options?: { limit?: number; cursor?: string }): Promise<Page<T>>
 }
 
-export function list<T>(send: Send, path: string, filter: Query): Listing<T> {
+// The most that the service gives at once: who wants all of it wants few calls.
+const iteratedLimit = 200
+
+export function list<T>(send: Send, path: string, filter: Query, call: CallOptions = {}): Listing<T> {
   const page: Listing<T>['page'] = (options = {}) =>
-    send<Page<T>>({ method: 'GET', path, query: { ...filter, ...options } })
+    send<Page<T>>({ method: 'GET', path, query: { ...filter, ...options }, ...call })
 
   return {
     page,
     async *[Symbol.asyncIterator]() {
       let cursor: string | null = null
       do {
-        const { items, next_cursor }: Page<T> = await page(cursor === null ? {} : { cursor })
-        yield* items
-        cursor = next_cursor
+        const next: Page<T> = await page({ limit: iteratedLimit, ...(cursor === null ? {} : { cursor }) })
+        yield* next.items
+        cursor = next.next_cursor
       } while (cursor !== null)
     },
   }

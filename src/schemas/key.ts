@@ -211,6 +211,7 @@ export const revokeKeySchema = Type.Object(
   },
   { $id: 'RevokeApiKey', additionalProperties: false, required: [], examples: [{ permanent: false }] },
 )
+export type RevokeKey = Static<typeof revokeKeySchema>
 
 export const renewKeySchema = Type.Object(
   {
@@ -223,6 +224,7 @@ export const renewKeySchema = Type.Object(
   },
   { $id: 'RenewApiKey', additionalProperties: false, examples: [{}] },
 )
+export type RenewKey = Static<typeof renewKeySchema>
 
 export const rotateKeySchema = Type.Object(
   {
@@ -235,6 +237,7 @@ export const rotateKeySchema = Type.Object(
   },
   { $id: 'RotateApiKey', additionalProperties: false, required: [], examples: [{ grace_seconds: 3600 }] },
 )
+export type RotateKey = Static<typeof rotateKeySchema>
 
 export const keyParametersSchema = Type.Object({
   id: Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$', description: 'The id of the key, not its value.' }),
@@ -250,6 +253,7 @@ export const listKeysSchema = Type.Object(
   },
   { additionalProperties: false, required: [] },
 )
+export type ListKeys = Static<typeof listKeysSchema>
 
 export const keyPageSchema = Type.Object(
   {

@@ -275,6 +275,7 @@ export const listServicesSchema = Type.Object(
   { group: Type.Optional(id('service group')), ...page, cursor },
   { additionalProperties: false, required: [] },
 )
+export type ListServices = Static<typeof listServicesSchema>
 export const groupPageSchema = Type.Object(
   { items: Type.Array(ref(groupSchema)), next_cursor: nextCursor },
   { $id: 'ServiceGroupPage', additionalProperties: false },

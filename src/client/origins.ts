@@ -1,0 +1,39 @@
+export interface PlaceOptions {
+  /** Whether a credential may travel by plain http to another machine, where anybody on the way reads it. Default false. */
+  allowInsecure?: boolean
+}
+
+/**
+ * The URL of the service, without a trailing slash.
+ * @throws TypeError for what is no http(s) URL, or one with a user, a query or a fragment; for plain http beyond loopback
+ */
+export function requireServiceUrl(text: string, options: PlaceOptions): string {
+  const url = requireSafeUrl(text, options)
+  if (url.search !== '' || url.hash !== '')
+    throw new TypeError('The url of Latchkey has no query and no fragment')
+  return url.href.replace(/\/+$/, '')
+}
+
+/** The origins that may see the credential. @throws TypeError as above */
+export function requireOrigins(texts: readonly string[], options: PlaceOptions): ReadonlySet<string> {
+  return new Set(texts.map((text) => requireSafeUrl(text, options).origin))
+}
+
+// None of these repeats the URL: it may hold a credential, which then would end up in a log.
+function requireSafeUrl(text: string, { allowInsecure = false }: PlaceOptions): URL {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new TypeError('The url of Latchkey is no http(s) URL')
+  if (url.username !== '' || url.password !== '') throw new TypeError('The url of Latchkey names no user')
+  if (url.protocol === 'http:' && !allowInsecure && !isLoopback(url.hostname)) {
+    throw new TypeError(
+      'Keys and tokens travel by https: use an https url, or say allowInsecure where nobody listens on the way',
+    )
+  }
+  return url
+}
+
+/** Names of this machine, as `URL` writes them. @see RFC 6761 §6.3 */
+function isLoopback(hostname: string): boolean {
+  return /^(127\.\d+\.\d+\.\d+|\[::1\]|(.+\.)?localhost)$/.test(hostname)
+}
