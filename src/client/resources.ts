@@ -1,9 +1,18 @@
 import type { CallOptions, Query, Send } from './transport.js'
 
-/** What a client must send of an input, and what it may: within members that are objects, too. */
-export type Optional<T, Required extends keyof T> = Pick<T, Required> & {
-  [Name in Exclude<keyof T, Required>]?: T[Name] extends readonly unknown[] ? T[Name] : Partial<T[Name]>
-}
+/** What a client must send of an input, and what it may: the service fills in what is missing, of its parts too. */
+export type Optional<T, Required extends keyof T> = Pick<T, Required> & Partially<Omit<T, Required>>
+
+type Partially<T> = { [Name in keyof T]?: Part<T[Name]> | undefined }
+
+// Lists are sent whole, and so is free JSON, which has any member.
+type Part<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? string extends keyof T
+      ? T
+      : Partially<T>
+    : T
 
 /** What a list may be asked for; the page is asked for apart. */
 export type Filter<T> = { readonly [Name in Exclude<keyof T, 'limit' | 'cursor'>]?: T[Name] | undefined }

@@ -1,12 +1,12 @@
 import type { ApiKeyDocument } from '../../client/index.js'
-import { maxListLimit } from '../../schemas/key.js'
+import type { KeyStatus } from '../../schemas/key.js'
 import type { CommandContext } from '../context.js'
 import { flatten, formatTime, renderTable } from '../table.js'
 import { print, tell } from '../terminal.js'
 
 export interface ListOptions {
   readonly all?: boolean
-  readonly status?: string
+  readonly status?: KeyStatus
   readonly json?: boolean
 }
 
@@ -15,7 +15,7 @@ export async function listKeys(context: CommandContext, { all, status, json }: L
   const { terminal } = context
   const client = await context.connect()
   const keys: ApiKeyDocument[] = []
-  for await (const key of client.apiKeys.list({ status, limit: maxListLimit })) {
+  for await (const key of client.apiKeys.list({ status })) {
     if (all || status !== undefined || key.status !== 'revoked') keys.push(key)
   }
   keys.reverse()
