@@ -1,4 +1,4 @@
-import type { Verdict, Verify } from '../auth/types.js'
+import type { Verdict } from '../auth/types.js'
 import { Problem } from '../errors.js'
 import type { Tx } from '../store/keys.js'
 import { apiKeyProvider, isProviderDisabled } from '../store/providers.js'
@@ -11,8 +11,11 @@ export interface KeySwitch {
 const refused: Verdict = { kind: 'refused' }
 
 /** Refuses everything while keys are off, what was being verified when they were switched off too. */
-export function refuseWhileOff(keySwitch: KeySwitch, verify: Verify): Verify {
-  return (...presented) => {
+export function refuseWhileOff<Presented extends unknown[]>(
+  keySwitch: KeySwitch,
+  verify: (...presented: Presented) => Verdict | Promise<Verdict>,
+) {
+  return (...presented: Presented): Verdict | Promise<Verdict> => {
     if (keySwitch.isOff) return refused
     const verdict = verify(...presented)
     return verdict instanceof Promise

@@ -45,6 +45,7 @@ export class KnownKey implements Accepted, KeyBounds {
   readonly authorized: KeyBounds['authorized']
   readonly limited: readonly LimitedParty[] | null
   readonly isImported: boolean
+  readonly #linkGeneration: number
   readonly #isOpen: boolean
   readonly #hash: string
   readonly #oldValues: readonly OldValue[] | null
@@ -73,6 +74,7 @@ export class KnownKey implements Accepted, KeyBounds {
     const parties = [asParty(`key:${row.id}`, ownLimits), asParty(`owner:${owner.subject}`, owner.limits)]
     this.limited = orNull(parties.filter((party) => party !== null))
     this.isImported = row.imported
+    this.#linkGeneration = row.link_generation
     this.#isOpen = row.enabled && row.revoked_at === null && owner.isEnabled && !row.provider_disabled
     this.#usage = usage
     const values = row.hashes.map((hash, at) => ({ hash, validUntil: row.valid_untils[at] ?? null }))
@@ -138,6 +140,11 @@ export class KnownKey implements Accepted, KeyBounds {
     if (this.#oldValues === null) return refused
     const old = this.#oldValues.find(({ hash }) => isEqual(presented, hash))
     return old !== undefined && now < old.validUntil ? old.accepted : refused
+  }
+
+  /** Whether a link that was made in that generation opens anything now, as far as the key itself tells. */
+  hasLinks(generation: number, now: number): boolean {
+    return this.#isOpen && now < this.expiresAt && generation === this.#linkGeneration
   }
 
   #readSigning(
@@ -216,9 +223,9 @@ function mergeConfig(
 }
 
 /** A user's key that names nothing is for all services, a server's key for none. */
-function readAuthorization(
-  { groups, services }: VerificationRow,
-  owner: KnownOwner,
+export function readAuthorization(
+  { groups, services }: Pick<VerificationRow, 'groups' | 'services'>,
+  owner: Pick<KnownOwner, 'kind'>,
 ): KeyBounds['authorized'] {
   if (owner.kind === 'user' && groups.length === 0 && services.length === 0) return null
   return { groups, services }

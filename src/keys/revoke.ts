@@ -38,6 +38,8 @@ function decideRevocation(
           ? 'leak'
           : 'owner',
       permanentlyRevoked: permanent || key.permanentlyRevoked,
+      // A renewal revives the key, but none of its links.
+      linkGeneration: { increment: 1 },
     },
     details: { permanent },
   }

@@ -44,6 +44,11 @@ export interface KeyVerifierOptions {
 export interface KeyVerifier {
   /** A key's value. */
   verify: Verify
+  /**
+   * What else opens a key, as `judge` tells of the key as it is now; of its owner this tells. At once where the key is
+   * in memory.
+   */
+  verifyBy(keyId: string, judge: Judge): Verdict | Promise<Verdict>
   /** A JWT that a key signed. */
   verifyToken: Verify
   /** Drops what is remembered of a key. From its return on, no verdict rests on what was read before. */
@@ -59,7 +64,7 @@ export interface KeyVerifier {
 }
 
 /** What the presented credential opens, as far as the key itself tells. */
-type Judge = (key: KnownKey, now: number) => Verdict
+export type Judge = (key: KnownKey, now: number) => Verdict
 
 interface Reading {
   key: Promise<KnownKey | null>
@@ -103,6 +108,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
 
   return {
     verify: keySwitch === undefined ? verify : refuseWhileOff(keySwitch, verify),
+    verifyBy: keySwitch === undefined ? verifyBy : refuseWhileOff(keySwitch, verifyBy),
     verifyToken: keySwitch === undefined ? verifyToken : refuseWhileOff(keySwitch, verifyToken),
     forget,
     forgetAll,
@@ -124,18 +130,20 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     return throttle(address) ?? countGuess(verifyByReading(id, judge), id, value, address)
   }
 
+  function verifyBy(keyId: string, judge: Judge): Verdict | Promise<Verdict> {
+    const now = clock()
+    const key = keys.get(keyId)
+    if (key !== undefined && serves(key, freshMs, now)) return decide(key, judge, now)
+    return key === undefined && isUnknown(keyId, now) ? refused : verifyByReading(keyId, judge)
+  }
+
   /** A value that was made elsewhere: whose it is, only its hash tells. */
   function verifyImported(value: string, address: string): Verdict | Promise<Verdict> {
     const hash = hashOf(value)
     const judge: Judge = (key, at) => key.judge(value, at)
     const now = clock()
     const id = imported.heldId(hash)
-    if (id !== undefined) {
-      const key = keys.get(id)
-      return key !== undefined && serves(key, freshMs, now)
-        ? decide(key, judge, now)
-        : verifyByReading(id, judge)
-    }
+    if (id !== undefined) return verifyBy(id, judge)
     if (imported.isMissing(hash, now)) return refused
     return throttle(address) ?? verifyUnseen()
 
@@ -159,11 +167,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     const now = clock()
     const held = tokens.recall(token, now)
     if (held === undefined) return verifyUnseenToken(tokens, token, address, now)
-    const key = keys.get(held.keyId)
-    const judge = judgeBy(held)
-    return key !== undefined && serves(key, freshMs, now)
-      ? decide(key, judge, now)
-      : verifyByReading(held.keyId, judge)
+    return verifyBy(held.keyId, judgeBy(held))
   }
 
   function verifyUnseenToken(

@@ -13,6 +13,7 @@ export const aRow = (facts: Partial<VerificationRow> = {}): VerificationRow => (
   enabled: true,
   expires_at: null,
   revoked_at: null,
+  link_generation: 0,
   scopes: ['inherit'],
   read_only: false,
   allowed_referers: [],
