@@ -35,6 +35,12 @@ export interface Keyring {
   signer(): Signer | null
   /** The public keys of all replicas; null until they could be read once. */
   published(): readonly PublicKey[] | null
+  /**
+   * The public key of that id; null: there is none. One that is not known yet is looked for, at most once a second for
+   * all who ask.
+   * @throws KeyringUnreadable when the keys cannot be read, so that nobody knows
+   */
+  verifier(kid: string): Promise<CryptoKey | null>
   /** Resolved, the keys are there, unless the database is away: then they come with its return. */
   start(): Promise<void>
   /** Reads what is kept now and makes the next key when it is time. Never rejects. */
@@ -42,12 +48,23 @@ export interface Keyring {
   close(): Promise<void>
 }
 
+/** The keys of the database cannot be read now, and the one that is asked for is not among those that are known. */
+export class KeyringUnreadable extends Error {
+  override readonly name = 'KeyringUnreadable'
+  constructor() {
+    super('The keys that this service signs with cannot be read')
+  }
+}
+
 const retryAwayMs = 5_000
+const lookAgainMs = 1_000
 
 /** Keeps the keys that assertions are signed with up to date; with the database away, those that it has. */
 export function createKeyring({ db, sealer, log, refreshMs = 60_000 }: KeyringOptions): Keyring {
   const opened = new Map<string, CryptoKey>()
   const unopenable = new Set<string>()
+  const verifiers = new Map<string, CryptoKey>()
+  let lookedAt: number | null = null
   let rows: readonly SigningKeyRow[] = []
   let readAt: number | null = null
   let signer: Signer | null = null
@@ -57,7 +74,7 @@ export function createKeyring({ db, sealer, log, refreshMs = 60_000 }: KeyringOp
   let isAway = false
   let isClosed = false
 
-  return { signer: () => signer, published: () => published, start, refresh, close }
+  return { signer: () => signer, published: () => published, verifier, start, refresh, close }
 
   async function start(): Promise<void> {
     if (sealer === null) {
@@ -71,6 +88,31 @@ export function createKeyring({ db, sealer, log, refreshMs = 60_000 }: KeyringOp
     if (isClosed) return
     timer = setTimeout(() => void refresh().then(schedule), isAway ? retryAwayMs : refreshMs)
     timer.unref()
+  }
+
+  async function verifier(kid: string): Promise<CryptoKey | null> {
+    const known = verifiers.get(kid) ?? (await importKnown(kid))
+    if (known !== null) return known
+    await lookAgain()
+    const found = await importKnown(kid)
+    if (found === null && (isAway || readAt === null)) throw new KeyringUnreadable()
+    return found
+  }
+
+  async function importKnown(kid: string): Promise<CryptoKey | null> {
+    const jwk = published?.find((one) => one.kid === kid)
+    if (jwk === undefined) return null
+    const key = (await importJWK(jwk as JWK, algorithm)) as CryptoKey // An elliptic curve's key is never bytes.
+    verifiers.set(kid, key)
+    return key
+  }
+
+  /** Another replica may have made one since. */
+  async function lookAgain(): Promise<void> {
+    const now = performance.now()
+    if (lookedAt !== null && now - lookedAt < lookAgainMs) return running
+    lookedAt = now
+    await refresh()
   }
 
   function refresh(): Promise<void> {
@@ -106,7 +148,9 @@ export function createKeyring({ db, sealer, log, refreshMs = 60_000 }: KeyringOp
     readAt = performance.now()
     // As `generate` made them.
     published = rows.map(({ publicJwk }) => publicJwk as PublicKey)
-    for (const kid of opened.keys()) if (!rows.some((row) => row.kid === kid)) opened.delete(kid)
+    for (const kept of [opened, verifiers]) {
+      for (const kid of kept.keys()) if (!rows.some((row) => row.kid === kid)) kept.delete(kid)
+    }
   }
 
   async function choose(sealer: Sealer): Promise<void> {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { KeyringUnreadable } from '../../src/assertion/keyring.js'
 import type { Database } from '../../src/store/database.js'
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.js'
 import { aReplica, letPass, otherSecret, secret } from './world.js'
@@ -46,6 +47,55 @@ test('nothing in the database opens without the encryption secret', async () => 
   const [row] = await db.prisma.signingKey.findMany()
   expect(JSON.stringify(row)).not.toContain('"d"')
   expect(row?.sealedKey).toMatch(/^[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/)
+})
+
+test('the key that signed is found by its id, also one that another replica has just made', async () => {
+  const [replica, other] = [aReplica(db), aReplica(db)]
+  await replica.refresh()
+  await other.refresh()
+  await letPass(db, 31)
+  await other.refresh()
+  const [older = '', newer = ''] = await kids()
+  expect(publishedBy(replica)).toEqual([older])
+
+  const found = await Promise.all([older, newer, 'unknown'].map((kid) => replica.verifier(kid)))
+
+  expect(found.map((key) => key?.type)).toEqual(['public', 'public', undefined])
+})
+
+test('unknown ids make one reading a second, however many ask', async () => {
+  const replica = aReplica(db)
+  await replica.refresh()
+  db.asked.length = 0
+
+  const found = await Promise.all(Array.from({ length: 100 }, (_, at) => replica.verifier(`unknown-${at}`)))
+  const later = await replica.verifier('one-more')
+
+  expect(new Set([...found, later])).toEqual(new Set([null]))
+  expect(db.asked.filter(({ name }) => name === 'list-signing-keys')).toHaveLength(1)
+})
+
+test('with the database away a known id is found, and of another nobody knows', async () => {
+  const [replica, newcomer] = [aReplica(db), aReplica(db)]
+  await replica.refresh()
+  const [kid = ''] = await kids()
+  db.isDown = true
+
+  await expect(replica.verifier('unknown')).rejects.toThrow(KeyringUnreadable)
+  await expect(newcomer.verifier(kid)).rejects.toThrow(KeyringUnreadable)
+  expect((await replica.verifier(kid))?.type).toBe('public')
+})
+
+test('a key that was withdrawn verifies nothing any more', async () => {
+  const replica = aReplica(db)
+  await replica.refresh()
+  const [kid = ''] = await kids()
+  expect(await replica.verifier(kid)).not.toBeNull()
+
+  await db.prisma.signingKey.deleteMany()
+  await replica.refresh()
+
+  expect(await replica.verifier(kid)).toBeNull()
 })
 
 test('replicas that start at the same moment make one key between them', async () => {
