@@ -137,7 +137,7 @@ export const settings = {
   ),
   SESSION_LIFETIME_HOURS: count('How long a login lasts in the browser.', 10, { maximum: maxHours }),
   // With a colon it could be the name of somebody's client role or group, which are told apart by theirs.
-  ADMIN_ROLE: form('^[^:]+$', 'be a realm role without a colon', {
+  ADMIN_ROLE: form('^(?!\\*$)[^:]+$', 'be a realm role without a colon, and not *', {
     description: 'Realm role of administrators; the embedded identity provider gives it to alice.',
     default: 'latchkey-admin',
   }),

@@ -1,4 +1,5 @@
 import type { JWTPayload } from 'jose'
+import { everyRight } from './rights.js'
 import type { Principal } from './types.js'
 
 /** What a verified token tells about a person. */
@@ -14,7 +15,8 @@ export interface Facts {
 /**
  * Reads Keycloak's claims of a token that was verified before. Members of a wrong type count as absent.
  * @param attributes names of the claims that are kept as the person's attributes
- * @returns rights as one flat list: realm roles as `role`, client roles as `client:role`, groups as `group:/path`
+ * @returns rights as one flat list: realm roles as `role`, client roles as `client:role`, groups as `group:/path`;
+ * without a realm role that is named like every right
  */
 export function readFacts(claims: JWTPayload & { sub: string }, attributes: readonly string[]): Facts {
   return {
@@ -47,7 +49,7 @@ export function pickAttributes(
 }
 
 function readRights(claims: JWTPayload): string[] {
-  const realm = texts(members(claims.realm_access).roles)
+  const realm = texts(members(claims.realm_access).roles).filter((role) => role !== everyRight)
   const clients = Object.entries(members(claims.resource_access)).flatMap(([client, access]) =>
     texts(members(access).roles).map((role) => `${client}:${role}`),
   )

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ProblemCode } from '../errors.js'
 import { comesFromAllowedHost } from './bounds.js'
+import { hasAllRights, hasRight } from './rights.js'
 import { isSafeMethod } from './same-origin.js'
 import type { Access, CalledService, KeyBounds, Principal } from './types.js'
 
@@ -42,7 +43,9 @@ export function decideAccess(
     if (access.by === 'admin' && principal.kind === 'user') return 'login_required'
   }
   if (access.by === 'admin' && !isAdministrator(principal, call)) return 'insufficient_scope'
-  return access.scopes === undefined || hasAll(principal.scopes, access.scopes) ? null : 'insufficient_scope'
+  return access.scopes === undefined || hasAllRights(principal.scopes, access.scopes)
+    ? null
+    : 'insufficient_scope'
 }
 
 function decideSource(key: KeyBounds, call: Call): ProblemCode | null {
@@ -62,7 +65,4 @@ export function isAuthorized({ authorized }: KeyBounds, service: Call['service']
 const isItself = ({ keyId }: Principal, { params }: Call) => (params as { id?: string }).id === keyId
 
 const isAdministrator = ({ scopes }: Principal, { adminRole }: Call) =>
-  adminRole !== undefined && scopes.includes(adminRole)
-
-const hasAll = (held: readonly string[], asked: readonly string[]) =>
-  asked.every((right) => held.includes(right))
+  adminRole !== undefined && hasRight(scopes, adminRole)

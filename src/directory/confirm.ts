@@ -1,5 +1,6 @@
 import { readOwnerFacts } from '../auth/claims.js'
 import type { OwnerWatch } from '../auth/owner-watch.js'
+import { hasRight } from '../auth/rights.js'
 import type { Confirmation, Principal } from '../auth/types.js'
 import type { Database } from '../store/database.js'
 import { findOwner, type OwnerRow, rememberOwner } from '../store/owners.js'
@@ -36,7 +37,7 @@ export function createRightCheck({ db, owners, forgetOwner, clock }: RightCheckO
     if (!owner.enabled || owners.isDisabled(subject)) return 'disabled'
     if (owners.follows() === false) return 'held'
     if (standing(owner) !== 'current') return 'unknown'
-    return owner.rights.includes(right) ? 'held' : 'lacking'
+    return hasRight(owner.rights, right) ? 'held' : 'lacking'
   }
 
   function needsLook(owner: OwnerRow): boolean {
@@ -51,7 +52,7 @@ export function createRightCheck({ db, owners, forgetOwner, clock }: RightCheckO
   function tellsMore(principal: Principal, owner: OwnerRow, right: string): boolean {
     return (
       principal.via === 'oauth2' &&
-      !owner.rights.includes(right) &&
+      !hasRight(owner.rights, right) &&
       readOwnerFacts(principal, clock()).knownAt >= owner.knownAt
     )
   }

@@ -67,6 +67,8 @@ describe('a server key', () => {
 
   test.each<[string, object, string[]]>([
     ['inherits rights from nobody', { scopes: ['inherit'] }, ['scopes']],
+    ['has not every right at once', { scopes: ['*'] }, ['scopes']],
+    ['has not every right beside another', { scopes: ['read', '*'] }, ['scopes']],
     ['is for no group that is not registered', { groups: ['nobodys'] }, ['groups']],
     ['is for no service that is not registered', { services: ['nobodys'] }, ['services']],
     ['has no limit of zero', { limits: { per_day: 0 } }, ['limits.per_day', 'limits.per_day']],
@@ -101,6 +103,15 @@ describe('a server key', () => {
     expect(await service.db.prisma.owner.count({ where: { subject: `server:${id}` } })).toBe(0)
     expect((await ask.linesOf(id)).map(({ action }) => action)).toEqual(['key.created', 'key.deleted'])
     expectProblem(await ask.admin('DELETE', `/admin/api-keys/${id}`), 404, 'not_found')
+  })
+
+  test('is not given every right later', async () => {
+    const { id, value } = await ask.serverKey({ scopes: ['read'] })
+
+    const answer = await ask.admin('PATCH', `/admin/api-keys/${id}`, { scopes: ['*'] })
+
+    expectInvalid(answer, 'scopes')
+    expect((await ask.with(value)).json.scopes).toEqual(['read'])
   })
 
   test('has new rights and a new name from the answer on', async () => {

@@ -207,6 +207,12 @@ test('attributes with one value are that value, and claims stand over them', asy
   })
 })
 
+test('no role of a person is every right, however it is called', async () => {
+  handle = withOnePerson({ id: 'id-1', enabled: true }, { sub: 'id-1', realm_access: { roles: ['*', 'r'] } })
+
+  expect(await aDirectory().find('id-1')).toMatchObject({ rights: ['r'] })
+})
+
 test('a client that was made again is found again; its person is not taken for deleted', async () => {
   const directory = aDirectory()
   handle = withOnePerson({ id: 'id-1', enabled: true })

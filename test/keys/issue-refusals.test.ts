@@ -75,6 +75,8 @@ test.each([
   ['a key that signs JWTs', '{"name": "x", "jwt": true}', 'jwt'],
   ['"inherit" beside a right', '{"name": "x", "scopes": ["inherit", "rspy-user"]}', 'scopes'],
   ['"inherit" twice', '{"name": "x", "scopes": ["inherit", "inherit"]}', 'scopes'],
+  ['every right at once', '{"name": "x", "scopes": ["*"]}', 'scopes'],
+  ['every right beside another', '{"name": "x", "scopes": ["rspy-user", "*"]}', 'scopes'],
   ['scopes as a text', '{"name": "x", "scopes": "rspy-user"}', 'scopes'],
   ['an empty scope', '{"name": "x", "scopes": [""]}', 'scopes.0'],
   ['NUL in a scope', '{"name": "x", "scopes": ["a\\u0000"]}', 'scopes.0'],

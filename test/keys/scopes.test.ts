@@ -8,6 +8,9 @@ describe('the rights that a key may use', () => {
     ['are what it was given', ['b'], ['a', 'b'], ['b']],
     ['are not those that its owner lost', ['a', 'b'], ['b'], ['b']],
     ['are none when its owner has none', ['a', 'inherit'], [], []],
+    ['are what it was given, of an owner who has every right', ['a', 'b'], ['*'], ['a', 'b']],
+    ['are every right where its owner has that and it inherits', ['inherit'], ['*'], ['*']],
+    ['are never every right where its owner has not', ['*', 'a'], ['a'], ['a']],
     ['are none when it was given none', [], ['a'], []],
   ])('%s', (_case, scopes, rights, granted) => {
     expect(grantedScopes(scopes, rights)).toEqual(granted)
@@ -18,6 +21,8 @@ describe('an owner lacks', () => {
   test.each([
     ['nothing to give what they have', ['a'], ['a', 'b'], []],
     ['nothing to let a key inherit', ['inherit'], [], []],
+    ['nothing to give, who has every right', ['a', 'inherit'], ['*'], []],
+    ['every right, who has only some', ['*'], ['a', 'b'], ['*']],
     ['what they do not have', ['a', 'c', 'inherit'], ['a'], ['c']],
   ])('%s', (_case, scopes, rights, missing) => {
     expect(missingRights(scopes, rights)).toEqual(missing)

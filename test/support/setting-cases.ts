@@ -297,7 +297,7 @@ export const cases: Record<keyof typeof settings, Case> = {
     default: 'latchkey-admin',
     read: (c) => c.adminRole,
     valid: [['key admins', 'key admins']],
-    invalid: ['group:/admins', 'latchkey:admin'],
+    invalid: ['group:/admins', 'latchkey:admin', '*'],
   },
   KEY_PREFIX: {
     default: 'lk',
