@@ -169,6 +169,20 @@ export const settings = {
     'Refused credentials after which an address must wait with values not seen before; `off` for load tests.',
     '60',
   ),
+  SINGLE_USER: flag(
+    'For one person on their own machine: no identity provider, and one key with all rights, which the start prints.',
+    false,
+  ),
+  LATCHKEY_SINGLE_USER_API_KEY: Type.Optional(
+    // Without a dot: as `Bearer` it must not look like a token.
+    form('^[A-Za-z0-9_-]{32,200}$', 'be 32 to 200 letters, digits, underscores or hyphens', {
+      description: 'The key of SINGLE_USER. Default: random at each start.',
+    }),
+  ),
+  SINGLE_USER_ALLOW_REMOTE: flag(
+    'Whether SINGLE_USER may listen where other machines reach it: whoever has the key has all rights.',
+    false,
+  ),
   IDENTITY_HEADER_PREFIX: form(
     '^[A-Za-z][A-Za-z0-9-]{0,30}$',
     'be a letter and up to 30 more letters, digits or hyphens',
@@ -234,6 +248,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
   if (values.DIRECTORY_URL !== undefined && values.DIRECTORY_URL !== off)
     parseUrl('DIRECTORY_URL', values.DIRECTORY_URL, faults)
   checkEmbedded(values, publicUrl, env.NODE_ENV, faults)
+  checkSingleUser(values, { env, publicUrl, gateway }, faults)
   checkProduction(values, faults)
   checkLists(values, faults)
   checkHeaderPrefixes(values, faults)
@@ -290,6 +305,14 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       whenRedisIsDown: values.LIMITS_WHEN_REDIS_IS_DOWN,
       timeZone: values.QUOTA_TIME_ZONE,
     },
+    /** Null: people log in at an identity provider. */
+    singleUser: values.SINGLE_USER
+      ? {
+          /** Undefined: random at each start. */
+          apiKey: values.LATCHKEY_SINGLE_USER_API_KEY,
+          mayBeRemote: values.SINGLE_USER_ALLOW_REMOTE,
+        }
+      : null,
     sessionSecret: values.SESSION_SECRET,
     /** The first seals, all open. Empty: generated when embedded, else nothing can be sealed. */
     encryptionSecrets: [values.KEY_ENCRYPTION_SECRET, values.KEY_ENCRYPTION_SECRET_PREVIOUS].filter(
@@ -399,7 +422,7 @@ function checkEmbedded(
   nodeEnv: string | undefined,
   faults: string[],
 ) {
-  if (values.OIDC_ISSUER !== undefined) return
+  if (values.OIDC_ISSUER !== undefined || values.SINGLE_USER) return
   const why = 'OIDC_ISSUER is required'
   if (values.DATABASE_URL !== undefined) faults.push(`${why} with DATABASE_URL`)
   if (values.DIRECTORY_URL !== undefined) faults.push(`${why} with DIRECTORY_URL`)
@@ -408,6 +431,33 @@ function checkEmbedded(
     faults.push(`${why} when PUBLIC_URL is not on a loopback address`)
   }
   if (nodeEnv === 'production') faults.push(`${why} when NODE_ENV is production`)
+}
+
+/** Nobody logs in, so nothing may be set that only logins need; and whoever has the one key has everything. */
+function checkSingleUser(
+  values: Environment,
+  given: { env: NodeJS.ProcessEnv; publicUrl: URL | undefined; gateway: Config['gateway'] },
+  faults: string[],
+) {
+  const own = ['LATCHKEY_SINGLE_USER_API_KEY', 'SINGLE_USER_ALLOW_REMOTE'] as const
+  if (!values.SINGLE_USER) {
+    for (const name of own) if (values[name]) faults.push(`${name} is only for SINGLE_USER`)
+    return
+  }
+  const ofLogins = Object.keys(settings).filter((name) => /^OIDC_|^DIRECTORY_URL$|^DATABASE_URL$/.test(name))
+  for (const name of ofLogins) {
+    if (given.env[name]?.trim()) faults.push(`${name} must not be set with SINGLE_USER`)
+  }
+  if (values.SINGLE_USER_ALLOW_REMOTE) return
+  const why = 'SINGLE_USER_ALLOW_REMOTE is required with SINGLE_USER'
+  if (!isLoopback(values.HOST)) faults.push(`${why} when HOST is not a loopback address`)
+  if (given.publicUrl !== undefined && !isLoopback(given.publicUrl.hostname)) {
+    faults.push(`${why} when PUBLIC_URL is not on a loopback address`)
+  }
+  const gatewayUrl = given.gateway?.publicUrl ?? ''
+  if (URL.canParse(gatewayUrl) && !isLoopback(new URL(gatewayUrl).hostname)) {
+    faults.push(`${why} when GATEWAY_PUBLIC_URL is not on a loopback address`)
+  }
 }
 
 function checkProduction(values: Environment, faults: string[]) {

@@ -87,6 +87,54 @@ test.each([
   expect(faultsOf({ ...withIssuer, PUBLIC_URL: 'https://portal.example.org', ...env })).toEqual([])
 })
 
+describe('single-user mode', () => {
+  const alone = { SINGLE_USER: 'true' }
+
+  test.each([
+    ['OIDC_ISSUER', withIssuer.OIDC_ISSUER],
+    ['OIDC_CLIENT_SECRET', 'hush-hush'],
+    ['OIDC_CLI_CLIENT_ID', 'latchkey-cli'],
+    ['OIDC_ATTRIBUTES', 'project'],
+    ['DATABASE_URL', 'postgres://u:pa55word@db/x'],
+    ['DIRECTORY_URL', 'off'],
+  ])('is refused with %s, which would mean nothing', (name, value) => {
+    const faults = faultsOf({ ...alone, SESSION_SECRET: 's'.repeat(32), [name]: value })
+
+    expect(faults).toContain(`${name} must not be set with SINGLE_USER`)
+    expect(faults.join()).not.toMatch(/pa55word|hush/)
+  })
+
+  test.each([
+    ['HOST', { HOST: '0.0.0.0', PUBLIC_URL: 'http://127.0.0.1:3000' }],
+    ['HOST', { HOST: '192.0.2.1', PUBLIC_URL: 'http://127.0.0.1:3000' }],
+    ['HOST', { HOST: 'localhost.example.org', PUBLIC_URL: 'http://localhost' }],
+    ['PUBLIC_URL', { PUBLIC_URL: 'https://keys.example.org' }],
+    ['PUBLIC_URL', { PUBLIC_URL: 'http://127.0.0.1.example.org' }],
+    ['GATEWAY_PUBLIC_URL', { GATEWAY_PUBLIC_URL: 'https://api.example.org' }],
+  ])('is refused with %s beyond this machine, unless that is said in so many words', (name, env) => {
+    const kind = name === 'HOST' ? 'a loopback address' : 'on a loopback address'
+
+    expect(faultsOf({ ...alone, ...env })).toContain(
+      `SINGLE_USER_ALLOW_REMOTE is required with SINGLE_USER when ${name} is not ${kind}`,
+    )
+    expect(faultsOf({ ...alone, SINGLE_USER_ALLOW_REMOTE: 'true', ...env })).toEqual([])
+  })
+
+  test.each([
+    ['LATCHKEY_SINGLE_USER_API_KEY', 'x'.repeat(32)],
+    ['SINGLE_USER_ALLOW_REMOTE', 'true'],
+  ])('alone has %s', (name, value) => {
+    expect(faultsOf({ [name]: value })).toEqual([`${name} is only for SINGLE_USER`])
+  })
+
+  test('needs nothing else, in production neither, and has the example catalogue', () => {
+    const config = loadConfig({ ...alone, NODE_ENV: 'production' })
+
+    expect(config).toMatchObject({ exampleCatalog: true, publicUrl: 'http://127.0.0.1:3000' })
+    expect(config.singleUser).toEqual({ apiKey: undefined, mayBeRemote: false })
+  })
+})
+
 test.each([
   ['OIDC_CLIENT_SECRET', { OIDC_ISSUER: withIssuer.OIDC_ISSUER }],
   ['SESSION_SECRET', { ...withIssuer, DATABASE_URL: 'postgres://db/x' }],

@@ -332,6 +332,33 @@ export const cases: Record<keyof typeof settings, Case> = {
   },
   LOGIN_RATE_PER_MINUTE: rate((c) => c.loginRatePerMinute, 30),
   REFUSED_RATE_PER_MINUTE: rate((c) => c.refusedRatePerMinute, 60),
+  SINGLE_USER: flag((c) => c.singleUser !== null, false),
+  LATCHKEY_SINGLE_USER_API_KEY: {
+    default: undefined,
+    read: (c) => c.singleUser?.apiKey,
+    valid: [
+      ['A-b_9'.repeat(40), 'A-b_9'.repeat(40)],
+      ['x'.repeat(32), 'x'.repeat(32)],
+    ],
+    invalid: [
+      'x'.repeat(31),
+      'x'.repeat(201),
+      `eyJ.${'x'.repeat(40)}`,
+      `${'x'.repeat(40)} y`,
+      'é'.repeat(32),
+    ],
+    beside: { SINGLE_USER: 'true' },
+  },
+  SINGLE_USER_ALLOW_REMOTE: {
+    default: undefined,
+    read: (c) => c.singleUser?.mayBeRemote,
+    valid: [
+      ['true', true],
+      ['false', false],
+    ],
+    invalid: ['yes', '2', 'TRUE'],
+    beside: { SINGLE_USER: 'true' },
+  },
   IDENTITY_HEADER_PREFIX: {
     default: 'Latchkey',
     read: (c) => c.identityHeaderPrefix,
