@@ -18,7 +18,6 @@ import auth from './auth/index.js'
 import { checkRoutes } from './check/routes.js'
 import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
-import { createRightCheck } from './directory/confirm.js'
 import type { DirectorySource } from './directory/source.js'
 import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
 import { buildGateway } from './gateway/index.js'
@@ -41,6 +40,10 @@ import { knowOwnAddresses } from './services/own-addresses.js'
 import { requireGroupsAndServices } from './services/refer.js'
 import type { ServiceRegistry } from './services/registry.js'
 import { serviceRoutes } from './services/routes.js'
+import { foreignHost } from './single-user/hosts.js'
+import { createSingleUserMode } from './single-user/index.js'
+import { settleSingleUser } from './single-user/person.js'
+import { leadToStart, singleUserRoutes } from './single-user/routes.js'
 import type { Database } from './store/database.js'
 import { setValidation } from './validation.js'
 
@@ -78,6 +81,8 @@ export interface Apps {
   app: FastifyInstance
   /** It ends with the service, and needs its `ready`. */
   gateway: FastifyInstance | null
+  /** Opens the documentation as the single user, by the key in it; null: people log in. */
+  openingUrl: string | null
 }
 
 /** The service alone, for who needs no gateway. */
@@ -86,15 +91,19 @@ export const buildApp = async (dependencies: AppDependencies): Promise<FastifyIn
 
 /** The service, ready to listen: everything is registered here, in the order in which a request meets it. */
 export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
-  const { config } = dependencies
-  const app = Fastify(serverOptions(config, dependencies.logStream))
-  const parts = createParts(dependencies, app.log)
+  const { config, random = randomBytes } = dependencies
+  const singleUser = createSingleUserMode(config, random)
+  const app = Fastify(serverOptions(config, { singleUser, logStream: dependencies.logStream }))
+  const parts = createParts({ ...dependencies, singleUser }, app.log)
   const gateway = await addGateway(dependencies, parts, app.log)
 
   setValidation(app)
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
   app.addHook('onReady', async () => parts.providerFile?.start())
+  if (singleUser !== null) {
+    app.addHook('onReady', () => settleSingleUser(dependencies.db, new Date(parts.clock())))
+  }
   app.addHook('onReady', () => parts.directory.start(parts.keys))
   addServices(app, dependencies, parts)
   app.addHook('onReady', () => parts.keyring.start())
@@ -110,14 +119,16 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
       parts.keyring.close(),
     ])
   })
-  await addCommonHeaders(app, config)
+  await addCommonHeaders(app, config, singleUser)
   await addOpenRoutes(app, dependencies, parts)
   await app.register((own) => addOwnEndpoints(own, dependencies, parts))
   if (config.exampleCatalog) {
     await app.register((guarded) => addExampleCatalog(guarded, config, parts), { prefix: '/catalog' })
   }
-  if (config.issuer === undefined) await addEmbeddedIdentityProvider(app, dependencies, parts)
-  return { app, gateway }
+  if (config.issuer === undefined && singleUser === null) {
+    await addEmbeddedIdentityProvider(app, dependencies, parts)
+  }
+  return { app, gateway, openingUrl: singleUser?.openingUrl ?? null }
 }
 
 /** The same check and the same memory as the service's own, on another origin. */
@@ -127,11 +138,13 @@ async function addGateway(
   logger: FastifyBaseLogger,
 ): Promise<FastifyInstance | null> {
   if (config.gateway === null) return null
+  const { singleUser } = parts
   const { session, pendingLogins } = cookieNames(config.publicUrl)
   return buildGateway({
     // Its own pages may use the cookie of a service, and those of this site none of it.
     authOptions: { ...parts.authOptions, publicOrigin: new URL(config.gateway.publicUrl).origin },
     registry: parts.services,
+    ...(singleUser === null ? {} : { takesHost: singleUser.takesHost }),
     describeCaller: parts.assertions.headersFor,
     publicUrl: config.gateway.publicUrl,
     docsOrigin: new URL(config.publicUrl).origin,
@@ -146,12 +159,11 @@ async function addGateway(
 /** What everybody may see. */
 async function addOpenRoutes(app: FastifyInstance, dependencies: AppDependencies, parts: Parts) {
   const { config, db, version } = dependencies
-  const { issuer, clock } = parts
+  const { login, clock } = parts
   const { publicUrl, gateway } = config
   await app.register(openApi, {
     publicUrl,
-    issuer: issuer.issuer,
-    swaggerClientId: config.swaggerClientId,
+    login: login && { issuer: login.issuer.issuer, clientId: config.swaggerClientId },
     version,
     sessionCookie: cookieNames(publicUrl).session,
     ...(gateway === null ? {} : { gatewayUrl: gateway.publicUrl }),
@@ -162,18 +174,20 @@ async function addOpenRoutes(app: FastifyInstance, dependencies: AppDependencies
       ...{ db, publicUrl, gatewayUrl: gateway.publicUrl, clock },
     })
   }
-  app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(`${publicUrl}/docs`, 302))
+  // Elsewhere it is the way in.
+  if (login !== null) {
+    app.get('/', { schema: { hide: true } }, (_request, reply) => reply.redirect(`${publicUrl}/docs`, 302))
+  }
   await app.register(healthRoutes, {
     needs: {
       database: (timeoutMs) => db.isReachable(timeoutMs),
-      issuer: (timeoutMs) => issuer.isReachable(timeoutMs),
+      ...(login === null ? {} : { issuer: (timeoutMs) => login.issuer.isReachable(timeoutMs) }),
     },
     clock,
   })
   await app.register(resourceMetadataRoutes, {
     publicUrl,
-    issuer: issuer.issuer,
-    cliClientId: config.cliClientId,
+    login: login && { issuer: login.issuer.issuer, cliClientId: config.cliClientId },
     ...(gateway === null ? {} : { gatewayUrl: gateway.publicUrl }),
   })
   await app.register(jwksRoutes, { keyring: parts.keyring })
@@ -193,7 +207,7 @@ async function addOpenRoutes(app: FastifyInstance, dependencies: AppDependencies
 async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependencies, parts: Parts) {
   const { config, db, secrets, random = randomBytes } = dependencies
   const { publicUrl } = config
-  const { issuer, attempts, clock, directory: owners, keys } = parts
+  const { clock, directory: owners, keys } = parts
   // Before any hook that refuses: who holds which key is nobody's to keep on the way, a refusal neither.
   own.addHook('onRequest', (_request, reply, done) => {
     reply.header('cache-control', 'no-store')
@@ -207,30 +221,14 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
     lifetimeMs: config.sessionLifetimeMs,
     clock,
   })
-  await own.register(loginRoutes, {
-    db,
-    owners,
-    attributes: config.attributes,
-    forgetOwner: keys.forgetOwner,
-    issuer,
-    clientId: config.clientId,
-    verifyToken: parts.verifyOwnToken,
-    publicUrl,
-    sessionSecret: secrets.sessionSecret,
-    sessionLifetimeMs: config.sessionLifetimeMs,
-    attempts,
-    clock,
-  })
+  await addWayIn(own, dependencies, parts)
   await own.register(async (guarded) => {
     await guarded.register(auth, {
       ...parts.authOptions,
       isOwn: true,
       readSession: (request) => request.session.principal ?? null,
       publicOrigin: new URL(publicUrl).origin,
-      administration: {
-        role: config.adminRole,
-        confirm: createRightCheck({ db, owners, forgetOwner: keys.forgetOwner, clock }),
-      },
+      administration: { role: config.adminRole, confirm: parts.confirmRight },
     })
     await guarded.register(meRoutes)
     const context: AdminContext = {
@@ -249,6 +247,28 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
       context: describeServices(dependencies, parts),
       managementClients,
     })
+  })
+}
+
+/** How a session begins and ends. */
+async function addWayIn(own: FastifyInstance, { config, db, secrets }: AppDependencies, parts: Parts) {
+  const { publicUrl, sessionLifetimeMs } = config
+  const { login, singleUser, clock } = parts
+  const common = { db, publicUrl, sessionLifetimeMs, clock }
+  if (singleUser !== null) {
+    await own.register(singleUserRoutes, { ...common, key: singleUser.key, refusals: parts.refusals })
+  }
+  if (login === null) return
+  await own.register(loginRoutes, {
+    ...common,
+    owners: parts.directory,
+    attributes: config.attributes,
+    forgetOwner: parts.keys.forgetOwner,
+    issuer: login.issuer,
+    clientId: config.clientId,
+    verifyToken: login.verifyOwnToken,
+    sessionSecret: secrets.sessionSecret,
+    attempts: parts.attempts,
   })
 }
 
@@ -293,9 +313,14 @@ async function addExampleCatalog(guarded: FastifyInstance, { publicUrl }: Config
   })
 }
 
-function serverOptions(config: Config, logStream: AppDependencies['logStream']): FastifyServerOptions {
-  const logger = loggerOptions(config.logLevel, config.keys.prefix, config.headerPrefix)
+function serverOptions(
+  config: Config,
+  { singleUser, logStream }: { singleUser: Parts['singleUser']; logStream: AppDependencies['logStream'] },
+): FastifyServerOptions {
+  const secrets = singleUser === null ? [] : [singleUser.key.value]
+  const logger = loggerOptions(config.logLevel, config.keys.prefix, config.headerPrefix, secrets)
   return {
+    ...(singleUser === null ? {} : { rewriteUrl: leadToStart }),
     logger: logStream === undefined ? logger : { ...logger, stream: logStream },
     // One line for each answer, by the hook below, instead of two of Fastify's.
     logController: new LogController({ disableRequestLogging: true }),
@@ -312,13 +337,20 @@ function serverOptions(config: Config, logStream: AppDependencies['logStream']):
 }
 
 /** What every request meets first and every answer carries. */
-async function addCommonHeaders(app: FastifyInstance, config: Config): Promise<void> {
+async function addCommonHeaders(
+  app: FastifyInstance,
+  config: Config,
+  singleUser: Parts['singleUser'],
+): Promise<void> {
   const removeIdentityHeaders = createIdentityHeaderRemover(config.identityHeaderPrefix)
   const { publicUrl } = config
   app.addHook('onRequest', (request, reply, done) => {
     if (dropIfGone(request, reply)) return
     removeIdentityHeaders(request.raw)
     reply.header('x-request-id', request.id)
+    if (singleUser?.takesHost(request.headers.host) === false) {
+      return sendProblem(reply, 'invalid_request', { detail: foreignHost })
+    }
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {

@@ -1,10 +1,12 @@
 /**
  * A bar on top of Swagger UI that tells who is logged in through the session, and lets people log in, log out or
  * go on as someone else. A script of its own, since the page's policy allows no inline ones.
+ * @param hasLogin whether people log in at an identity provider; else there is one person, and their key
  */
-export const loginBar = (publicUrl: string) => `
+export const loginBar = (publicUrl: string, hasLogin: boolean) => `
 'use strict'
 const base = ${JSON.stringify(publicUrl)}
+const hasLogin = ${JSON.stringify(hasLogin)}
 // Swagger UI's own page names none, and a phone would show it as wide as a desk's screen.
 const viewport = document.createElement('meta')
 viewport.name = 'viewport'
@@ -50,13 +52,15 @@ const show = () =>
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
     .then(({ login }) => {
       bar.replaceChildren()
-      if (login === null) {
+      if (login === null && !hasLogin) {
+        say('Not logged in: open the URL that the start of the service printed')
+      } else if (login === null) {
         say('Not logged in on this site')
         offerLogin()
       } else {
         say('Logged in as ' + login)
         offerLogout('login-bar-logout', 'Log out', '')
-        offerLogout('login-bar-switch', 'Log in as someone else', 'login')
+        if (hasLogin) offerLogout('login-bar-switch', 'Log in as someone else', 'login')
       }
     })
     .catch(() => {

@@ -50,13 +50,23 @@ function decodeLeniently(text: string): string {
 /**
  * Takes out of a finished line whatever has the shape of a credential: the last guard, for the error that
  * quotes a header and the path that someone pasted a key into. Not only whole words: a `%20` may stand before one.
+ * @param secrets that are taken out too, whatever their shape
  */
-export function createLineRedactor(keyPrefix: string): (line: string) => string {
+export function createLineRedactor(
+  keyPrefix: string,
+  secrets: readonly string[] = [],
+): (line: string) => string {
   const keyValue = new RegExp(`${keyPrefix}_([0-9A-Za-z]{8})_[0-9A-Za-z]{20,}`, 'g')
   const jwt = /eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g
   const scheme = /\b(Bearer|Apikey|Basic) +[\w.~+/=-]{8,}/gi
+  // First, while they are whole: what has a shape is only a part of some.
+  const withoutSecrets = (line: string) =>
+    secrets.reduce((rest, secret) => rest.replaceAll(secret, hidden), line)
   return (line) =>
-    line.replace(keyValue, `${keyPrefix}_$1_${hidden}`).replace(jwt, hidden).replace(scheme, `$1 ${hidden}`)
+    withoutSecrets(line)
+      .replace(keyValue, `${keyPrefix}_$1_${hidden}`)
+      .replace(jwt, hidden)
+      .replace(scheme, `$1 ${hidden}`)
 }
 
 const credentialHeaders = (headerPrefix: string) =>
@@ -65,11 +75,17 @@ const credentialHeaders = (headerPrefix: string) =>
 /**
  * What the process logs, and what it never does.
  * @param headerPrefix of the headers that present keys. Default `Otoroshi`
+ * @param secrets that no line may have in it, beside whatever has the shape of a credential
  */
-export function loggerOptions(level: string, keyPrefix: string, headerPrefix = 'Otoroshi'): LoggerOptions {
+export function loggerOptions(
+  level: string,
+  keyPrefix: string,
+  headerPrefix = 'Otoroshi',
+  secrets: readonly string[] = [],
+): LoggerOptions {
   return {
     level,
-    hooks: { streamWrite: createLineRedactor(keyPrefix) },
+    hooks: { streamWrite: createLineRedactor(keyPrefix, secrets) },
     redact: {
       paths: [
         ...['authorization', 'cookie', 'set-cookie', 'x-api-key'],

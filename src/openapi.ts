@@ -6,31 +6,34 @@ import { loginBar, loginBarStyle } from './docs-page.js'
 
 export interface OpenApiOptions {
   publicUrl: string
-  /** Where Swagger UI sends people to log in, and gets its tokens. */
-  issuer: string
-  swaggerClientId: string
+  /** Where Swagger UI sends people to log in, and gets its tokens, as which client; null: nobody logs in. */
+  login: { issuer: string; clientId: string } | null
   version: string
   sessionCookie: string
   /** Where the services are that `/docs/services.json` tells of. Default: there are none. */
   gatewayUrl?: string
 }
 
+const errors = 'Errors are problem documents (RFC 9457).'
 const description = `API keys for scripts that outlive a login. Log in, create a key, and send it as \`X-API-Key\`.
 
 Operations on keys take the session of this site once you are logged in (the bar at the top), or an OAuth2 token of the
-identity provider. The catalogue takes a token or an API key: press **Authorize**. Errors are problem documents (RFC 9457).`
+identity provider. The catalogue takes a token or an API key: press **Authorize**. ${errors}`
+const singleUserDescription = `API keys for one person, who has one key with all rights: the start of the service printed it.
+
+Operations on keys take the session of this site, once you have opened the URL with that key, or the key itself as \`X-API-Key\`; the
+catalogue takes any key: press **Authorize**. ${errors}`
 
 /** The OpenAPI document at \`/docs/json\`, and Swagger UI at \`/docs\` with its three locks. */
 async function openApi(app: FastifyInstance, options: OpenApiOptions) {
-  const { publicUrl, issuer, gatewayUrl } = options
-  const endpoints = `${issuer.replace(/\/$/, '')}/protocol/openid-connect`
+  const { publicUrl, login, gatewayUrl } = options
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'Latchkey',
         version: options.version,
-        description,
+        description: login === null ? singleUserDescription : description,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: publicUrl }],
@@ -51,18 +54,7 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
       ],
       components: {
         securitySchemes: {
-          oauth2: {
-            type: 'oauth2',
-            description: 'Log in at the identity provider.',
-            flows: {
-              authorizationCode: {
-                authorizationUrl: `${endpoints}/auth`,
-                tokenUrl: `${endpoints}/token`,
-                refreshUrl: `${endpoints}/token`,
-                scopes: { openid: 'Who you are', profile: 'Your name', email: 'Your e-mail address' },
-              },
-            },
-          },
+          ...(login === null ? {} : { oauth2: describeLogin(login.issuer) }),
           apiKey: {
             type: 'apiKey',
             in: 'header',
@@ -88,12 +80,7 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     indexPrefix: new URL(publicUrl).pathname.replace(/\/$/, ''),
-    initOAuth: {
-      clientId: options.swaggerClientId,
-      appName: 'Latchkey',
-      scopes: ['openid', 'profile', 'email'],
-      usePkceWithAuthorizationCodeGrant: true,
-    },
+    ...(login === null ? {} : { initOAuth: describeClient(login.clientId) }),
     uiConfig: {
       // Services come and go: the page asks which there are when it is opened.
       ...(gatewayUrl === undefined ? {} : { configUrl: `${publicUrl}/docs/services.json` }),
@@ -105,15 +92,38 @@ async function openApi(app: FastifyInstance, options: OpenApiOptions) {
     },
     theme: {
       title: 'Latchkey',
-      js: [{ filename: 'login-bar.js', content: loginBar(publicUrl) }],
+      js: [{ filename: 'login-bar.js', content: loginBar(publicUrl, login !== null) }],
       css: [{ filename: 'login-bar.css', content: loginBarStyle }],
     },
-    staticCSP: contentSecurityPolicy(
-      new URL(issuer).origin,
-      gatewayUrl === undefined ? null : new URL(gatewayUrl).origin,
-    ),
+    staticCSP: contentSecurityPolicy({
+      issuer: login === null ? [] : [new URL(login.issuer).origin],
+      gateway: gatewayUrl === undefined ? [] : [new URL(gatewayUrl).origin],
+    }),
   })
 }
+
+function describeLogin(issuer: string) {
+  const endpoints = `${issuer.replace(/\/$/, '')}/protocol/openid-connect`
+  return {
+    type: 'oauth2',
+    description: 'Log in at the identity provider.',
+    flows: {
+      authorizationCode: {
+        authorizationUrl: `${endpoints}/auth`,
+        tokenUrl: `${endpoints}/token`,
+        refreshUrl: `${endpoints}/token`,
+        scopes: { openid: 'Who you are', profile: 'Your name', email: 'Your e-mail address' },
+      },
+    },
+  } as const
+}
+
+const describeClient = (clientId: string) => ({
+  clientId,
+  appName: 'Latchkey',
+  scopes: ['openid', 'profile', 'email'],
+  usePkceWithAuthorizationCodeGrant: true,
+})
 
 /** Asked without a body, these do what they do with one that has no members. */
 const bodiesMayLack = [
@@ -149,15 +159,15 @@ function preferToken<T extends object>(request: T): T {
  * What Swagger UI and its redirect page need, and nothing else. A form's redirects must be allowed as well: a
  * logout goes on to the identity provider and back.
  */
-function contentSecurityPolicy(issuer: string, gateway: string | null): string {
+function contentSecurityPolicy({ issuer, gateway }: Record<'issuer' | 'gateway', string[]>): string {
   return [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self' 'unsafe-inline'",
     "img-src 'self' data:",
     "font-src 'self' data:",
-    `connect-src 'self' ${issuer}${gateway === null ? '' : ` ${gateway}`}`,
-    `form-action 'self' ${issuer}`,
+    ['connect-src', "'self'", ...issuer, ...gateway].join(' '),
+    ['form-action', "'self'", ...issuer].join(' '),
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join('; ')

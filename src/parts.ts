@@ -2,11 +2,13 @@ import type { FastifyBaseLogger } from 'fastify'
 import { createAssertions } from './assertion/assertions.js'
 import { createKeyring } from './assertion/keyring.js'
 import { createTokenVerifier } from './auth/bearer.js'
-import type { AuthOptions } from './auth/index.js'
+import type { Administration, AuthOptions, Verify } from './auth/index.js'
 import { createIssuer, type Issuer } from './auth/issuer.js'
+import { hasRight } from './auth/rights.js'
 import type { Config } from './config.js'
 import { embeddedIssuer } from './dev/index.js'
-import { fixedPeople, followDirectory } from './directory/follow.js'
+import { createRightCheck } from './directory/confirm.js'
+import { type Directory, fixedPeople, followDirectory } from './directory/follow.js'
 import { createKeycloakDirectory, deriveAdminUrl } from './directory/keycloak.js'
 import { type DirectorySource, noDirectory } from './directory/source.js'
 import { ProviderFile } from './keys/provider-file.js'
@@ -16,6 +18,9 @@ import { createLimitKeeper } from './limits/index.js'
 import { createSealer } from './sealing.js'
 import type { Secrets } from './secrets.js'
 import { createServiceRegistry } from './services/registry.js'
+import type { SingleUserMode } from './single-user/index.js'
+import { acceptSingleUserKey } from './single-user/key.js'
+import { everybodyElse, nobodyElse } from './single-user/person.js'
 import type { Database } from './store/database.js'
 import { createUsageCounter } from './usage/counter.js'
 
@@ -23,6 +28,8 @@ export interface PartsOptions {
   config: Config
   db: Database
   secrets: Partial<Secrets>
+  /** Null: people log in. */
+  singleUser: SingleUserMode | null
   clock?: () => number
   /** Where people are looked up. Default: Keycloak's admin API, or nowhere with the embedded identity provider. */
   directory?: DirectorySource
@@ -32,24 +39,15 @@ export type Parts = ReturnType<typeof createParts>
 
 /** What lives as long as the service and has a memory: verifiers, limits, counters. */
 export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
-  const { config, db, secrets, clock = Date.now } = options
-  const issuer = createIssuer({
-    issuer: config.issuer ?? embeddedIssuer(config.publicUrl),
-    clientId: config.clientId,
-    clientSecret: config.clientSecret ?? secrets.embeddedClientSecret ?? '',
-    clock,
-  })
+  const { config, db, secrets, singleUser, clock = Date.now } = options
   const refusals = new AddressRate({ perMinute: config.refusedRatePerMinute, clock })
   const usage = createUsageCounter({
     db,
     onError: (error) => log.error({ err: error }, 'usage could not be written'),
   })
   const { prefix } = config.keys
-  const owners = options.directory ?? findDirectory(config, issuer)
-  const directory =
-    owners === undefined
-      ? fixedPeople
-      : followDirectory({ ...config.directory, source: owners, db, log, clock })
+  const login = singleUser === null ? createLogin({ ...options, clock }, refusals, log) : null
+  const directory = login?.directory ?? nobodyElse
   const maxStaleMs = config.verdictMaxStaleMs
   const { encryptionSecret } = secrets
   // The generated one goes on to open what it sealed before the operator set another.
@@ -78,26 +76,28 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     log,
     onError: (error) => log.error({ err: error }, 'calls that count against limits could not be written'),
   })
-  const { attributes } = config
   const authOptions: AuthOptions = {
     keyPrefix: prefix,
     headerPrefix: config.headerPrefix,
-    verifyKey: keys.verify,
+    verifyKey: singleUser === null ? keys.verify : acceptSingleUserKey(singleUser.key, keys.verify),
     verifyKeyToken: keys.verifyToken,
-    verifyToken: createTokenVerifier({
-      issuer,
-      audiences: config.audiences,
-      attributes,
-      refusals,
-      isDisabled: directory.isDisabled,
-      clock,
-    }),
+    verifyToken: login?.verifyToken ?? refuseEveryToken,
+    offersTokens: login !== null,
+    allowQueryKey: singleUser !== null,
     limiter,
     clock,
   }
   const keyring = createKeyring({ db, sealer, log })
   return {
-    issuer,
+    /** Null: nobody logs in. */
+    login,
+    /** Null: people log in. */
+    singleUser,
+    /** Whether somebody has a right now: the single user is asked about nowhere. */
+    confirmRight:
+      login === null
+        ? confirmByScopes
+        : createRightCheck({ db, owners: directory, forgetOwner: keys.forgetOwner, clock }),
     usage,
     limiter,
     /** The keys that services check assertions by. */
@@ -117,6 +117,48 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     services,
     /** Null: nothing can be sealed. */
     sealer,
+    /** Refused credentials by address. */
+    refusals,
+    /** Logins by address. */
+    attempts: new AddressRate({ perMinute: config.loginRatePerMinute, clock }),
+    clock,
+  }
+}
+
+const confirmByScopes: Administration['confirm'] = async ({ scopes }, right) =>
+  hasRight(scopes, right) ? 'held' : 'lacking'
+
+const refuseEveryToken: Verify = () => ({ kind: 'refused' })
+
+/** The identity provider, what it says of tokens, and of people. */
+function createLogin(
+  options: PartsOptions & { clock: () => number },
+  refusals: AddressRate,
+  log: FastifyBaseLogger,
+) {
+  const { config, db, secrets, clock } = options
+  const { attributes } = config
+  const issuer = createIssuer({
+    issuer: config.issuer ?? embeddedIssuer(config.publicUrl),
+    clientId: config.clientId,
+    clientSecret: config.clientSecret ?? secrets.embeddedClientSecret ?? '',
+    clock,
+  })
+  const source = options.directory ?? findDirectory(config, issuer)
+  const people: Directory =
+    source === undefined ? fixedPeople : followDirectory({ ...config.directory, source, db, log, clock })
+  const directory = everybodyElse(people)
+  return {
+    issuer,
+    directory,
+    verifyToken: createTokenVerifier({
+      issuer,
+      audiences: config.audiences,
+      attributes,
+      refusals,
+      isDisabled: directory.isDisabled,
+      clock,
+    }),
     /** For the tokens of a login: from the identity provider itself, for this client, whatever else is accepted. */
     verifyOwnToken: createTokenVerifier({
       issuer,
@@ -126,9 +168,6 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
       attributes,
       clock,
     }),
-    /** Logins by address. */
-    attempts: new AddressRate({ perMinute: config.loginRatePerMinute, clock }),
-    clock,
   }
 }
 

@@ -7,9 +7,8 @@ import { type ResourceMetadata, resourceMetadataSchema } from './schemas/resourc
 
 export interface ResourceMetadataOptions {
   publicUrl: string
-  issuer: string
-  /** The public client of the command line. */
-  cliClientId: string
+  /** Who logs people in, and the public client of the command line there; null: nobody does. */
+  login: { issuer: string; cliClientId: string } | null
   /** Default: there is no gateway. */
   gatewayUrl?: string
 }
@@ -45,14 +44,14 @@ export const resourceMetadataRoutes: FastifyPluginAsyncTypebox<ResourceMetadataO
   if (pathname !== '/') app.get(wellKnown + pathname, { schema: { ...schema, hide: true } }, answer)
 }
 
-function describeResource({ publicUrl, issuer, cliClientId, gatewayUrl }: ResourceMetadataOptions) {
+function describeResource({ publicUrl, login, gatewayUrl }: ResourceMetadataOptions) {
   return {
     resource: publicUrl,
-    authorization_servers: [issuer],
+    ...(login === null ? {} : { authorization_servers: [login.issuer] }),
     bearer_methods_supported: ['header'],
     resource_name: 'Latchkey',
     resource_documentation: `${publicUrl}/docs`,
-    latchkey_cli_client_id: cliClientId,
+    ...(login === null ? { latchkey_single_user: true } : { latchkey_cli_client_id: login.cliClientId }),
     ...(gatewayUrl === undefined ? {} : { latchkey_gateway_url: gatewayUrl }),
   } satisfies ResourceMetadata
 }

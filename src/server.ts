@@ -43,7 +43,12 @@ async function main(): Promise<void> {
 }
 
 async function serve(config: Config, db: Database, version: string): Promise<void> {
-  const { app, gateway } = await buildApps({ config, db, secrets: await findSecrets(config), version })
+  const { app, gateway, openingUrl } = await buildApps({
+    config,
+    db,
+    secrets: await findSecrets(config),
+    version,
+  })
   const all = gateway === null ? [app] : [app, gateway]
   const ends = all.map(endConnectionsAtClose)
   await listenAll(all, config)
@@ -56,11 +61,9 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
     for (const stop of ends) stop()
     await Promise.all(all.map((one) => one.close())).finally(() => db.close())
   })
-  app.log.info(
-    { database: db.kind, migrations: db.appliedMigrations, issuer: config.issuer ?? 'embedded' },
-    'ready',
-  )
-  if (config.issuer === undefined) process.stdout.write(welcome(config))
+  app.log.info({ database: db.kind, migrations: db.appliedMigrations, issuer: nameIssuer(config) }, 'ready')
+  if (openingUrl !== null) process.stdout.write(welcomeOne(config, openingUrl))
+  else if (config.issuer === undefined) process.stdout.write(welcome(config))
 }
 
 /** @returns stops listening; the close that follows waits for the last connection */
@@ -177,6 +180,24 @@ async function findSecrets(config: Config): Promise<Pick<Secrets, 'sessionSecret
   return { ...secrets, ...(sessionSecret === undefined ? {} : { sessionSecret }) }
 }
 
+const nameIssuer = ({ issuer, singleUser }: Config) => (singleUser === null ? (issuer ?? 'embedded') : 'none')
+
+/** The key stands here and nowhere else; one that was given is known to who gave it, and good for longer than this output should be. */
+function welcomeOne({ publicUrl, gateway, singleUser }: Config, openingUrl: string): string {
+  const given = `${publicUrl}/?api_key=$LATCHKEY_SINGLE_USER_API_KEY`
+  return `
+  Latchkey is ready, for one person: whoever has the key in this URL may do everything.
+
+    Use the following URL: ${singleUser?.apiKey === undefined ? openingUrl : given}
+
+    curl -H 'X-API-Key: YOUR_KEY' ${publicUrl}/catalog/collections
+${nameGateway(gateway)}
+`
+}
+
+const nameGateway = (gateway: Config['gateway']) =>
+  gateway === null ? '' : `\n  The gateway for other services listens at ${gateway.publicUrl}\n`
+
 function welcome({ publicUrl, gateway }: Config): string {
   const accounts = developmentAccounts
     .map(({ username, password }) => `${username} / ${password}`)
@@ -189,7 +210,7 @@ function welcome({ publicUrl, gateway }: Config): string {
     3. Create a key, then call the example catalogue with it:
 
        curl -H 'X-API-Key: YOUR_KEY' ${publicUrl}/catalog/collections
-${gateway === null ? '' : `\n  The gateway for other services listens at ${gateway.publicUrl}\n`}
+${nameGateway(gateway)}
 `
 }
 

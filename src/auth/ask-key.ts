@@ -133,7 +133,8 @@ function readVerdict(body: unknown): Told {
     verdict: Object.freeze<Verdict>({
       kind: 'accepted',
       principal: readPrincipal(principal, key),
-      key,
+      // The key of a single user stands for a login: it has no id, and none of the bounds that keys have.
+      ...(principal.key_id === '' ? {} : { key }),
       ...(bounds.limited === true ? { counted: readCounted(body) } : {}),
     }),
     ...times,
@@ -169,7 +170,7 @@ function readPrincipal(
 ): Principal {
   for (const part of [facts.roles, facts.scopes, facts.attributes, facts.config]) Object.freeze(part)
   const end = Number.isFinite(expiresAt) ? { expiresAt } : {}
-  return Object.freeze<Principal>({ ...facts, keyId, ...end })
+  return Object.freeze<Principal>({ ...facts, ...(keyId === '' ? {} : { keyId }), ...end })
 }
 
 function readBounds(bounds: NonNullable<KeyVerdict['bounds']>): KeyBounds {

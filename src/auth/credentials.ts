@@ -20,8 +20,8 @@ export type Credential =
 /** Which of the forms that not every route takes this one does. */
 export type AcceptedForms = Pick<Access, 'allowBasic' | 'allowCookie' | 'allowQueryKey'>
 
-const none: Credential = { kind: 'none' }
-const malformed = (detail: string): Credential => ({ kind: 'malformed', detail })
+const none = { kind: 'none' } as const satisfies Credential
+const malformed = (detail: string) => ({ kind: 'malformed', detail }) as const satisfies Credential
 
 /**
  * Makes a reader of the credential of a request. Nothing is verified yet. What is malformed is so whatever comes
@@ -31,7 +31,8 @@ const malformed = (detail: string): Credential => ({ kind: 'malformed', detail }
 export function createCredentialReader({
   keyPrefix,
   headerPrefix = defaultHeaderPrefix,
-}: Pick<AuthOptions, 'keyPrefix' | 'headerPrefix'>) {
+  allowQueryKey = false,
+}: Pick<AuthOptions, 'keyPrefix' | 'headerPrefix' | 'allowQueryKey'>) {
   const keyMark = `${keyPrefix}_`
   const readHeaders = createHeaderReader(headerPrefix)
 
@@ -46,7 +47,7 @@ export function createCredentialReader({
     const inCookie =
       headers.cookie === undefined || accepted.allowCookie !== true ? none : readCookie(headers.cookie)
     if (inCookie.kind === 'malformed') return inCookie
-    const inQuery = accepted.allowQueryKey === true ? readQuery(url) : none
+    const inQuery = allowQueryKey || accepted.allowQueryKey === true ? readQueryKey(url) : none
     if (inQuery.kind === 'malformed') return inQuery
 
     const inOwn = readOwnHeaders(headers)
@@ -137,7 +138,8 @@ function readCookie(header: string): Credential {
 
 const queryMembers = ['api_key', 'api-key']
 
-function readQuery(url: string): Credential {
+/** The value of a key in the query of a URL. */
+export function readQueryKey(url: string): Credential & { kind: 'none' | 'malformed' | 'key' } {
   const start = url.indexOf('?')
   if (start === -1) return none
   const query = new URLSearchParams(url.slice(start + 1))

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ProblemCode } from '../errors.js'
 import { comesFromAllowedHost } from './bounds.js'
-import { hasAllRights, hasRight } from './rights.js'
+import { everyRight, hasAllRights, hasRight } from './rights.js'
 import { isSafeMethod } from './same-origin.js'
 import type { Access, CalledService, KeyBounds, Principal } from './types.js'
 
@@ -32,7 +32,7 @@ export function decideAccess(
     if (refusal !== null) return refusal
     if (!isAuthorized(key, call.service)) return 'not_authorized_here'
   }
-  if (access.kinds !== undefined && !access.kinds.includes(principal.kind)) return 'not_authorized_here'
+  if (!isOfKind(principal, key, access)) return 'not_authorized_here'
   if (key !== undefined) {
     if (key.readOnly && access.readOnlyKeys !== 'may-write' && !isSafeMethod(call.method))
       return 'read_only_key'
@@ -61,6 +61,10 @@ export function isAuthorized({ authorized }: KeyBounds, service: Call['service']
   if (service === null) return false
   return authorized.services.includes(service.id) || authorized.groups.includes(service.group)
 }
+
+/** Who may do everything is of any kind; their keys are keys of a person. */
+const isOfKind = ({ kind, scopes }: Principal, key: KeyBounds | undefined, { kinds }: Access) =>
+  kinds === undefined || kinds.includes(kind) || (key === undefined && scopes.includes(everyRight))
 
 const isItself = ({ keyId }: Principal, { params }: Call) => (params as { id?: string }).id === keyId
 

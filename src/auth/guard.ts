@@ -33,11 +33,11 @@ export function createGuard(options: AuthOptions): Guard {
   const readCredential = createCredentialReader(options)
   const verifyCredential = createCredentialVerifier(options)
   const clock = options.clock ?? Date.now
-  const { publicOrigin = '', isOwn = false, findService = () => null } = options
+  const { publicOrigin = '', isOwn = false, allowQueryKey = false, findService = () => null } = options
 
   return (request, reply, access, goOn) => {
     const credential = readCredential(request.raw, access)
-    if (access.allowQueryKey === true) hideQueryKey(request, reply)
+    if (allowQueryKey || access.allowQueryKey === true) hideQueryKey(request, reply)
     if (credential.kind === 'malformed') {
       return void sendProblem(reply, 'invalid_request', { detail: credential.detail })
     }

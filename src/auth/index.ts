@@ -97,7 +97,7 @@ function findFault(access: Access): string | null {
 /** The same word that guards the route tells Swagger UI which locks open it. */
 function describeSecurity(access: Access, options: AuthOptions): { [scheme: string]: string[] }[] {
   return [
-    { oauth2: ['openid'] },
+    ...(options.offersTokens === false ? [] : [{ oauth2: ['openid'] }]),
     // Swagger UI sends every lock that is closed, and an administrator's own key would decide: it opens nothing here.
     ...(access.by === 'login' || access.by === 'admin' ? [] : [{ apiKey: [] }]),
     ...(options.readSession === undefined ? [] : [{ session: [] }]),

@@ -198,6 +198,10 @@ export interface AuthOptions {
   keyPrefix: string
   /** Default `Otoroshi`: headers that begin so present keys too, as `Otoroshi-Client-Id`. */
   headerPrefix?: string
+  /** Whether `?api_key=` is read on every route, whatever it says. Default: no. */
+  allowQueryKey?: boolean
+  /** Whether somebody could have an OAuth2 token: else the document does not offer any. Default: yes. */
+  offersTokens?: boolean
   verifyKey: Verify
   verifyToken: Verify
   /** A JWT that a key signed; leave out where they are not accepted. */

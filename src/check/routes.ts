@@ -4,7 +4,7 @@ import { refuse } from '../auth/refuse.js'
 import type { CalledService, LimitedParty, Limiter, Verify } from '../auth/types.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import { keyVerdictSchema, verifyKeySchema } from '../schemas/verdict.js'
-import { describeKey, describeRefusal, judgeCall } from './verify.js'
+import { describeKey, describeRefusal, judgeCall, unbounded } from './verify.js'
 
 export interface CheckOptions {
   /** The same that guards this service's own routes. */
@@ -63,13 +63,13 @@ export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, 
       const verdict = await verifyKey(question.value, request.ip)
       if (verdict.kind === 'refused') return describeRefusal(policy)
       if (verdict.kind !== 'accepted') return refuse(verdict, request, reply)
-      const { principal, key, isStale = false } = verdict
-      if (key === undefined) throw new Error('A key was accepted without its bounds')
+      const { principal, key = unbounded, isStale = false } = verdict
       const service = question.service === undefined ? null : findService(question.service)
       if (service === 'unknown') return refuse(servicesUnknown, request, reply)
       const asked = { principal, key, isStale, question, service }
       const refusal = judgeCall(asked)
-      const parties = partiesOf(key, service?.groupLimits ?? null)
+      // What has no bounds has no limits either, at the hook neither.
+      const parties = verdict.key === undefined ? null : partiesOf(key, service?.groupLimits ?? null)
       const counted = parties === null ? null : await countUnlessRefused(parties, refusal)
       if (counted?.kind === 'unavailable') return refuse(counted, request, reply)
       const now = clock()

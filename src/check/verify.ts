@@ -40,6 +40,17 @@ export function judgeCall({ principal, key, question, service }: Asked): Code | 
   return decideAccess(principal, key, { scopes }, call) as Code | null
 }
 
+/** What is told of the key of a single user, which no bound restricts. */
+export const unbounded: KeyBounds = Object.freeze({
+  readOnly: false,
+  allowedReferers: null,
+  allowedIps: null,
+  allowsAddress: null,
+  expiresAt: Number.POSITIVE_INFINITY,
+  authorized: null,
+  limited: null,
+})
+
 type Code = (typeof verdictCodes)[number]
 
 /** What became of the limits of a call; null: none apply. */

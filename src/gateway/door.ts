@@ -9,8 +9,15 @@ import type { RegisteredService, ServiceRegistry } from '../services/registry.js
 import { readTarget } from './path.js'
 import { answerPreflight, isPreflight, refusePreflight } from './preflight.js'
 
+export interface DoorOptions {
+  registry: Pick<ServiceRegistry, 'match'>
+  authOptions: AuthOptions
+  /** Whether a request that names this `Host` was meant for the gateway. Default: any. */
+  takesHost?: (host: string | undefined) => boolean
+}
+
 /** Target, service, preflight, caller: whoever comes past it is forwarded. */
-export function createDoor(registry: Pick<ServiceRegistry, 'match'>, authOptions: AuthOptions) {
+export function createDoor({ registry, authOptions, takesHost = () => true }: DoorOptions) {
   const guard = createGuard(authOptions)
 
   return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
@@ -22,6 +29,7 @@ export function createDoor(registry: Pick<ServiceRegistry, 'match'>, authOptions
     const { path, query, authority } = target
     raw.url = path + query
     if (authority !== null) raw.headers.host = authority
+    if (!takesHost(raw.headers.host)) return void sendProblem(reply, 'invalid_request')
     const service = registry.match(path)
     if (service === null) return void sendProblem(reply, 'not_found')
     if (service === 'unknown') return void sendProblem(reply, 'unavailable')
@@ -30,7 +38,8 @@ export function createDoor(registry: Pick<ServiceRegistry, 'match'>, authOptions
     if (maxBytes !== null && Number(raw.headers['content-length']) > maxBytes) {
       return void sendProblem(reply, 'payload_too_large')
     }
-    if (isPreflight(request)) letPreflight(service, request, reply, done)
+    const readsQueryKey = authOptions.allowQueryKey === true || service.readAccess.allowQueryKey === true
+    if (isPreflight(request)) letPreflight({ service, readsQueryKey }, request, reply, done)
     else guard(request, reply, isSafeMethod(request.method) ? service.readAccess : service.writeAccess, done)
   }
 }
@@ -47,7 +56,7 @@ function hasTwoHosts(rawHeaders: readonly string[]): boolean {
 
 /** It goes on to the service as nobody's, is answered here, or ends here. */
 function letPreflight(
-  { descriptor, readAccess }: RegisteredService,
+  { service: { descriptor }, readsQueryKey }: { service: RegisteredService; readsQueryKey: boolean },
   request: FastifyRequest,
   reply: FastifyReply,
   done: () => void,
@@ -57,7 +66,7 @@ function letPreflight(
   else if (descriptor.preflight === 'answer') answerPreflight(request, reply)
   else {
     // A browser asks with the whole URL of the call to come.
-    if (readAccess.allowQueryKey === true) raw.url = removeQueryKey(raw.url ?? '')
+    if (readsQueryKey) raw.url = removeQueryKey(raw.url ?? '')
     done()
   }
 }

@@ -23,6 +23,8 @@ import { acceptUpgrades } from './upgrade.js'
 export interface GatewayOptions {
   authOptions: AuthOptions
   registry: Pick<ServiceRegistry, 'match' | 'find' | 'list'>
+  /** Whether a request that names this `Host` was meant for the gateway. Default: any. */
+  takesHost?: (host: string | undefined) => boolean
   describeCaller: DescribeCaller
   /** Where clients reach it. */
   publicUrl: string
@@ -73,7 +75,7 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   app.decorateRequest('presented', null as unknown as PresentedForm)
   app.setErrorHandler(renderError)
   await app.register(docsOrigin, { origin: options.docsOrigin })
-  app.addHook('onRequest', createDoor(registry, options.authOptions))
+  app.addHook('onRequest', createDoor(options))
   app.addHook('onResponse', logAnswer)
   serveEveryMethod(app, createForward({ ...options, send, underWay, upgrades }))
   followTheirEnds(app, { underWay, pools, registry })

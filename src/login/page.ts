@@ -23,19 +23,33 @@ export function sendErrorPage(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-  publicUrl: string,
+  links: readonly Link[],
 ) {
   const problem = asProblem(error)
-  const { title } = problemKinds[problem.code]
   logProblem(request, problem)
   setProblemHeaders(reply, problem.code, problem.details)
+  const { title } = problemKinds[problem.code]
+  const page = { title, text: problem.message, links, note: `Request ${request.id}` }
+  return sendPage(reply.code(problem.statusCode), page)
+}
+
+interface Link {
+  href: string
+  text: string
+}
+
+/** Shows a person one thing. */
+export function sendPage(
+  reply: FastifyReply,
+  { title, text, links = [], note }: { title: string; text: string; links?: readonly Link[]; note?: string },
+) {
+  const ways = links.map((link) => `<a href="${escapeHtml(link.href)}">${escapeHtml(link.text)}</a>`)
   const body = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title><style>${style}</style></head>
-<body><h1>${escapeHtml(title)}</h1><p>${escapeHtml(problem.message)}</p>
-<p><a href="${escapeHtml(publicUrl)}/auth/login">Log in again</a> or <a href="${escapeHtml(publicUrl)}/">go to the start page</a></p>
-<p><small>Request ${escapeHtml(request.id)}</small></p></body></html>`
+<body><h1>${escapeHtml(title)}</h1><p>${escapeHtml(text)}</p>
+${ways.length === 0 ? '' : `<p>${ways.join(' or ')}</p>`}
+${note === undefined ? '' : `<p><small>${escapeHtml(note)}</small></p>`}</body></html>`
   return reply
-    .code(problem.statusCode)
     .headers({ 'content-security-policy': contentSecurityPolicy, 'cache-control': 'no-store' })
     .type('text/html; charset=utf-8')
     .send(body)

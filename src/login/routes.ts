@@ -54,6 +54,10 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
   const pendingLogins = createPendingLogins(options.sessionSecret, clock)
   const cookies = cookieNames(publicUrl)
   // A begun login that could come back twice would be a key to any number of questions to the identity provider.
+  const waysOn = [
+    { href: `${publicUrl}/auth/login`, text: 'Log in again' },
+    { href: `${publicUrl}/`, text: 'go to the start page' },
+  ]
   const returnedStates = new LRUCache<string, true>({ max: 10_000 })
 
   await app.register(formbody)
@@ -61,7 +65,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
     route.schema = { ...route.schema, hide: true }
   })
   app.setErrorHandler((error, request, reply) =>
-    wantsPage(request) ? sendErrorPage(error, request, reply, publicUrl) : renderError(error, request, reply),
+    wantsPage(request) ? sendErrorPage(error, request, reply, waysOn) : renderError(error, request, reply),
   )
 
   app.get(

@@ -4,15 +4,20 @@ import Type, { type Static } from 'typebox'
 export const resourceMetadataSchema = Type.Object(
   {
     resource: Type.String({ description: 'This service.' }),
-    authorization_servers: Type.Array(Type.String(), { description: 'The issuer that logs people in.' }),
+    authorization_servers: Type.Optional(
+      Type.Array(Type.String(), { description: 'The issuer that logs people in, if one does.' }),
+    ),
     bearer_methods_supported: Type.Array(Type.Literal('header'), {
       description: 'How an OAuth2 token is presented.',
     }),
     resource_name: Type.String(),
     resource_documentation: Type.String(),
-    latchkey_cli_client_id: Type.String({
-      description: 'The public client of the command line at the issuer.',
-    }),
+    latchkey_cli_client_id: Type.Optional(
+      Type.String({ description: 'The public client of the command line at the issuer.' }),
+    ),
+    latchkey_single_user: Type.Optional(
+      Type.Boolean({ description: 'True: nobody logs in, there is one person, who has one key.' }),
+    ),
     latchkey_gateway_url: Type.Optional(
       Type.String({ description: 'Where the services behind the gateway are, if there is one.' }),
     ),

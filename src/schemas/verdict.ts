@@ -69,7 +69,7 @@ const keyPrincipal = Type.Object(
   {
     ...principalMembers,
     config: Type.Record(Type.String(), Type.Unknown(), { description: 'Free JSON of the key.' }),
-    key_id: Type.String(),
+    key_id: Type.String({ description: 'Empty: the key of a single user, which does what a login does.' }),
   },
   {
     description: 'Whom the key acts for. There for every value that is good, also when this call is refused.',

@@ -70,6 +70,18 @@ export async function isServerNameTaken(tx: Tx, login: string): Promise<boolean>
   return found.length > 0
 }
 
+/** Writes what is known of a person, whatever was known before; they are enabled from then on. */
+export async function putOwner(tx: Tx, { subject, ...facts }: OwnerFacts): Promise<void> {
+  const attributes = facts.attributes as Prisma.InputJsonObject
+  const known = { ...facts, rights: [...facts.rights], attributes, enabled: true }
+  await tx.owner.upsert({
+    where: { subject },
+    create: { subject, kind: 'user', ...known },
+    update: known,
+  })
+  await announce(tx, { owner: subject })
+}
+
 /** Makes the server user of one key, whose name nobody else has. Its rights are the key's: nobody else tells them. */
 export async function insertServerUser(
   tx: Tx,

@@ -71,8 +71,8 @@ export async function showDocuments(db: Database, ...services: Wanted[]) {
     return { descriptor, called, readAccess: {}, writeAccess: {} }
   }
   await app.register(openApi, {
-    ...{ publicUrl, gatewayUrl, issuer: 'https://sso.example.org/realms/r', version: '0.0.0-test' },
-    ...{ swaggerClientId: 'docs', sessionCookie: 'session' },
+    ...{ publicUrl, gatewayUrl, version: '0.0.0-test', sessionCookie: 'session' },
+    login: { issuer: 'https://sso.example.org/realms/r', clientId: 'docs' },
   })
   await app.register(serviceDocuments, {
     ...{ db, publicUrl, gatewayUrl, clock: () => world.now, timeoutMs: 300, maxBytes: 100_000 },

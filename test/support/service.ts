@@ -33,6 +33,8 @@ export interface TestService {
   /** Null unless the test asks for one. */
   gateway: FastifyInstance | null
   gatewayUrl: string
+  /** What a start in single-user mode prints. */
+  openingUrl: string | null
   db: Database
   config: Config
   url: string
@@ -89,7 +91,7 @@ export async function startService(
   const db = options.db ?? (await openTestDatabase())
   const clock = createClock()
   const log: string[] = []
-  const { app, gateway } = await buildApps({
+  const { app, gateway, openingUrl } = await buildApps({
     config,
     db,
     secrets: { sessionSecret: 's'.repeat(32), embeddedClientSecret: 'c'.repeat(32), signingKey: jwk },
@@ -107,6 +109,7 @@ export async function startService(
     app,
     gateway,
     gatewayUrl,
+    openingUrl,
     db,
     config,
     url: config.publicUrl,
