@@ -25,6 +25,7 @@ import { healthRoutes } from './health.js'
 import { meRoutes } from './keys/me.js'
 import { keyRoutes } from './keys/routes.js'
 import type { Random } from './keys/value.js'
+import { linkRoutes } from './links/routes.js'
 import { loggerOptions } from './log.js'
 import { cookieNames } from './login/cookies.js'
 import sessions, { loginRoutes } from './login/index.js'
@@ -142,7 +143,11 @@ async function addGateway(
   const { session, pendingLogins } = cookieNames(config.publicUrl)
   return buildGateway({
     // Its own pages may use the cookie of a service, and those of this site none of it.
-    authOptions: { ...parts.authOptions, publicOrigin: new URL(config.gateway.publicUrl).origin },
+    authOptions: {
+      ...parts.authOptions,
+      verifyLink: parts.verifyLink,
+      publicOrigin: new URL(config.gateway.publicUrl).origin,
+    },
     registry: parts.services,
     ...(singleUser === null ? {} : { takesHost: singleUser.takesHost }),
     describeCaller: parts.assertions.headersFor,
@@ -242,6 +247,14 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
     }
     const { managementClients } = config
     await guarded.register(keyRoutes, { context, managementClients })
+    await guarded.register(linkRoutes, {
+      context: {
+        ...context,
+        ...{ keyring: parts.keyring, canSign: parts.sealer !== null, registry: parts.services },
+        gatewayUrl: config.gateway?.publicUrl ?? null,
+      },
+      managementClients,
+    })
     await guarded.register(adminRoutes, { context, managementClients })
     await guarded.register(serviceRoutes, {
       context: describeServices(dependencies, parts),

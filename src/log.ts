@@ -24,7 +24,9 @@ const secretMembers = new Set([
 ])
 
 /** A URL for the log, without the credentials that it may carry. */
-export function redactUrl(url: string): string {
+export function redactUrl(whole: string): string {
+  // As at the gateway, where it is taken out of the URL; here for who calls the wrong port.
+  const url = whole.startsWith('/k/') ? whole.replace(/^(\/k\/)[^/?]+/, `$1${hidden}`) : whole
   const start = url.indexOf('?')
   if (start === -1) return url
   const members = url

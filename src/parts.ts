@@ -15,6 +15,7 @@ import { ProviderFile } from './keys/provider-file.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
 import { createLimitKeeper } from './limits/index.js'
+import { createLinkVerifier } from './links/verify.js'
 import { createSealer } from './sealing.js'
 import type { Secrets } from './secrets.js'
 import { createServiceRegistry } from './services/registry.js'
@@ -100,7 +101,7 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
         : createRightCheck({ db, owners: directory, forgetOwner: keys.forgetOwner, clock }),
     usage,
     limiter,
-    /** The keys that services check assertions by. */
+    /** What assertions and links are signed with. */
     keyring,
     /** What services are sent about their callers. */
     assertions: createAssertions({
@@ -110,6 +111,8 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
       clock,
     }),
     authOptions,
+    /** At the gateway alone. */
+    verifyLink: createLinkVerifier({ keyring, keys, refusals, clock }),
     directory,
     keys,
     /** Undefined: administrators switch keys off and on. */

@@ -60,6 +60,7 @@ test.each([
   ['Update Api Key', 'patch /api-keys/{id}', locks.login],
   ['Revoke Api Key', 'post /api-keys/{id}/revoke', locks.anyone],
   ['Renew Api Key', 'post /api-keys/{id}/renew', locks.login],
+  ['Create Link', 'post /api-keys/{id}/links', locks.login],
   ['Rotate Api Key', 'post /api-keys/{id}/rotate', locks.login],
   ['Delete Api Key', 'delete /api-keys/{id}', locks.login],
   ['Show My Information', 'get /me', locks.anyone],

@@ -14,6 +14,8 @@ export type Credential =
   | { kind: 'pair'; id: string; secret: string; form: PresentedForm }
   /** A bearer token: an OAuth2 token, a key-signed JWT, or the value of a key that was imported. */
   | { kind: 'token'; token: string; form: PresentedForm }
+  /** A link of a key, or what is written as one. */
+  | { kind: 'link'; token: string; form: PresentedForm }
   /** What can only be a JWT that a key signed. */
   | { kind: 'key-token'; token: string; form: PresentedForm }
 
@@ -26,6 +28,7 @@ const malformed = (detail: string) => ({ kind: 'malformed', detail }) as const s
 /**
  * Makes a reader of the credential of a request. Nothing is verified yet. What is malformed is so whatever comes
  * along with it: nobody can tell which of two the sender meant.
+ * @returns a function of the request, of the forms that are taken, and of what was taken out of its path
  * @see RFC 6750 §2, RFC 7617 §2, RFC 9110 §11.4
  */
 export function createCredentialReader({
@@ -36,7 +39,11 @@ export function createCredentialReader({
   const keyMark = `${keyPrefix}_`
   const readHeaders = createHeaderReader(headerPrefix)
 
-  return ({ rawHeaders, url = '' }: IncomingMessage, accepted: AcceptedForms): Credential => {
+  return (
+    { rawHeaders, url = '' }: IncomingMessage,
+    accepted: AcceptedForms,
+    inPath: string | null = null,
+  ): Credential => {
     const headers = readHeaders(rawHeaders)
     if (headers.repeated !== undefined)
       return malformed(`The header ${headers.repeated} must not be repeated.`)
@@ -47,13 +54,13 @@ export function createCredentialReader({
     const inCookie =
       headers.cookie === undefined || accepted.allowCookie !== true ? none : readCookie(headers.cookie)
     if (inCookie.kind === 'malformed') return inCookie
-    const inQuery = allowQueryKey || accepted.allowQueryKey === true ? readQueryKey(url) : none
-    if (inQuery.kind === 'malformed') return inQuery
+    const inUrl = readUrl(url, inPath, allowQueryKey || accepted.allowQueryKey === true)
+    if (inUrl.kind === 'malformed') return inUrl
 
     const inOwn = readOwnHeaders(headers)
     if (inOwn.kind !== 'none') return inOwn
     if (inAuthorization.kind !== 'none') return inAuthorization
-    return inCookie.kind === 'none' ? inQuery : inCookie
+    return inCookie.kind === 'none' ? inUrl : inCookie
   }
 }
 
@@ -135,6 +142,20 @@ function readCookie(header: string): Credential {
   if (another !== undefined) return malformed(`The cookie ${tokenCookie} must not be repeated.`)
   return token === undefined ? none : { kind: 'key-token', token, form: 'cookie' }
 }
+
+function readUrl(url: string, inPath: string | null, allowQueryKey: boolean): Credential {
+  const inQuery = allowQueryKey ? readQueryKey(url) : none
+  // What every call without one pays for links.
+  if (inPath === null || inPath === '' || inQuery.kind === 'malformed') return inQuery
+  const isLink = looksLikeJwt(inPath)
+  if (!isLink && !allowQueryKey) return inQuery
+  if (inQuery.kind !== 'none')
+    return malformed('A key must not be presented both in the path and in the query.')
+  return isLink ? { kind: 'link', token: inPath, form: 'link' } : { kind: 'key', value: inPath, form: 'path' }
+}
+
+/** How the base64url of a JSON object begins, and the dot after the header. */
+export const looksLikeJwt = (token: string) => token.startsWith('ey') && token.includes('.')
 
 const queryMembers = ['api_key', 'api-key']
 

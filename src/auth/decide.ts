@@ -9,6 +9,8 @@ export interface Call {
   /** Null: none that a key could be authorised on. */
   service: CalledService | 'own' | null
   method: string
+  /** Path and query as they are served, normalised; left out: nothing that a link could open. */
+  url?: string | undefined
   headers: IncomingHttpHeaders
   address: string
   /** Of the path. */
@@ -31,11 +33,13 @@ export function decideAccess(
     const refusal = decideSource(key, call)
     if (refusal !== null) return refusal
     if (!isAuthorized(key, call.service)) return 'not_authorized_here'
+    if (key.linkedPath !== undefined && !isLinked(key.linkedPath, call)) return 'not_authorized_here'
   }
   if (!isOfKind(principal, key, access)) return 'not_authorized_here'
   if (key !== undefined) {
     if (key.readOnly && access.readOnlyKeys !== 'may-write' && !isSafeMethod(call.method))
       return 'read_only_key'
+    if (key.linkedPath !== undefined && !isPlainReading(call)) return 'read_only_key'
     if (access.by === 'login' || (access.by === 'login-or-itself' && !isItself(principal, call))) {
       return 'login_required'
     }
@@ -56,7 +60,10 @@ function decideSource(key: KeyBounds, call: Call): ProblemCode | null {
 }
 
 /** A key that is not authorised everywhere does not get in where nobody says what is called. */
-export function isAuthorized({ authorized }: KeyBounds, service: Call['service']): boolean {
+export function isAuthorized(
+  { authorized }: Pick<KeyBounds, 'authorized'>,
+  service: Call['service'],
+): boolean {
   if (authorized === null || service === 'own') return true
   if (service === null) return false
   return authorized.services.includes(service.id) || authorized.groups.includes(service.group)
@@ -65,6 +72,16 @@ export function isAuthorized({ authorized }: KeyBounds, service: Call['service']
 /** Who may do everything is of any kind; their keys are keys of a person. */
 const isOfKind = ({ kind, scopes }: Principal, key: KeyBounds | undefined, { kinds }: Access) =>
   kinds === undefined || kinds.includes(kind) || (key === undefined && scopes.includes(everyRight))
+
+/** Whether a link to that path leads here too: to the path itself, or below it by whole segments. */
+function isLinked(linked: string, { url = '' }: Call): boolean {
+  const [path = ''] = url.split('?', 1)
+  return path === linked || path.startsWith(linked.endsWith('/') ? linked : `${linked}/`)
+}
+
+/** A WebSocket begins with a GET, and what the client then says in it need not be reading. */
+const isPlainReading = ({ method, headers }: Call) =>
+  (method === 'GET' || method === 'HEAD') && headers.upgrade?.toLowerCase() !== 'websocket'
 
 const isItself = ({ keyId }: Principal, { params }: Call) => (params as { id?: string }).id === keyId
 

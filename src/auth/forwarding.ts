@@ -33,6 +33,8 @@ export function decideForwarded(
     case 'x-api-key':
     case 'apikey':
     case 'query':
+    case 'path':
+    case 'link':
     case 'session':
       return null
     default:

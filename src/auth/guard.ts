@@ -1,6 +1,6 @@
 import { toUSVString } from 'node:util'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { sendProblem } from '../errors.js'
+import { type ProblemCode, sendProblem } from '../errors.js'
 import { createCredentialReader, removeQueryKey } from './credentials.js'
 import { type Call, decideAccess } from './decide.js'
 import { partiesOf } from './limited-party.js'
@@ -36,7 +36,7 @@ export function createGuard(options: AuthOptions): Guard {
   const { publicOrigin = '', isOwn = false, allowQueryKey = false, findService = () => null } = options
 
   return (request, reply, access, goOn) => {
-    const credential = readCredential(request.raw, access)
+    const credential = readCredential(request.raw, access, request.credentialInPath)
     if (allowQueryKey || access.allowQueryKey === true) hideQueryKey(request, reply)
     if (credential.kind === 'malformed') {
       return void sendProblem(reply, 'invalid_request', { detail: credential.detail })
@@ -80,12 +80,17 @@ export function createGuard(options: AuthOptions): Guard {
     const { method, headers, ip: address, params } = request
     const adminRole = options.administration?.role
     const service = isOwn ? 'own' : (access.service ?? findService())
-    const call: Call = { service, method, headers, address, params, adminRole }
+    const call: Call = { service, method, url: request.raw.url, headers, address, params, adminRole }
     const refusal = decideAccess(principal, key, access, call)
     const limited =
       key === undefined ? null : partiesOf(key, service === 'own' ? null : (service?.groupLimits ?? null))
     if (refusal !== null) {
-      const details = refusal === 'insufficient_scope' ? challengeScopes(access, adminRole) : {}
+      const details =
+        refusal === 'insufficient_scope'
+          ? challengeScopes(access, adminRole)
+          : key?.linkedPath === undefined
+            ? {}
+            : explainLink(refusal)
       const answer = () => sendProblem(reply, refusal, details)
       if (verdict.counted !== undefined) tell(verdict.counted.quotas, reply, answer)
       else withQuotas(limited, reply, answer, goOn)
@@ -223,6 +228,12 @@ function mayComeWithCookie({ method, headers }: FastifyRequest, publicOrigin: st
   // A WebSocket begins with a GET, and the page that opened it reads what comes.
   const isReading = (method === 'GET' || method === 'HEAD') && headers.upgrade === undefined
   return isReading || isSameOrigin(headers, publicOrigin)
+}
+
+/** The kind's own text speaks of the key. */
+function explainLink(refusal: ProblemCode): { detail?: string } {
+  if (refusal === 'read_only_key') return { detail: 'A link may only be used with GET and HEAD.' }
+  return refusal === 'not_authorized_here' ? { detail: 'This link does not open this path.' } : {}
 }
 
 /** One challenge per accepted scheme, and no `error`: the caller has not been wrong yet (RFC 6750 §3.1). */

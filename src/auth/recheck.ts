@@ -26,10 +26,10 @@ export function createRecheck(options: AuthOptions): Recheck {
   }
 
   /** The URL as it was sent: a key in it has been taken out since. */
-  function readAgain({ raw, originalUrl }: FastifyRequest, access: Access) {
+  function readAgain({ raw, originalUrl, credentialInPath }: FastifyRequest, access: Access) {
     const { url = '' } = raw
     raw.url = originalUrl
-    const credential = readCredential(raw, access)
+    const credential = readCredential(raw, access, credentialInPath)
     raw.url = url
     return credential
   }
@@ -40,5 +40,6 @@ function stands(verdict: Verdict, request: FastifyRequest, access: Access): bool
   const { principal, key } = verdict
   const { method, headers, ip: address, params } = request
   const service = access.service ?? null
-  return decideAccess(principal, key, access, { service, method, headers, address, params }) === null
+  const { url } = request.raw
+  return decideAccess(principal, key, access, { service, method, url, headers, address, params }) === null
 }

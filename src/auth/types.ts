@@ -39,6 +39,8 @@ export type PresentedForm =
   | 'bearer'
   | 'cookie'
   | 'query'
+  | 'path'
+  | 'link'
   | 'session'
 
 /** What a route says in `config.access`: who may call it. `{}` is any good credential. */
@@ -51,7 +53,9 @@ export interface Access {
    * server key that was given it; a person's key never (403 login_required).
    */
   readonly by?: 'anyone' | 'login' | 'login-or-itself' | 'admin'
-  /** Whether `?api_key=` is read on this route. Default no: a URL ends up in logs. */
+  /**
+   * Whether `?api_key=` is read on this route, and at the gateway `/k/<value>/…`. Default no: a URL ends up in logs.
+   */
   readonly allowQueryKey?: boolean
   /** Whether a key-signed JWT in the cookie `access_token` is read. Default no. */
   readonly allowCookie?: boolean
@@ -136,6 +140,8 @@ export interface KeyBounds {
   readonly limited: readonly LimitedParty[] | null
   /** When this value stops to work, where it is an earlier one within its grace; the key itself goes on. */
   readonly validUntil?: number
+  /** Where a link presents the key: it opens this path and what lies below it, by GET and HEAD alone. */
+  readonly linkedPath?: string
 }
 
 /** Notes that a credential was accepted, for the counters. */
@@ -206,6 +212,8 @@ export interface AuthOptions {
   verifyToken: Verify
   /** A JWT that a key signed; leave out where they are not accepted. */
   verifyKeyToken?: Verify
+  /** A link of a key; leave out where there are none. */
+  verifyLink?: Verify
   /** The principal of this service's own session; leave out where sessions are not accepted. */
   readSession?: (request: FastifyRequest) => Principal | null
   /** This service's origin: state changes through a session must come from there. */
@@ -234,5 +242,7 @@ declare module 'fastify' {
     principal: Principal
     /** How they said so; only on routes behind the hook. */
     presented: PresentedForm
+    /** At the gateway: what `/k/<credential>/…` presents, which has been taken out of the URL. */
+    credentialInPath?: string | null
   }
 }

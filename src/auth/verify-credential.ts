@@ -1,4 +1,4 @@
-import type { Credential } from './credentials.js'
+import { type Credential, looksLikeJwt } from './credentials.js'
 import { valueOfPair } from './key-shape.js'
 import type { Access, AuthOptions, PresentingCall, Verdict } from './types.js'
 
@@ -12,7 +12,8 @@ export function createCredentialVerifier({
   verifyKey,
   verifyToken,
   verifyKeyToken = () => refused,
-}: Pick<AuthOptions, 'keyPrefix' | 'verifyKey' | 'verifyToken' | 'verifyKeyToken'>) {
+  verifyLink = () => refused,
+}: Pick<AuthOptions, 'keyPrefix' | 'verifyKey' | 'verifyToken' | 'verifyKeyToken' | 'verifyLink'>) {
   return (
     credential: Presented,
     address: string,
@@ -31,6 +32,8 @@ export function createCredentialVerifier({
       }
       case 'key-token':
         return verifyKeyToken(credential.token, address, call)
+      case 'link':
+        return verifyLink(credential.token, address, call)
       case 'unreadable':
         return refused
       default:
@@ -38,9 +41,6 @@ export function createCredentialVerifier({
     }
   }
 }
-
-/** How the base64url of a JSON object begins, and the dot after the header. */
-const looksLikeJwt = (token: string) => token.startsWith('ey') && token.includes('.')
 
 /** How the headers begin that name an asymmetric algorithm first, as nearly all do: these need not be read. */
 const asymmetricStarts = ['RS', 'PS', 'ES', 'EdDSA'].map((algorithm) =>

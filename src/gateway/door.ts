@@ -26,8 +26,9 @@ export function createDoor({ registry, authOptions, takesHost = () => true }: Do
     const { raw } = request
     const target = readTarget(request.originalUrl)
     if (target === null || hasTwoHosts(raw.rawHeaders)) return void sendProblem(reply, 'invalid_request')
-    const { path, query, authority } = target
+    const { path, credential, query, authority } = target
     raw.url = path + query
+    if (credential !== null) takeCredential(credential, request, reply)
     if (authority !== null) raw.headers.host = authority
     if (!takesHost(raw.headers.host)) return void sendProblem(reply, 'invalid_request')
     const service = registry.match(path)
@@ -42,6 +43,12 @@ export function createDoor({ registry, authOptions, takesHost = () => true }: Do
     if (isPreflight(request)) letPreflight({ service, readsQueryKey }, request, reply, done)
     else guard(request, reply, isSafeMethod(request.method) ? service.readAccess : service.writeAccess, done)
   }
+}
+
+/** No other site that the answer leads to may learn of the URL that opened it. */
+function takeCredential(credential: string, request: FastifyRequest, reply: FastifyReply): void {
+  request.credentialInPath = credential
+  reply.header('referrer-policy', 'no-referrer')
 }
 
 /** Node takes the first, and whoever stands in front may have taken the other (RFC 9112 §3.2). */

@@ -149,7 +149,7 @@ export function createSender(
   const makeHeaders = createRequestHeaders({ ...options, scheme })
 
   return ({ exchange, identity }, upgrade) => {
-    const { raw, id: requestId, principal, presented } = exchange.request
+    const { raw, id: requestId, principal, presented, credentialInPath = null } = exchange.request
     const { descriptor } = exchange.service
     const target = targetOf(exchange.service)
     const { hiddenPrefix } = target
@@ -164,7 +164,10 @@ export function createSender(
         path: pathAt(target, raw.url ?? '/'),
         // Node's parser has let it through; undici's type names the common ones.
         method: raw.method as Dispatcher.HttpMethod,
-        headers: makeHeaders({ message: raw, requestId, forwarded, identity, hiddenPrefix }),
+        headers: makeHeaders({
+          ...{ message: raw, requestId, forwarded, identity, hiddenPrefix },
+          hiddenCredential: credentialInPath,
+        }),
         body: hasBody(raw) ? new RequestBody(raw, descriptor.max_body_bytes, letSend) : null,
         headersTimeout: descriptor.timeout_ms,
         bodyTimeout: 0,

@@ -70,6 +70,7 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
     disableRequestLogging: true,
   })
   app.decorateRequest('service', null)
+  app.decorateRequest('credentialInPath', null)
   // Null until the guard has let a caller in; typed as always there, as behind the hook.
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorateRequest('presented', null as unknown as PresentedForm)

@@ -66,8 +66,10 @@ function resolveDotSegments(path: string): string | null {
 }
 
 export interface Target {
-  /** Normalised. */
+  /** Normalised; of `/k/<credential>/…` what follows, since nobody else may see the credential. */
   readonly path: string
+  /** Decoded; null: the path presents none. */
+  readonly credential: string | null
   /** As it was sent, with its question mark; empty where there is none. */
   readonly query: string
   /** Of an absolute-form target: it stands over the header `Host` (RFC 9112 §3.2.2). */
@@ -92,5 +94,26 @@ function splitTarget(url: string, authority: string | null): Target | null {
   const query = start === -1 ? '' : url.slice(start)
   if (query.includes('#')) return null
   const path = normalizePath(start === -1 ? url : url.slice(0, start))
-  return path === null ? null : { path, query, authority }
+  if (path === null) return null
+  return path.startsWith(credentialPrefix)
+    ? { ...splitCredential(path), query, authority }
+    : { path, credential: null, query, authority }
+}
+
+/** What no service may have: paths below it present a credential. */
+const credentialPrefix = '/k/'
+
+function splitCredential(path: string): Pick<Target, 'path' | 'credential'> {
+  const end = path.indexOf('/', credentialPrefix.length)
+  const segment = path.slice(credentialPrefix.length, end === -1 ? undefined : end)
+  return { path: end === -1 ? '/' : path.slice(end), credential: decodeSegment(segment) }
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    // No UTF-8, so no credential of ours either.
+    return segment
+  }
 }

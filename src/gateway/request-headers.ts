@@ -24,10 +24,12 @@ export interface ForwardedCall {
   readonly identity: Readonly<Record<string, string>>
   /** The part of the path that the service does not see; empty where it sees all. */
   readonly hiddenPrefix: string
+  /** What the path presented; null: nothing. */
+  readonly hiddenCredential: string | null
 }
 
 /** What becomes of a header of the client. `trusted`: kept only when it comes from a proxy that is believed. */
-type Fate = 'keep' | 'drop' | 'trusted' | 'authorization' | 'cookie' | 'te'
+type Fate = 'keep' | 'drop' | 'trusted' | 'authorization' | 'cookie' | 'te' | 'referer'
 
 const fates: Record<string, Fate> = {
   // Of one connection alone (RFC 9110 §7.6.1); the ones to the service are undici's.
@@ -59,6 +61,7 @@ const fates: Record<string, Fate> = {
   'x-forwarded-prefix': 'drop',
   'x-real-ip': 'trusted',
   cookie: 'cookie',
+  referer: 'referer',
 }
 
 const maxRememberedNames = 2000
@@ -88,6 +91,7 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
       const value = rawHeaders[at + 1] as string
       const fate = known.get(name) ?? remember(name)
       if (fate === 'drop' || ofConnection?.has(name.toLowerCase())) continue
+      if (call.hiddenCredential !== null && tells(value, call.hiddenCredential)) continue
       if (fate === 'keep') result.push(name, value)
       else if (isForwarded(fate, value, forwarded, trusted)) result.push(name, value)
       else if (fate === 'cookie') addCookies(result, name, value, forwarded)
@@ -141,8 +145,16 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
 function isForwarded(fate: Fate, value: string, forwarded: ForwardedCredential, trusted: boolean): boolean {
   if (fate === 'authorization') return forwarded === 'authorization'
   if (fate === 'te') return value.trim().toLowerCase() === 'trailers'
+  if (fate === 'referer') return !credentialInUrl.test(value)
   return fate === 'trusted' && trusted
 }
+
+/** Of a page that a link opened: its whole URL, where the browser does not heed `Referrer-Policy`. */
+const credentialInUrl = /\/(k|%6b)\//i
+
+/** A proxy in front may tell of the URL as it was asked for, by whatever name. */
+const tells = (value: string, credential: string) =>
+  credential !== '' && (value.includes(credential) || value.includes(encodeURIComponent(credential)))
 
 /** Names that are of the client's connection alone; null: none but the usual words. */
 export function namedInConnection(connection: string | undefined): ReadonlySet<string> | null {

@@ -2,6 +2,7 @@ import { adminSchemas } from './admin.js'
 import { problemSchema } from './common.js'
 import { jwksSchema } from './jwks.js'
 import { keySchemas } from './key.js'
+import { linkSchemas } from './link.js'
 import { meSchema } from './principal.js'
 import { resourceMetadataSchema } from './resource-metadata.js'
 import { serviceSchemas } from './service.js'
@@ -12,6 +13,7 @@ export const namedSchemas = [
   problemSchema,
   meSchema,
   ...keySchemas,
+  ...linkSchemas,
   ...serviceSchemas,
   ...verdictSchemas,
   ...adminSchemas,

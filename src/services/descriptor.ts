@@ -45,6 +45,7 @@ export function checkDescriptor(
   const target = readUrl(descriptor.target)
   if (target === null) return { descriptor, faults: [{ path: 'target', message: mustBeUrl }] }
   const faults: InvalidMember[] = []
+  if (isTaken(descriptor.prefix)) faults.push({ path: 'prefix', message: mustNotBeTaken })
   if (target.search + target.hash !== '') {
     faults.push({ path: 'target', message: 'must have neither a query nor a fragment' })
   }
@@ -57,6 +58,10 @@ export function checkDescriptor(
     faults,
   }
 }
+
+/** What the gateway has for itself: the paths of links. */
+const isTaken = (prefix: string) => prefix === '/k' || prefix.startsWith('/k/')
+const mustNotBeTaken = 'must not be /k or lie below it: links are there'
 
 const mustBeUrl = 'must be an http or https URL without credentials'
 

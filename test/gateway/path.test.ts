@@ -103,6 +103,7 @@ describe('a target', () => {
   test('keeps its query as it was sent', () => {
     expect(readTarget('/a/%2e?b=%2e/../c%zz')).toEqual({
       path: '/a/',
+      credential: null,
       query: '?b=%2e/../c%zz',
       authority: null,
     })
@@ -116,6 +117,27 @@ describe('a target', () => {
   ])('%s in absolute form is routed by its path', (url, path, query) => {
     expect(readTarget(url)).toMatchObject({ path, query })
   })
+
+  test.each([
+    ['/k/a.b-c/x/y?z', 'a.b-c', '/x/y'],
+    ['/%6b/%61/x', 'a', '/x'],
+    ['/x/../k/a/x', 'a', '/x'],
+    ['/k/b/../a/x', 'a', '/x'],
+    ['/k/a%2Fb%20c/x', 'a/b c', '/x'],
+    ['/k/%FF/x', '%FF', '/x'],
+    ['/k/a', 'a', '/'],
+    ['/k//x', '', '/x'],
+    ['http://evil.example/k/a/x', 'a', '/x'],
+  ])('%s presents a credential, which is no part of its path', (url, credential, path) => {
+    expect(readTarget(url)).toMatchObject({ credential, path })
+  })
+
+  test.each(['/k', '/K/a/x', '//k/a/x', '/k%2Fa/x', '/kk/a/x', '/a/k/b/x', '/k/../x', '/k/a/../../x'])(
+    '%s presents none',
+    (url) => {
+      expect(readTarget(url)).toMatchObject({ credential: null })
+    },
+  )
 
   test.each([
     '*',
