@@ -7,6 +7,7 @@ import { type ExitCode, exitCodes } from './exit-codes.js'
 import { addLoginCommands } from './login/index.js'
 import { addProfileCommands } from './profile/index.js'
 import { reportFailure } from './report-failure.js'
+import { addServeCommand } from './serve.js'
 import { connect, connectAnonymously } from './session.js'
 import type { Terminal } from './terminal.js'
 
@@ -48,5 +49,6 @@ function addCommands(program: Command, context: CommandContext): void {
   addLoginCommands(program, context)
   addApiKeyCommands(program, context)
   addAdminCommands(program, context)
+  addServeCommand(program, context)
   addCompletionCommand(program, context)
 }
