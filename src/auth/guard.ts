@@ -1,4 +1,3 @@
-import { toUSVString } from 'node:util'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type ProblemCode, sendProblem } from '../errors.js'
 import { createCredentialReader, removeQueryKey } from './credentials.js'
@@ -6,6 +5,7 @@ import { type Call, decideAccess } from './decide.js'
 import { partiesOf } from './limited-party.js'
 import { refuse } from './refuse.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
+import { challengeForRights } from './scope-challenge.js'
 import type {
   Access,
   Administration,
@@ -250,15 +250,5 @@ function challenge({ headers }: FastifyRequest, reply: FastifyReply, { by, allow
 
 function challengeScopes({ by, scopes = [] }: Access, adminRole: string | undefined) {
   const rights = by === 'admin' && adminRole !== undefined ? [adminRole, ...scopes] : scopes
-  const scope = rights.map(asScopeToken).join(' ')
-  return {
-    detail: `This operation asks for: ${rights.join(', ')}.`,
-    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
-  }
+  return { detail: `This operation asks for: ${rights.join(', ')}.`, headers: challengeForRights(rights) }
 }
-
-/**
- * Percent-encodes what RFC 6749 §3.3 does not allow in a scope, since role names may hold spaces and any script;
- * and the percent sign, so that it can be read back.
- */
-const asScopeToken = (right: string) => toUSVString(right).replace(/[^!#$&-[\]-~]/gu, encodeURIComponent)
