@@ -101,12 +101,11 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
   setValidation(app)
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
-  app.addHook('onReady', async () => parts.providerFile?.start())
   if (singleUser !== null) {
     app.addHook('onReady', () => settleSingleUser(dependencies.db, new Date(parts.clock())))
   }
   app.addHook('onReady', () => parts.directory.start(parts.keys))
-  addServices(app, dependencies, parts)
+  addDeclarations(app, dependencies, parts)
   app.addHook('onReady', () => parts.keyring.start())
   app.addHook('onClose', async () => {
     // What it still counts is written below.
@@ -238,6 +237,7 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
     await guarded.register(meRoutes)
     const context: AdminContext = {
       ...{ db, owners, clock, random, policy: config.keys, sealer: parts.sealer },
+      scopeDescriptions: parts.scopeDescriptions,
       forget: keys.forget,
       forgetOwner: keys.forgetOwner,
       forgetKeys: keys.forgetAll,
@@ -286,14 +286,18 @@ async function addWayIn(own: FastifyInstance, { config, db, secrets }: AppDepend
 }
 
 /** What the operator declares is there before the first request, or nothing starts. */
-function addServices(app: FastifyInstance, dependencies: AppDependencies, parts: Parts): void {
+function addDeclarations(app: FastifyInstance, dependencies: AppDependencies, parts: Parts): void {
   const context = describeServices(dependencies, parts)
   const declared = declareServices(context, { path: dependencies.config.servicesFile, log: app.log })
   app.addHook('onReady', async () => {
+    await parts.scopeDescriptions.apply()
+    await parts.providerFile?.start()
     await declared.apply()
     await parts.services.start()
   })
-  app.decorate('reloadDeclarations', declared.reload)
+  app.decorate('reloadDeclarations', async () => {
+    await Promise.all([parts.scopeDescriptions.reload(), declared.reload()])
+  })
   app.decorate('serviceRegistry', parts.services)
 }
 

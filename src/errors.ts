@@ -291,9 +291,12 @@ const maxFaults = 50
 
 type Fault = NonNullable<FastifyError['validation']>[number]
 
+/** RFC 6901 §4. */
+const unescapePointer = (part: string) => part.replaceAll('~1', '/').replaceAll('~0', '~')
+
 /** @param context what is told of the whole, as `body` */
 export function describeFault(fault: Fault, context: string): InvalidMember {
-  const at = fault.instancePath.split('/').slice(1)
+  const at = fault.instancePath.split('/').slice(1).map(unescapePointer)
   const { missingProperty, additionalProperty, allowedValue } = fault.params as Record<
     string,
     string | undefined

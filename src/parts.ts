@@ -12,6 +12,7 @@ import { type Directory, fixedPeople, followDirectory } from './directory/follow
 import { createKeycloakDirectory, deriveAdminUrl } from './directory/keycloak.js'
 import { type DirectorySource, noDirectory } from './directory/source.js'
 import { ProviderFile } from './keys/provider-file.js'
+import { ScopeDescriptions } from './keys/scope-descriptions.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
 import { createLimitKeeper } from './limits/index.js'
@@ -115,6 +116,7 @@ export function createParts(options: PartsOptions, log: FastifyBaseLogger) {
     verifyLink: createLinkVerifier({ keyring, keys, refusals, clock }),
     directory,
     keys,
+    scopeDescriptions: new ScopeDescriptions({ path: config.scopesFile, log }),
     /** Undefined: administrators switch keys off and on. */
     providerFile,
     services,

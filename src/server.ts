@@ -52,8 +52,8 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
   const all = gateway === null ? [app] : [app, gateway]
   const ends = all.map(endConnectionsAtClose)
   await listenAll(all, config)
-  // Without a file it means what it means to every process: that its terminal is gone.
-  const reloads = config.servicesFile === undefined ? [] : ['SIGHUP' as const]
+  // Without such a file it means what it means to every process: that its terminal is gone.
+  const reloads = (config.servicesFile ?? config.scopesFile) === undefined ? [] : ['SIGHUP' as const]
   for (const signal of reloads) process.on(signal, () => void app.reloadDeclarations())
   closeWithGrace({ delay: drainMs, logger: app.log, skip: reloads }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'the process ends of an error')

@@ -56,6 +56,7 @@ const locks = { login: ['oauth2', 'session'], anyone: ['apiKey', 'oauth2', 'sess
 test.each([
   ['Create Api Key', 'post /api-keys', locks.login],
   ['List My Api Keys', 'get /api-keys', locks.login],
+  ['List Scopes', 'get /scopes', locks.login],
   ['Show Api Key', 'get /api-keys/{id}', locks.anyone],
   ['Update Api Key', 'patch /api-keys/{id}', locks.login],
   ['Revoke Api Key', 'post /api-keys/{id}/revoke', locks.anyone],

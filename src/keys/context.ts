@@ -4,6 +4,7 @@ import type * as management from '../management.js'
 import type { Sealer } from '../sealing.js'
 import type { Database } from '../store/database.js'
 import type { KeySwitch } from './key-switch.js'
+import type { ScopeDescriptions } from './scope-descriptions.js'
 import type { Random } from './value.js'
 
 /** Who asked for a change of a key, from where, and as whose hand. */
@@ -37,6 +38,8 @@ export interface KeyContext {
   owners: OwnerWatch
   /** Where a file switches keys off and on; left out: an administrator does. */
   keySwitch?: KeySwitch
+  /** What rights mean; left out: nobody tells. */
+  scopeDescriptions?: ScopeDescriptions
   /** Called after each change of a key, even one of which nobody knows whether it was done. */
   forget: (keyId: string) => void
   /** Called after each change of what is known of an owner. */

@@ -1,14 +1,14 @@
-import { readOwnerFacts } from '../auth/claims.js'
+import { challengeForRights } from '../auth/scope-challenge.js'
 import { type InvalidMember, Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
 import { insertKey, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
-import { type OwnerRow, rememberOwner } from '../store/owners.js'
 import { holdEntries } from '../store/services.js'
-import { lockEnabledOwner, recordChange, requirePlace } from './change.js'
+import { refreshCaller, rememberCaller, requireCaller } from './caller.js'
+import { recordChange, requirePlace } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 import { requireKeepable } from './json.js'
 import { requireSwitchedOn } from './key-switch.js'
-import { findScopeFaults, missingRights } from './scopes.js'
+import { findScopeFaults, inherit, missingRights } from './scopes.js'
 import { makeValue } from './stored-value.js'
 import { newKeyId } from './value.js'
 
@@ -25,14 +25,16 @@ export async function issueKey(
   if (wanted.never_expires) requireMayLiveForEver(context)
   requireSense(wanted, context.policy)
   const { db, policy, clock, random } = context
+  const { principal } = origin
+  if (!wanted.scopes.includes(inherit)) await refreshCaller(context, principal)
   const id = newKeyId(random)
   const { value, stored } = await makeValue(context, { id, jwt: wanted.jwt })
   let isOwnerChanged = false
   try {
     const key = await db.write(async (tx) => {
-      isOwnerChanged = await rememberCaller(tx, context, origin)
+      isOwnerChanged = await rememberCaller(tx, context, principal)
       await requireSwitchedOn(tx, context.keySwitch)
-      const owner = await requireOwner(tx, origin)
+      const owner = await requireCaller(tx, principal)
       // Read while the owner is locked, so that later keys have later times.
       const now = new Date(clock())
       requireRights(wanted.scopes, owner.rights)
@@ -46,28 +48,10 @@ export async function issueKey(
     return { key, value }
   } finally {
     context.forget(id)
-    context.owners.noteUse(origin.principal.subject)
+    context.owners.noteUse(principal.subject)
     // Also where nobody knows whether it was done.
-    if (isOwnerChanged) context.forgetOwner(origin.principal.subject)
+    if (isOwnerChanged) context.forgetOwner(principal.subject)
   }
-}
-
-/** A person may come with a token alone, without ever having logged in here. @returns whether more is known now */
-async function rememberCaller(
-  tx: Tx,
-  { owners, clock }: KeyContext,
-  { principal }: Origin,
-): Promise<boolean> {
-  if (principal.via !== 'oauth2') return false
-  return rememberOwner(tx, readOwnerFacts(principal, clock()), {
-    keepAttributes: owners.follows() !== false,
-  })
-}
-
-async function requireOwner(tx: Tx, { principal }: Origin): Promise<OwnerRow> {
-  const owner = await lockEnabledOwner(tx, principal.subject)
-  if (owner === null) throw new Problem('not_found')
-  return owner
 }
 
 /** @throws Problem unavailable for a group that a replica with other settings has deleted: the key would open nothing */
@@ -95,7 +79,10 @@ export function requireSense(wanted: CreateKey, policy: KeyPolicy): void {
 function requireRights(scopes: readonly string[], rights: readonly string[]): void {
   const missing = missingRights(scopes, rights)
   if (missing.length === 0) return
-  throw new Problem('insufficient_scope', { detail: `You do not have these rights: ${missing.join(', ')}.` })
+  throw new Problem('insufficient_scope', {
+    detail: `You do not have these rights: ${missing.join(', ')}.`,
+    headers: challengeForRights(scopes),
+  })
 }
 
 export function asRow(

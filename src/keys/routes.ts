@@ -5,12 +5,14 @@ import { Problem } from '../errors.js'
 import { originOf, prepareManagement } from '../management.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import * as schemas from '../schemas/key.js'
+import { scopeListSchema } from '../schemas/scope.js'
 import { findKey } from '../store/keys.js'
 import type { KeyContext } from './context.js'
 import { removeKey } from './delete.js'
 import { asDocument } from './document.js'
 import { issueKey } from './issue.js'
 import { listKeyPage } from './list.js'
+import { listScopes } from './list-scopes.js'
 import { renewKey } from './renew.js'
 import { revokeKey } from './revoke.js'
 import { rotateKey } from './rotate.js'
@@ -83,6 +85,25 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       const page = await listKeyPage(context, which, request.query)
       return { items: page.keys.map((key) => asDocument(key, page.now)), next_cursor: page.nextCursor }
     },
+  )
+
+  app.get(
+    '/scopes',
+    {
+      config: { access: login },
+      schema: {
+        operationId: 'listScopes',
+        summary: 'List Scopes',
+        description:
+          'What you may give a key as `scopes`: `inherit`, or some of your own rights as the identity provider tells them now.',
+        tags,
+        response: {
+          200: described(scopeListSchema, 'The scopes, with what they mean where that is told.'),
+          ...problemResponses(400, 401, 403, 404),
+        },
+      },
+    },
+    async (request) => listScopes(context, originOf(request)),
   )
 
   app.get(

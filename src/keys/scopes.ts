@@ -1,7 +1,12 @@
 import { everyRight, hasRight } from '../auth/rights.js'
+import { inputMembers } from '../schemas/key.js'
+import { createValidator } from '../validation.js'
 
 /** The scope that means all rights of the owner, as they are at each use. */
 export const inherit = 'inherit'
+
+/** Whether a right can be named as a scope: the identity provider's may be longer than what a client may say. */
+export const isScope: (right: string) => boolean = createValidator().compile(inputMembers.scope)
 
 /** What is wrong with the scopes that a key shall have. */
 export function findScopeFaults(scopes: readonly string[]): { path: string; message: string }[] {

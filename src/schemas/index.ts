@@ -5,6 +5,7 @@ import { keySchemas } from './key.js'
 import { linkSchemas } from './link.js'
 import { meSchema } from './principal.js'
 import { resourceMetadataSchema } from './resource-metadata.js'
+import { scopeSchemas } from './scope.js'
 import { serviceSchemas } from './service.js'
 import { verdictSchemas } from './verdict.js'
 
@@ -14,6 +15,7 @@ export const namedSchemas = [
   meSchema,
   ...keySchemas,
   ...linkSchemas,
+  ...scopeSchemas,
   ...serviceSchemas,
   ...verdictSchemas,
   ...adminSchemas,

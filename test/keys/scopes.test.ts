@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { grantedScopes, missingRights } from '../../src/keys/scopes.js'
+import { grantedScopes, isScope, missingRights } from '../../src/keys/scopes.js'
 
 describe('the rights that a key may use', () => {
   test.each([
@@ -15,6 +15,17 @@ describe('the rights that a key may use', () => {
   ])('%s', (_case, scopes, rights, granted) => {
     expect(grantedScopes(scopes, rights)).toEqual(granted)
   })
+})
+
+test.each([
+  ['a role', true],
+  ['group:/path/to', true],
+  ['', false],
+  ['two\nlines', false],
+  ['x'.repeat(255), true],
+  ['x'.repeat(256), false],
+])('%j can be named as a scope: %s', (right, expected) => {
+  expect(isScope(right)).toBe(expected)
 })
 
 describe('an owner lacks', () => {
