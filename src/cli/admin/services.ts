@@ -136,7 +136,7 @@ async function create(context: CommandContext, id: string | undefined, options: 
     throw new CommandFailed(exitCodes.usage, 'the service has no id: name one, or a --file that holds it')
   }
   // The service knows best what a descriptor must be, and names each fault of this one.
-  const wanted = descriptor as CreateService
+  const wanted = { name: descriptor.id, ...descriptor } as CreateService
   const made = await administrate(context, null, (admin) => admin.services.create(wanted))
   tellChange(
     context.terminal,
