@@ -25,7 +25,7 @@ async function show(context: CommandContext, key: string, { json }: JsonOption):
   const id = requireKeyId(key)
   const answer = await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.quotas(id))
   if (json) return printJson(terminal, answer)
-  if (answer.quotas.length === 0) tell(terminal, `Neither the API key ${id} nor its owner has limits.`)
+  if (answer.quotas.length === 0) return tell(terminal, `Neither the API key ${id} nor its owner has limits.`)
   const { formatTime, renderTable } = await import('../table.js')
   const rows = answer.quotas.map((quota) => [
     ...[quota.party, quota.per, String(quota.limit), String(quota.used), String(quota.remaining)],
