@@ -28,11 +28,8 @@ async function listCandidates(
   if (option !== null) return option.long === '--profile' ? listProfiles(terminal) : listChoices(option)
   const help = command.createHelp()
   if (beginning.startsWith('-')) {
-    const options = [...help.visibleOptions(command), ...help.visibleGlobalOptions(command)]
-    return [...options, ...program.options].map(({ long, short, description }) => ({
-      word: long ?? short ?? '',
-      description,
-    }))
+    const options = new Set([...help.visibleOptions(command), ...program.options])
+    return [...options].map(({ long, short, description }) => ({ word: long ?? short ?? '', description }))
   }
   const commands = help
     .visibleCommands(command)

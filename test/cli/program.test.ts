@@ -1,0 +1,38 @@
+import { describe, expect, test } from 'vitest'
+import { printable } from '../../src/cli/terminal.js'
+import { aCommandLine } from './command-line.js'
+
+describe('a command that is wrong', () => {
+  test.each<[what: string, args: string[], message: string]>([
+    ['not known', ['profil'], '(Did you mean profile?)'],
+    ['not known below another', ['profile', 'creat'], '(Did you mean create?)'],
+    ['given an option that is not known', ['whoami', '--jsn'], '(Did you mean --json?)'],
+    ['given too little', ['profile', 'create'], "missing required argument 'url'"],
+    ['given too much', ['profile', 'list', 'all'], 'too many arguments'],
+    ['none at all', [], 'Usage: latchkey'],
+  ])('because it is %s is told on stderr', async (_what, args, message) => {
+    const { run } = await aCommandLine()
+
+    const ended = await run(...args)
+
+    expect(ended).toMatchObject({ exitCode: 64, out: '' })
+    expect(ended.told).toContain(message)
+  })
+})
+
+test('help and version are what was asked for', async () => {
+  const { run } = await aCommandLine()
+
+  const help = await run('--help')
+  const version = await run('--version')
+
+  expect(help).toMatchObject({ exitCode: 0, told: '' })
+  expect(help.out).toContain('Usage: latchkey')
+  expect(help.out).not.toContain('__complete')
+  expect(version).toEqual({ exitCode: 0, out: '0.0.0-test\n', told: '' })
+})
+
+test('what others wrote does nothing to a terminal', () => {
+  expect(printable('a\u001b]0;b\u0007c\r\nd\u009b31me\u202ef\u200bg')).toBe('a]0;bcd31mefg')
+  expect(printable('Ålice 日本 👩')).toBe('Ålice 日本 👩')
+})
