@@ -43,7 +43,7 @@ export function renewKey(
     context,
     options,
     (keys, id) => keys.renew(id, end === undefined ? {} : { expires_at: end }),
-    ({ expires_at }) => `is renewed. It ends: ${describeEnd(expires_at, now)}`,
+    (key) => `is renewed. It ends: ${describeEnd(key.expires_at, now)}${describeHindrance(key)}`,
   )
 }
 
@@ -63,7 +63,7 @@ export function enableKey(context: CommandContext, options: ChangeOptions): Prom
     context,
     options,
     (keys, id) => keys.update(id, { enabled: true }),
-    () => 'is enabled',
+    (key) => `is enabled${describeHindrance(key)}`,
   )
 }
 
@@ -108,10 +108,10 @@ async function change(
   const id = await chooseKey(options, terminal)
   const client = await context.connect()
   const key = await requireOwn(id, act(client.apiKeys, id))
-  tell(terminal, `The key ${id}, ${describeName(key)}, ${describeOutcome(key)}.${describeHindrance(key)}`)
+  tell(terminal, `The key ${id}, ${describeName(key)}, ${describeOutcome(key)}.`)
   if (options.json) print(terminal, JSON.stringify(key, null, 2))
 }
 
-/** Why the key does not work, where the user may think that now it does. */
+/** Why the key does not work, though the user may think that now it does. */
 const describeHindrance = ({ status }: ApiKeyDocument): string =>
-  status === 'active' ? '' : ` Its status: ${status}.`
+  status === 'active' ? '' : `, but its status is: ${status}`

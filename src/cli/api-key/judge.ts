@@ -48,7 +48,10 @@ function findRefusal(verdict: KeyVerdict, asked: Asked): string | null {
   if (asked.service !== undefined && bounds?.authorized_here === false) return 'not_authorized_here'
   if (bounds?.read_only === true && !reading.has(asked.method?.toUpperCase() ?? 'GET')) return 'read_only_key'
   const hasAll = (asked.scopes ?? []).every((scope) => principal.scopes.includes(scope))
-  return hasAll ? null : 'insufficient_scope'
+  if (!hasAll) return 'insufficient_scope'
+  const spent = verdict.limits?.find(({ remaining }) => remaining <= 0)
+  if (spent === undefined) return null
+  return spent.per === 'second' ? 'rate_limited' : 'quota_exceeded'
 }
 
 const reading = new Set(['GET', 'HEAD', 'OPTIONS'])
