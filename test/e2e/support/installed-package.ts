@@ -3,30 +3,42 @@ import { join } from 'node:path'
 import { runCommand } from './command.js'
 import { makeTemporaryFolder, projectFolder } from './folders.js'
 
-/**
- * Installs the package as another project does: `npm pack` of the built project, and Fastify beside it.
- * @returns the folder of that project; who asked for it removes it
- */
-export async function installPackage(): Promise<string> {
+export interface InstalledPackage {
+  /** Of the project that it was installed into; who asked for it removes it. */
+  folder: string
+  tarball: string
+  sizeBytes: number
+  files: readonly { path: string; mode: number }[]
+}
+
+/** Installs the package as another project does: `npm pack` of the built project, and Fastify beside it. */
+export async function installPackage(): Promise<InstalledPackage> {
   const folder = await makeTemporaryFolder('a-service')
-  const packed = await npm('pack', projectFolder, '--ignore-scripts', '--json', '--pack-destination', folder)
+  const told = await npm('pack', projectFolder, '--ignore-scripts', '--json', '--pack-destination', folder)
+  const { filename, size, files } = readPacked(told)
+  const tarball = join(folder, filename)
   writeFileSync(join(folder, 'package.json'), '{ "name": "a-service", "private": true, "type": "module" }\n')
   await npm(
     ...['install', '--prefix', folder, '--prefer-offline', '--no-audit', '--no-fund'],
-    join(folder, readFileName(packed)),
+    tarball,
     `fastify@${installedFastify()}`,
   )
-  return folder
+  return { folder, tarball, sizeBytes: size, files }
 }
 
 const npm = async (...words: string[]) => await runCommand('npm', words)
 
-function readFileName(packed: string): string {
+interface Packed {
+  filename: string
+  size: number
+  files: { path: string; mode: number }[]
+}
+
+function readPacked(told: string): Packed {
   // npm 12 names the package where npm 11 lists it.
-  const told: unknown = JSON.parse(packed)
-  const [first] = Object.values(told as Record<string, { filename: string }>)
-  if (first === undefined) throw new Error(`npm pack told of no package: ${packed}`)
-  return first.filename
+  const [packed] = Object.values(JSON.parse(told) as Record<string, Packed>)
+  if (packed === undefined) throw new Error(`npm pack told of no package: ${told}`)
+  return packed
 }
 
 /** The newest that this project was tried with. */
