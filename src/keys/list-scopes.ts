@@ -1,3 +1,4 @@
+import { everyRight } from '../auth/rights.js'
 import type { Origin } from '../management.js'
 import type { ScopeList } from '../schemas/scope.js'
 import { findCallerRights } from './caller.js'
@@ -8,10 +9,12 @@ import { inherit, isScope } from './scopes.js'
 export async function listScopes(context: KeyContext, { principal }: Origin): Promise<ScopeList> {
   const { scopeDescriptions } = context
   const rights = await findCallerRights(context, principal)
-  // A right that is called so cannot be given alone: the word means all of them.
-  const named = rights.filter((right) => right !== inherit && isScope(right))
+  // Who has every right can give each that there is, and nobody knows more of them than the operator names.
+  const all = rights.includes(everyRight) ? [...rights, ...(scopeDescriptions?.scopes ?? [])] : rights
+  // What means all of them cannot be given beside others.
+  const named = all.filter((right) => right !== inherit && right !== everyRight && isScope(right))
   return {
-    items: [inherit, ...named.sort()].map((scope) => ({
+    items: [inherit, ...new Set(named.sort())].map((scope) => ({
       scope,
       description: scopeDescriptions?.find(scope) ?? null,
     })),

@@ -25,6 +25,11 @@ export class ScopeDescriptions {
     return this.#texts.get(scope) ?? (scope === inherit ? ofInherit : null)
   }
 
+  /** All that the operator names. */
+  get scopes(): string[] {
+    return [...this.#texts.keys()]
+  }
+
   /** @throws DeclarationInvalid: nothing may start with what cannot be */
   async apply(): Promise<void> {
     if (this.#path === undefined) return
