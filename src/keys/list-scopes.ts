@@ -3,7 +3,7 @@ import type { Origin } from '../management.js'
 import type { ScopeList } from '../schemas/scope.js'
 import { findCallerRights } from './caller.js'
 import type { KeyContext } from './context.js'
-import { inherit, isScope } from './scopes.js'
+import { findScopeFaults, inherit, isScope } from './scopes.js'
 
 /** What the caller may give a key now, `inherit` first. @throws Problem invalid_credential, not_found */
 export async function listScopes(context: KeyContext, { principal }: Origin): Promise<ScopeList> {
@@ -11,8 +11,7 @@ export async function listScopes(context: KeyContext, { principal }: Origin): Pr
   const rights = await findCallerRights(context, principal)
   // Who has every right can give each that there is, and nobody knows more of them than the operator names.
   const all = rights.includes(everyRight) ? [...rights, ...(scopeDescriptions?.scopes ?? [])] : rights
-  // What means all of them cannot be given beside others.
-  const named = all.filter((right) => right !== inherit && right !== everyRight && isScope(right))
+  const named = all.filter(canBeGiven)
   return {
     items: [inherit, ...new Set(named.sort())].map((scope) => ({
       scope,
@@ -20,3 +19,7 @@ export async function listScopes(context: KeyContext, { principal }: Origin): Pr
     })),
   }
 }
+
+/** A right that is called like one of our words cannot: the word means something else. */
+const canBeGiven = (right: string) =>
+  right !== inherit && isScope(right) && findScopeFaults([right]).length === 0
