@@ -142,3 +142,30 @@ describe('opening a database', () => {
     await expect(open(readDatabaseTemplate())).rejects.toThrow('migration.sql')
   })
 })
+
+test('server keys that share a name get their id behind it, but for the oldest', async () => {
+  const owner = (subject: string, kind: string) =>
+    `INSERT INTO owners (subject, kind, login, known_at) VALUES ('${subject}', '${kind}', 'Ingestion', now());`
+  const key = (id: string, subject: string, name: string, day: number) =>
+    `INSERT INTO api_keys (id, owner_subject, name, created_at)
+     VALUES ('${id}', '${subject}', '${name}', '2026-11-0${day}T00:00:00Z');`
+  const long = 'L'.repeat(100)
+  const before = await alterTemplate(`
+    DROP INDEX owners_server_login_key;
+    DELETE FROM _prisma_migrations WHERE migration_name LIKE '%server_key_names';
+    ${['b', 'a', 'c', 'd'].map((id) => owner(`server:${id}`, 'server')).join('')} ${owner('p', 'user')} ${owner('q', 'user')}
+    ${key('a', 'server:a', 'Ingestion', 2)} ${key('b', 'server:b', 'Ingestion', 1)}
+    ${key('c', 'server:c', long, 1)} ${key('d', 'server:d', long, 2)}
+    ${key('e', 'p', 'Ingestion', 3)} ${key('f', 'q', 'Ingestion', 4)}`)
+
+  const { prisma, appliedMigrations } = await open(before)
+
+  expect(appliedMigrations).toEqual([expect.stringContaining('server_key_names')])
+  const keys = await prisma.apiKey.findMany({ include: { owner: true }, orderBy: { id: 'asc' } })
+  expect(keys.map(({ name }) => name)).toEqual([
+    ...['Ingestion (a)', 'Ingestion', long, `${long.slice(4)} (d)`],
+    ...['Ingestion', 'Ingestion'],
+  ])
+  const servers = keys.filter((each) => each.owner.kind === 'server')
+  expect(servers.map((each) => each.owner.login)).toEqual(servers.map(({ name }) => name))
+})
