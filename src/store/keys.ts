@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import type { Database } from './database.js'
 import type { Prisma } from './generated/client.js'
 
@@ -42,8 +41,7 @@ export async function insertKey(
   key: NewKey & { createdAt: Date },
   { hash, sealedSecret }: StoredValue,
 ): Promise<KeyRow> {
-  // From anywhere: links of a key that was deleted must not open another one of the same id.
-  await tx.apiKey.create({ data: { linkGeneration: randomInt(1_000_000_000), ...key } })
+  await tx.apiKey.create({ data: key })
   await tx.apiKeyValue.create({
     data: { hash: toBytes(hash), keyId: key.id, createdAt: key.createdAt, sealedSecret },
   })
