@@ -1,5 +1,6 @@
 export type { AuditEventDocument, KeyQuotas } from '../schemas/admin.js'
 export type { ApiKeyDocument, ApiKeyWithValue, CreateKey, UpdateKey } from '../schemas/key.js'
+export type { LinkDocument } from '../schemas/link.js'
 export type { Me } from '../schemas/principal.js'
 export type { GroupDocument, ServiceDocument } from '../schemas/service.js'
 export type { KeyVerdict } from '../schemas/verdict.js'

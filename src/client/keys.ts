@@ -8,6 +8,7 @@ import type {
   RotateKey,
   UpdateKey,
 } from '../schemas/key.js'
+import type { CreateLink, LinkDocument } from '../schemas/link.js'
 import type { KeyVerdict, VerifyKey } from '../schemas/verdict.js'
 import { at, type Filter, type Listing, list, type Optional } from './resources.js'
 import type { CallOptions, Send } from './transport.js'
@@ -38,6 +39,9 @@ export function describeKeys(send: Send) {
     /** The `value` before ends at once, or after `grace_seconds`. */
     rotate: (id: string, options: Partial<RotateKey> = {}, call?: CallOptions): Promise<ApiKeyWithValue> =>
       send({ method: 'POST', path: at`/api-keys/${id}/rotate`, body: options, ...call }),
+    /** A URL for tools that only take one: it opens `path`, and what lies below it, with GET and HEAD. */
+    createLink: (id: string, link: Optional<CreateLink, 'path'>, call?: CallOptions): Promise<LinkDocument> =>
+      send({ method: 'POST', path: at`/api-keys/${id}/links`, body: link, ...call }),
     delete: (id: string, call?: CallOptions): Promise<void> =>
       send({ method: 'DELETE', path: at`/api-keys/${id}`, repeatable: 'until-gone', ...call }),
     /**

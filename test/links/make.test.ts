@@ -1,3 +1,4 @@
+import { Latchkey } from '../../src/client/index.js'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { expectInvalid, expectProblem, requestsTo } from '../keys/requests.js'
@@ -73,6 +74,17 @@ describe('a new link', () => {
     const { json } = await link({ path: '/tiles', expires_in: 3600 }, short.id)
 
     expect(json.expires_at).toBe('2026-11-21T12:00:10.000Z')
+  })
+
+  test('is made by the client too', async () => {
+    const client = new Latchkey({ url: service.url, token: () => service.token() })
+
+    const made = await client.apiKeys.createLink(key.id, { path: '/tiles', expires_in: 60 })
+
+    expect(made).toMatchObject({ path: '/tiles', expires_at: '2026-11-21T12:01:00.000Z' })
+    await expect(client.apiKeys.createLink('unknown1', { path: '/tiles' })).rejects.toMatchObject({
+      code: 'not_found',
+    })
   })
 
   test('is told in the ledger without its token', async () => {
