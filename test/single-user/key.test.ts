@@ -121,7 +121,7 @@ test('no OAuth2 token is taken, not even one that the embedded identity provider
 test.each(['/dev-idp/realms/latchkey/.well-known/openid-configuration', '/auth/callback?code=x&state=y'])(
   '%s is not there',
   async (url) => {
-    expectProblem(await service.inject({ url }), 404, 'not_found')
+    expect((await service.inject({ url })).json).toMatchObject({ status: 404, code: 'not_found' })
   },
 )
 
@@ -133,7 +133,7 @@ test('there is no back-channel logout either', async () => {
     payload: 'logout_token=x',
   })
 
-  expectProblem(answer, 404, 'not_found')
+  expect(answer.json).toMatchObject({ status: 404, code: 'not_found' })
 })
 
 test('it is ready without an issuer, and says to programs that nobody logs in', async () => {

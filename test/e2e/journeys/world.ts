@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, type TestContext } 
 import { openBrowser, type Problem, type TestBrowser, type Visitor } from '../support/browser.js'
 import type { Service } from '../support/service.js'
 
-export type Mode = 'embedded' | 'keycloak' | 'keycloak-away' | 'postgresql-away'
+export type Mode = 'embedded' | 'keycloak' | 'keycloak-away' | 'postgresql-away' | 'single-user'
 
 /** What a journey needs to know of where it happens; the journeys are the same in every mode. */
 export interface World {

@@ -33,6 +33,8 @@ export interface ServiceOptions {
   folder?: string
   /** Default: the built service, `dist/src/server.js`. */
   entry?: string
+  /** Words behind it. Default: none. */
+  args?: readonly string[]
   /** What to wait for: `live` for a service that shall start without what it needs. Default `ready`. */
   until?: 'ready' | 'live'
 }
@@ -63,7 +65,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   }
   const server = await startProcessGroup(
     process.execPath,
-    [options.entry ?? join(projectFolder, 'dist/src/server.js')],
+    [options.entry ?? join(projectFolder, 'dist/src/server.js'), ...(options.args ?? [])],
     {
       cwd: folder,
       env: {
