@@ -18,6 +18,7 @@ const secretMembers = new Set([
   'password',
   'token',
   'code',
+  'user_code',
   'state',
   'id_token_hint',
   'session_state',

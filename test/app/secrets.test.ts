@@ -200,6 +200,7 @@ test.each([
   ['/a??api_key=x', '/a??api_key=[hidden]'],
   ['/a?ApiKey=x&x-api-key=x', '/a?ApiKey=[hidden]&x-api-key=[hidden]'],
   ['/auth/callback?code=x&state=y&iss=z', '/auth/callback?code=[hidden]&state=[hidden]&iss=z'],
+  ['/dev-idp/realms/latchkey/device?user_code=x', '/dev-idp/realms/latchkey/device?user_code=[hidden]'],
   ['/a?%zz=1&token=x', '/a?%zz=1&token=[hidden]'],
   [
     '/a?refresh_token=x&id_token=x&client_secret=x&password=x',
