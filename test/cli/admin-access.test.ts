@@ -25,8 +25,8 @@ test('the key of a person is refused, even of an administrator', async () => {
 
   const outcome = await latchkey(['admin', 'group', 'list'], { key: value })
 
-  expect(outcome).toMatchObject({ exitCode: 1, out: '' })
-  expect(outcome.told).toContain('login_required')
+  expect(outcome).toMatchObject({ exitCode: 77, out: '' })
+  expect(outcome.told).toContain('a person’s key administrates nothing')
   expect(outcome.told).not.toContain(value)
 })
 

@@ -72,7 +72,7 @@ test('a group that keys refer to is not deleted', async () => {
 test('a group is made, and called by its id until it has a name', async () => {
   const outcome = await admin('group', 'create', 'unnamed', '--limit-per-second', '5')
 
-  expect(outcome).toEqual({ exitCode: 0, out: '', told: 'Made the group unnamed.\n' })
+  expect(outcome).toEqual({ exitCode: 0, out: '', told: 'The group unnamed is made.\n' })
   expect(await json('group', 'show', 'unnamed')).toMatchObject({
     ...{ name: 'unnamed', description: '' },
     limits: { per_second: 5, per_day: null, per_month: null },
@@ -94,7 +94,7 @@ test('a change concerns what it names, and nothing else', async () => {
 
   const outcome = await admin('group', 'update', 'changing', '--no-limit-per-second')
 
-  expect(outcome).toEqual({ exitCode: 0, out: '', told: 'Changed the group changing.\n' })
+  expect(outcome).toEqual({ exitCode: 0, out: '', told: 'The group changing is changed.\n' })
   expect(await json('group', 'show', 'changing')).toMatchObject({
     ...{ name: 'Before', limits: { per_second: null, per_day: 9, per_month: null } },
   })

@@ -53,7 +53,7 @@ describe('a server key', () => {
     expect(exitCode).toBe(0)
     expect(out).toMatch(/^lk_\w{8}_\w{49}\n$/)
     const [, id = ''] = out.split('_')
-    expect(told).toContain(`Made the server key ${id}.`)
+    expect(told).toContain(`Made the server key ${id}, "robot". It ends: `)
     expect(told).not.toContain(out.trim())
     expect(await statusOf(out.trim())).toBe(200)
     expect(await json('api-key', 'show', id)).toMatchObject({
@@ -155,7 +155,7 @@ describe('a key from elsewhere', () => {
 
     const outcome = await admin('api-key', 'update', 'turned', '--secret-file', path, '--grace', '1h')
 
-    expect(outcome).toEqual({ exitCode: 0, out: '', told: 'The API key turned is active.\n' })
+    expect(outcome).toEqual({ exitCode: 0, out: '', told: 'The server key turned, "turned", is changed.\n' })
     for (const presented of [secret, `${secret}-next`]) {
       const authorization = `Basic ${Buffer.from(`turned:${presented}`).toString('base64')}`
       expect((await service.inject({ method: 'GET', url: '/me', headers: { authorization } })).status).toBe(
@@ -219,6 +219,8 @@ describe('keys of anyone', () => {
     [['show', 'Zk3vQ9aB', '--value-file', '-']],
     [['update', 'Zk3vQ9aB']],
     [['update', 'Zk3vQ9aB', '--expires-in', '1d', '--never-expires']],
+    [['update', 'Zk3vQ9aB', '--expires-in', '1d', '--expires-at', '2026-12-31']],
+    [['update', 'Zk3vQ9aB', '--expires-at', '2026-02-30']],
     [['revoke', 'Zk3vQ9aB']],
     [['delete', 'Zk3vQ9aB']],
     [['list', '--status', 'broken']],
@@ -250,6 +252,7 @@ describe('keys of anyone', () => {
   test('stand in a table, a server’s without an owner', async () => {
     service.clock.freeze('2026-11-21T12:00:00.000Z')
     const { id, value } = await service.createKey('bob', { name: 'in a table', expires_in: 60 })
+    service.clock.advance(1000)
     const made = await json('server-key', 'create', '--name', 'in a table', '--never-expires')
 
     const { out } = await admin('api-key', 'list', '--search', 'in a table')
@@ -261,8 +264,8 @@ describe('keys of anyone', () => {
         .map((line) => line.split(/ {2,}/)),
     ).toEqual([
       ['Id', 'Owner', 'Name', 'Expires at (UTC)', 'Latest activity', 'Status'],
-      [made.id, '-', 'in a table', '-', '-', 'active'],
       [id, 'bob', 'in a table', '2026-11-21T12:01:00', '-', 'active'],
+      [made.id, '-', 'in a table', '-', '-', 'active'],
     ])
     expect(out).not.toContain(value)
     expect(out).not.toContain(made.value)
@@ -276,21 +279,21 @@ describe('keys of anyone', () => {
     const byFile = await latchkey(['admin', 'api-key', 'show', '--value-file', '-'], { input: `${value}\n` })
 
     expect(byId.out).toMatch(new RegExp(`^id +${id}\nname `))
-    expect(byId.out).toMatch(/^owner\.login +bob$/m)
+    expect(byId.out).toContain(`bob (${subjects.bob})\n`)
     expect([byValue, byFile]).toEqual([byId, byId])
     expect(byId.out + byId.told).not.toContain(value.slice(12))
   })
 
   test('are changed in what is named, and in nothing else', async () => {
     service.clock.freeze('2026-11-21T12:00:00.000Z')
-    const { id } = await service.createKey('bob', { note: 'stays', allowed_ips: ['192.0.2.0/24'] })
+    const { id, name } = await service.createKey('bob', { note: 'stays', allowed_ips: ['192.0.2.0/24'] })
 
     const outcome = await admin(
       ...['api-key', 'update', id, '--groups', 'tools', '--limit-per-day', '7', '--expires-in', '1h'],
       ...['--read-only', '--no-allowed-ips'],
     )
 
-    expect(outcome).toEqual({ exitCode: 0, out: '', told: `The API key ${id} is active.\n` })
+    expect(outcome).toEqual({ exitCode: 0, out: '', told: `The key ${id}, "${name}", of bob, is changed.\n` })
     expect(await json('api-key', 'show', id)).toMatchObject({
       ...{ note: 'stays', groups: ['tools'], read_only: true, allowed_ips: [], scopes: ['inherit'] },
       ...{ limits: { per_day: 7 }, expires_at: '2026-11-21T13:00:00.000Z' },
@@ -300,7 +303,7 @@ describe('keys of anyone', () => {
   })
 
   test('are disabled so that their owner cannot enable them, and enabled again', async () => {
-    const { id, value } = await service.createKey('bob')
+    const { id, value, name } = await service.createKey('bob')
 
     const disabled = await admin('api-key', 'disable', id)
     const whileDisabled = await statusOf(value)
@@ -309,13 +312,17 @@ describe('keys of anyone', () => {
     const ofOwner = await service.inject({ method: 'PATCH', url, headers, payload: { enabled: true } })
     const enabled = await admin('api-key', 'enable', id)
 
-    expect(disabled).toEqual({ exitCode: 0, out: '', told: `The API key ${id} is disabled.\n` })
+    expect(disabled).toEqual({
+      exitCode: 0,
+      out: '',
+      told: `The key ${id}, "${name}", of bob, is disabled.\n`,
+    })
     expect([whileDisabled, ofOwner.status, await statusOf(value)]).toEqual([401, 403, 200])
-    expect(enabled.told).toBe(`The API key ${id} is active.\n`)
+    expect(enabled.told).toBe(`The key ${id}, "${name}", of bob, is enabled.\n`)
   })
 
   test('are revoked once that was confirmed, and refused from then on', async () => {
-    const { id, value } = await service.createKey('bob')
+    const { id, value, name } = await service.createKey('bob')
 
     const no = await latchkey(['admin', 'api-key', 'revoke', id], { typed: '\n' })
     const before = await statusOf(value)
@@ -324,7 +331,8 @@ describe('keys of anyone', () => {
     expect(no).toMatchObject({ exitCode: 1, out: '' })
     expect(before).toBe(200)
     expect(yes).toMatchObject({ exitCode: 0, out: '' })
-    expect(yes.told).toContain(`The API key ${id} is revoked.`)
+    expect(yes.told).toContain(`Revoke the key ${id}, "${name}", of bob?`)
+    expect(yes.told).toContain(`The key ${id}, "${name}", of bob, is revoked for good.`)
     expect(await statusOf(value)).toBe(401)
   })
 
@@ -333,7 +341,7 @@ describe('keys of anyone', () => {
 
     const outcome = await admin('api-key', 'delete', id, '--yes')
 
-    expect(outcome).toEqual({ exitCode: 0, out: '', told: `Deleted the API key ${id}.\n` })
+    expect(outcome).toEqual({ exitCode: 0, out: '', told: `The key ${id} is deleted.\n` })
     expect(await statusOf(value)).toBe(401)
     expect((await admin('owner', 'limits', `server:${id}`)).exitCode).toBe(1)
   })

@@ -135,7 +135,7 @@ test('a service is made by options, with the defaults of the service for the res
   expect(outcome).toEqual({
     exitCode: 0,
     out: '',
-    told: `Made the service ${id}, at /${id} of the gateway.\n`,
+    told: `The service ${id} is at /${id} of the gateway.\n`,
   })
   expect(await json('service', 'show', id)).toMatchObject({
     ...{ id, name: id, group: 'tools', strip_prefix: false, timeout_ms: 5000, enabled: true },
@@ -199,7 +199,7 @@ test('a change concerns what it names, and nothing else', async () => {
     '--no-accept-cookie',
   )
 
-  expect(outcome).toEqual({ exitCode: 0, out: '', told: `Changed the service ${id}.\n` })
+  expect(outcome).toEqual({ exitCode: 0, out: '', told: `The service ${id} is changed.\n` })
   expect(await json('service', 'show', id)).toMatchObject({
     ...{ max_body_bytes: null, prefix: `/${id}` },
     ...{ access: { scopes: [], kinds: ['user'] }, accept: { query: false, cookie: false, basic: true } },

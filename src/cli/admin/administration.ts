@@ -1,6 +1,7 @@
 import type { Latchkey } from '../../client/index.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
+import { printable } from '../terminal.js'
 
 /** What the client does for administrators. */
 export type Administration = Latchkey['admin']
@@ -22,14 +23,20 @@ export async function administrate<T>(
   } catch (error) {
     const { LatchkeyError } = await import('../../client/index.js')
     if (!(error instanceof LatchkeyError)) throw error
-    if (error.code === 'not_found' && target !== null) throw refused(`there is no ${target} (not_found)`)
+    if (error.code === 'login_required') throw new CommandFailed(exitCodes.notLoggedIn, loginRequired)
+    if (error.code === 'not_found' && target !== null) {
+      throw refused(`there is no ${printable(target)} (not_found)`)
+    }
     if (error.code === 'insufficient_scope') {
       throw refused(
-        `${error.message} \`latchkey admin\` is for administrators: \`latchkey whoami\` tells who you are. (insufficient_scope)`,
+        `${printable(error.message)} This is for administrators; latchkey whoami tells who you are (insufficient_scope)`,
       )
     }
     throw error
   }
 }
+
+const loginRequired =
+  'a person’s key administrates nothing. Unset LATCHKEY_API_KEY and log in, or set it to the key of a server that was given the role of administrators (login_required)'
 
 const refused = (message: string) => new CommandFailed(exitCodes.refused, message)

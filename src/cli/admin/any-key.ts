@@ -1,16 +1,17 @@
 import { type Command, Option } from 'commander'
 import type { ChangeAnyKey } from '../../schemas/admin.js'
 import type { ApiKeyDocument, KeyStatus } from '../../schemas/key.js'
+import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { parseDuration } from '../durations.js'
 import { chooseKey } from '../key-id.js'
 import { tell } from '../terminal.js'
 import { administrate } from './administration.js'
-import { given, requireChange, tellChange } from './changes.js'
-import { printDocument } from './documents.js'
-import { addChangeOptions, type KeyOptions, readKeyChange } from './key-options.js'
-import { printKeys } from './keys.js'
+import { requireChange, tellChange } from './changes.js'
+import { printJson } from './documents.js'
+import { addChangeOptions, type KeyChangeOptions, readKeyChange } from './key-options.js'
+import { printKey, printKeys, recognise } from './keys.js'
 import {
   addJsonOption,
   addListOptions,
@@ -36,7 +37,7 @@ interface ChangeOptions extends JsonOption {
   valueFile?: string
 }
 
-interface UpdateOptions extends ChangeOptions, KeyOptions, SecretOptions {
+interface UpdateOptions extends ChangeOptions, KeyChangeOptions, SecretOptions {
   /** Seconds. */
   grace?: number
 }
@@ -51,7 +52,7 @@ type Key = string | undefined
 export function addAnyKeyCommands(admin: Command, context: CommandContext): void {
   const keys = admin.command('api-key').alias('api_key').description('keys of anyone, server keys too')
 
-  addListOptions(keys.command('list').description('the keys of everybody, newest first'))
+  addListOptions(keys.command('list').description('the keys of everybody, the newest last'))
     .option('--owner <subject>', 'those of this owner', readSubject)
     .addOption(new Option('--kind <kind>', 'of people, or of servers').choices(['user', 'server']))
     .addOption(new Option('--status <status>', 'those that are so').choices(statuses))
@@ -63,26 +64,27 @@ export function addAnyKeyCommands(admin: Command, context: CommandContext): void
       .command(verb)
       .description(description)
       .argument('[key]', 'its id, or its whole value')
-      .option('--value-file <path>', 'the whole value from a file; -: from stdin')
+      .option('--value-file <file>', 'read the value from a file, or from stdin (-)')
 
-  addJsonOption(about('show', 'one key; never its value')).action((key: Key, options: ChangeOptions) =>
-    show(context, key, options),
+  addJsonOption(about('show', 'all that is known of a key, but for its value')).action(
+    (key: Key, options: ChangeOptions) => show(context, key, options),
   )
-  addSecretOptions(addJsonOption(addChangeOptions(about('update', 'change what is named and nothing else'))))
+  addSecretOptions(addJsonOption(addChangeOptions(about('update', 'change what is named, and nothing else'))))
     .option(
-      '--grace <time>',
-      'how long the secret before goes on: 1h, 2d (default: not at all)',
+      '--grace <duration>',
+      'how long the old secret goes on working (default: not at all)',
       parseDuration,
     )
     .action((key: Key, options: UpdateOptions) => update(context, key, options))
-  addYesOption(addJsonOption(about('revoke', 'end a key at once; nobody can renew it')))
-    .option('--permanent', 'it was leaked')
+  addYesOption(addJsonOption(about('revoke', 'end a key at once; its owner cannot renew it')))
+    .option('--permanent', 'for good, as for a leaked one')
     .action((key: Key, options: RevokeOptions) => revoke(context, key, options))
-  addJsonOption(about('enable', 'let a disabled key work again')).action((key: Key, options: ChangeOptions) =>
-    change(context, key, { enabled: true }, options),
-  )
   addJsonOption(about('disable', 'refuse a key until an administrator enables it')).action(
-    (key: Key, options: ChangeOptions) => change(context, key, { enabled: false }, options),
+    (key: Key, options: ChangeOptions) =>
+      change(context, key, { enabled: false }, { ...options, outcome: 'is disabled' }),
+  )
+  addJsonOption(about('enable', 'let a disabled key work again')).action((key: Key, options: ChangeOptions) =>
+    change(context, key, { enabled: true }, { ...options, outcome: 'is enabled' }),
   )
   addYesOption(about('delete', 'remove a key for good, a server key with its server user')).action(
     (key: Key, options: ChangeOptions & YesOption) => remove(context, key, options),
@@ -91,15 +93,20 @@ export function addAnyKeyCommands(admin: Command, context: CommandContext): void
 
 function list(context: CommandContext, { search, json, limit, ...filter }: Filter): Promise<void> {
   return administrate(context, null, (admin) =>
-    printKeys(context.terminal, admin.apiKeys.list(given({ ...filter, q: search })), given({ json, limit })),
+    printKeys(
+      context.terminal,
+      admin.apiKeys.list(withoutUndefined({ ...filter, q: search })),
+      withoutUndefined({ json, limit }),
+    ),
   )
 }
 
-async function show(context: CommandContext, key: Key, { valueFile, ...options }: ChangeOptions) {
+async function show(context: CommandContext, key: Key, { valueFile, json }: ChangeOptions): Promise<void> {
   const { terminal } = context
   const id = await chooseKey({ key, valueFile }, terminal)
   const shown = await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.show(id))
-  await printDocument(terminal, shown, options)
+  if (json) printJson(terminal, shown)
+  else await printKey(terminal, shown)
 }
 
 async function update(context: CommandContext, key: Key, options: UpdateOptions): Promise<void> {
@@ -108,33 +115,35 @@ async function update(context: CommandContext, key: Key, options: UpdateOptions)
   const wanted = {
     ...readKeyChange(others, terminal.clock()),
     ...(await readSecret({ secretFile, secretEncoding }, terminal)),
-    ...given({ grace_seconds: grace }),
+    ...withoutUndefined({ grace_seconds: grace }),
   }
   requireChange(wanted)
-  await change(context, key, wanted, options)
+  await change(context, key, wanted, { ...options, outcome: 'is changed' })
 }
 
 async function change(
   context: CommandContext,
   key: Key,
   wanted: ChangeAnyKey,
-  { valueFile, ...options }: ChangeOptions,
+  { valueFile, json, outcome }: ChangeOptions & { outcome: string },
 ): Promise<void> {
   const { terminal } = context
   const id = await chooseKey({ key, valueFile }, terminal)
   const changed = await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.update(id, wanted))
-  tellChange(terminal, tellStatus(changed), changed, options)
+  const sentence = `The ${await recognise(changed)}, ${outcome}${describeHindrance(changed)}.`
+  tellChange(terminal, sentence, changed, { json })
 }
 
 async function revoke(context: CommandContext, key: Key, options: RevokeOptions): Promise<void> {
   const { valueFile, permanent = false } = options
   const { terminal } = context
   const id = await chooseKey({ key, valueFile }, terminal)
-  await requireConsent(`Revoke the API key ${id}?`, terminal, options)
+  await requireConsentFor('Revoke', id, context, options)
   const revoked = await administrate(context, `API key ${id}`, (admin) =>
     admin.apiKeys.revoke(id, { permanent }),
   )
-  tellChange(terminal, tellStatus(revoked), revoked, options)
+  const outcome = permanent ? 'is revoked for good' : 'is revoked'
+  tellChange(terminal, `The ${await recognise(revoked)}, ${outcome}.`, revoked, options)
 }
 
 async function remove(
@@ -144,10 +153,21 @@ async function remove(
 ): Promise<void> {
   const { terminal } = context
   const id = await chooseKey({ key, valueFile }, terminal)
-  await requireConsent(`Delete the API key ${id}?`, terminal, options)
+  await requireConsentFor('Delete', id, context, options)
   await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.delete(id))
-  tell(terminal, `Deleted the API key ${id}.`)
+  tell(terminal, `The key ${id} is deleted.`)
 }
 
-const tellStatus = ({ id, status }: ApiKeyDocument) =>
-  `The API key ${id} is ${status === 'owner_disabled' ? 'refused, since its owner is disabled' : status}.`
+/** By its name and its owner people recognise it; where nobody can be asked these are not needed. */
+async function requireConsentFor(verb: string, id: string, context: CommandContext, options: YesOption) {
+  const { terminal } = context
+  const isAsked = options.yes !== true && terminal.stdin.isTTY === true
+  const key = isAsked ? await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.show(id)) : null
+  const which = key === null ? `key ${id}` : await recognise(key)
+  const question = `${verb} the ${which}?`
+  await requireConsent(question, terminal, options)
+}
+
+/** Why a key does not work though it was not asked to. */
+const describeHindrance = ({ status, enabled }: ApiKeyDocument): string =>
+  status === 'active' || !enabled ? '' : `, but its status is: ${status}`

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import type { AuditEventDocument } from '../../schemas/admin.js'
+import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { CommandContext } from '../context.js'
+import { parseTime } from '../durations.js'
 import { print } from '../terminal.js'
 import { administrate } from './administration.js'
-import { given } from './changes.js'
 import { type Columns, printList, readItems } from './lists.js'
 import { readCount } from './options.js'
 
@@ -27,10 +28,10 @@ export function addAuditCommand(admin: Command, context: CommandContext): void {
     .option('--action <action>', 'what was done, as key.revoked')
     .option('--target <id>', 'what it was done to')
     .option('--owner <subject>', 'whose key it was done to')
-    .option('--from <time>', 'of this moment and later, as 2026-11-21T09:30:00Z')
-    .option('--to <time>', 'of before this moment')
+    .option('--from <time>', 'of then and later: 2026-12-31 or 2026-12-31T23:59:59, in UTC', parseTime)
+    .option('--to <time>', 'of before then', parseTime)
     .option('--limit <lines>', 'at most so many (default: all)', readCount)
-    .option('--json', 'a line of JSON for each')
+    .option('--json', 'a line of JSON for each on stdout')
     .action((options: AuditOptions) => list(context, options))
 }
 
@@ -38,9 +39,10 @@ async function list(context: CommandContext, { json, limit, ...filter }: AuditOp
   const { terminal } = context
   await administrate(context, null, async (admin) => {
     const listing = admin.audit(filter)
-    if (!json) return printList(terminal, listing, await describeColumns(), given({ limit }))
+    if (!json) return printList(terminal, listing, await describeColumns(), withoutUndefined({ limit }))
     // A line as it comes: a ledger may be longer than memory.
-    for await (const event of readItems(listing, given({ limit }))) print(terminal, JSON.stringify(event))
+    for await (const event of readItems(listing, withoutUndefined({ limit })))
+      print(terminal, JSON.stringify(event))
   })
 }
 

@@ -19,10 +19,3 @@ export function tellChange(
   tell(terminal, sentence)
   if (json) printJson(terminal, document)
 }
-
-/** The members that were given: those that were not are undefined. */
-export const given = <T extends object>(members: T) =>
-  // What is taken away is what the type takes away.
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as Given<T>
-
-type Given<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> }

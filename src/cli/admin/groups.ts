@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import type { GroupDocument, UpdateGroup } from '../../schemas/service.js'
+import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { tell } from '../terminal.js'
 import { administrate } from './administration.js'
-import { given, requireChange, tellChange } from './changes.js'
+import { requireChange, tellChange } from './changes.js'
 import { printDocument } from './documents.js'
 import { addLimitChanges, addLimitOptions, type LimitOptions, readLimits, tellCalls } from './limits.js'
 import { type Columns, printList } from './lists.js'
@@ -71,21 +72,21 @@ async function create(context: CommandContext, id: string, options: GroupOptions
   // What people call it may be told later; until then its id serves.
   const group = { id, name: options.name ?? id, ...readChange(options) }
   const made = await administrate(context, null, (admin) => admin.groups.create(group))
-  tellChange(context.terminal, `Made the group ${id}.`, made, options)
+  tellChange(context.terminal, `The group ${id} is made.`, made, options)
 }
 
 async function update(context: CommandContext, id: string, options: GroupOptions): Promise<void> {
   const change = readChange(options)
   requireChange(change)
   const group = await administrate(context, `group ${id}`, (admin) => admin.groups.update(id, change))
-  tellChange(context.terminal, `Changed the group ${id}.`, group, options)
+  tellChange(context.terminal, `The group ${id} is changed.`, group, options)
 }
 
 async function remove(context: CommandContext, id: string, options: YesOption): Promise<void> {
   await requireConsent(`Delete the group ${id}?`, context.terminal, options)
   await administrate(context, `group ${id}`, (admin) => admin.groups.delete(id))
-  tell(context.terminal, `Deleted the group ${id}.`)
+  tell(context.terminal, `The group ${id} is deleted.`)
 }
 
 const readChange = ({ name, description, ...options }: GroupOptions): UpdateGroup =>
-  given({ name, description, limits: readLimits(options) })
+  withoutUndefined({ name, description, limits: readLimits(options) })

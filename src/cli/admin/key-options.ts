@@ -1,7 +1,8 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { ChangeAnyKey } from '../../schemas/admin.js'
-import { parseDuration } from '../durations.js'
-import { given } from './changes.js'
+import { parseObject } from '../api-key/parse-object.js'
+import { withoutUndefined } from '../api-key/without-undefined.js'
+import { parseDuration, parseTime } from '../durations.js'
 import { addLimitChanges, addLimitOptions, type LimitOptions, readLimits } from './limits.js'
 import { readNames } from './options.js'
 
@@ -21,6 +22,12 @@ export interface KeyOptions extends LimitOptions {
   expiresIn?: number
 }
 
+/** What of a key that there is may be changed. */
+export interface KeyChangeOptions extends KeyOptions {
+  /** As the API has it. */
+  expiresAt?: string
+}
+
 /** What of a new key may be said. */
 export interface NewKeyOptions extends KeyOptions {
   name: string
@@ -31,14 +38,14 @@ export interface NewKeyOptions extends KeyOptions {
 export function addNewKeyOptions(command: Command): Command {
   command
     .requiredOption('--name <name>', 'by which people recognise it')
-    .option('--note <text>', 'where it is used')
+    .option('--note <text>', 'a reminder of where the key is used')
     .option('--groups <id...>', 'service groups that it may call')
     .option('--services <id...>', 'services that it may call')
-    .option('--read-only', 'for reading alone')
+    .option('--read-only', 'only for GET, HEAD and OPTIONS')
     .option('--allowed-ips <range...>', 'addresses or CIDR ranges that may use it')
     .option('--allowed-referers <host...>', 'hosts whose pages may use it')
-    .option('--config <json>', 'what services see with each call', readConfig)
-    .option('--jwt', 'it may sign JWTs')
+    .option('--config <object>', 'JSON that services see with each call', parseObject)
+    .option('--jwt', 'the key may sign JWTs')
   return addEndOptions(addLimitOptions(command))
 }
 
@@ -46,52 +53,56 @@ export function addNewKeyOptions(command: Command): Command {
 export function addChangeOptions(command: Command): Command {
   command
     .option('--name <name>', 'by which people recognise it')
-    .option('--note <text>', 'where it is used')
+    .option('--note <text>', 'a reminder of where the key is used')
     .option('--scopes <right...>', 'rights that it may use; of a server key, those of its server')
     .option('--no-scopes', 'no rights')
     .option('--groups <id...>', 'service groups that it may call')
     .option('--no-groups', 'no groups; a person’s key that names nothing may call all')
     .option('--services <id...>', 'services that it may call')
     .option('--no-services', 'no single services')
-    .option('--read-only', 'for reading alone')
-    .option('--no-read-only', 'for writing too')
+    .option('--read-only', 'only for GET, HEAD and OPTIONS')
+    .option('--no-read-only', 'for any method')
     .option('--allowed-ips <range...>', 'addresses or CIDR ranges that may use it')
-    .option('--no-allowed-ips', 'any address may')
+    .option('--no-allowed-ips', 'any address may use it')
     .option('--allowed-referers <host...>', 'hosts whose pages may use it')
-    .option('--no-allowed-referers', 'any page may')
-    .option('--config <json>', 'what services see with each call', readConfig)
-  return addEndOptions(addLimitChanges(command))
+    .option('--no-allowed-referers', 'any page may use it')
+    .option('--config <object>', 'JSON that services see with each call', parseObject)
+  return addEndOptions(addLimitChanges(command)).addOption(
+    new Option('--expires-at <time>', 'until then: 2026-12-31 or 2026-12-31T23:59:59, in UTC')
+      .argParser(parseTime)
+      .conflicts(['expiresIn', 'neverExpires']),
+  )
 }
 
 function addEndOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--expires-in <time>', 'how long it lives from now: 600 (seconds), 12h, 15d')
+      new Option('--expires-in <duration>', 'how long it lives from now: 600 (seconds), 10m, 1h, 15d, 2w')
         .argParser(parseDuration)
         .conflicts('neverExpires'),
     )
-    .option('--never-expires', 'it lives until it is revoked')
+    .option('--never-expires', 'no end')
 }
 
 /** What was said of a new key, as the service takes it. */
 export function readNewKey({ name, jwt, neverExpires, expiresIn, ...options }: NewKeyOptions) {
-  const end = given({ never_expires: neverExpires, expires_in: expiresIn })
-  return { name, ...given({ jwt }), ...end, ...readKey(options) }
+  const end = withoutUndefined({ never_expires: neverExpires, expires_in: expiresIn })
+  return { name, ...withoutUndefined({ jwt }), ...end, ...readKey(options) }
 }
 
 /** @param now milliseconds since the epoch, of this machine: the service takes an end, and no time to live */
 export const readKeyChange = (
-  { name, neverExpires, expiresIn, ...options }: KeyOptions,
+  { name, neverExpires, expiresIn, expiresAt, ...options }: KeyChangeOptions,
   now: number,
 ): ChangeAnyKey => ({
-  ...given({ name }),
+  ...withoutUndefined({ name, expires_at: expiresAt }),
   ...(neverExpires ? { expires_at: null } : {}),
   ...(expiresIn === undefined ? {} : { expires_at: new Date(now + expiresIn * 1000).toISOString() }),
   ...readKey(options),
 })
 
 const readKey = (options: KeyOptions) =>
-  given({
+  withoutUndefined({
     note: options.note,
     scopes: readNames(options.scopes),
     groups: readNames(options.groups),
@@ -102,13 +113,3 @@ const readKey = (options: KeyOptions) =>
     read_only: options.readOnly,
     limits: readLimits(options),
   })
-
-function readConfig(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value }
-  } catch {
-    // Told below, as what is JSON but no object.
-  }
-  throw new InvalidArgumentError('It is an object of JSON, as {"project":"demo"}.')
-}

@@ -1,14 +1,11 @@
-import type { Listing, Page } from '../../client/index.js'
+import type { Listing } from '../../client/index.js'
 import type { Column } from '../table.js'
-import { print, type Terminal } from '../terminal.js'
+import { print, type Terminal, tell } from '../terminal.js'
 import { printJson } from './documents.js'
 import type { ListOptions } from './options.js'
 
 /** Of a table: what stands above, and what below it. */
 export type Columns<T> = readonly (Column & { cell: (item: T) => string })[]
-
-/** The service gives no more at once; its schemas say so too, but loading them would cost each start. */
-const mostAtOnce = 200
 
 /** Everything there is, over all pages, or as much as was asked for. */
 export async function* readItems<T>(
@@ -16,14 +13,17 @@ export async function* readItems<T>(
   { limit = Number.POSITIVE_INFINITY }: ListOptions,
 ): AsyncGenerator<T> {
   let missing = limit
-  let cursor: string | null = null
-  do {
-    const wanted = { limit: Math.min(missing, mostAtOnce), ...(cursor === null ? {} : { cursor }) }
-    const page: Page<T> = await listing.page(wanted)
-    yield* page.items
-    missing -= page.items.length
-    cursor = page.next_cursor
-  } while (cursor !== null && missing > 0)
+  for await (const item of listing) {
+    yield item
+    missing -= 1
+    if (missing === 0) return
+  }
+}
+
+export async function collect<T>(listing: Listing<T>, options: ListOptions): Promise<T[]> {
+  const items: T[] = []
+  for await (const item of readItems(listing, options)) items.push(item)
+  return items
 }
 
 /** A table for people; for programs a JSON array. */
@@ -33,9 +33,13 @@ export async function printList<T>(
   columns: Columns<T>,
   options: ListOptions,
 ): Promise<void> {
-  const items: T[] = []
-  for await (const item of readItems(listing, options)) items.push(item)
-  if (options.json) return printJson(terminal, items)
+  const items = await collect(listing, options)
+  if (options.json) printJson(terminal, items)
+  else await printTable(terminal, items, columns)
+}
+
+export async function printTable<T>(terminal: Terminal, items: T[], columns: Columns<T>): Promise<void> {
+  if (items.length === 0) return tell(terminal, 'There are none.')
   const { renderTable } = await import('../table.js')
   const rows = items.map((item) => columns.map(({ cell }) => cell(item)))
   print(terminal, renderTable(columns, rows, terminal))

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 
 export interface JsonOption {
-  json?: boolean
+  json?: boolean | undefined
 }
 
 export interface ListOptions extends JsonOption {
@@ -13,19 +13,20 @@ export interface YesOption {
   yes?: boolean
 }
 
-export const addJsonOption = (command: Command): Command => command.option('--json', 'as the service answers')
+export const addJsonOption = (command: Command): Command =>
+  command.option('--json', 'the whole answer of the service on stdout')
 
 export const addListOptions = (command: Command): Command =>
   command
     .option('--limit <lines>', 'at most so many (default: all)', readCount)
-    .option('--json', 'as an array of what the service answers')
+    .option('--json', 'an array on stdout')
 
 /** For what cannot be undone. */
 export const addYesOption = (command: Command): Command => command.option('--yes', 'do not ask')
 
 /** Of an option that takes several words, or with `--no-` none. */
 export const readNames = (names: string[] | false | undefined): string[] | undefined =>
-  names === false ? [] : names
+  names === false ? [] : names && [...new Set(names)]
 
 /** A whole number from 1 on. */
 export function readCount(text: string): number {

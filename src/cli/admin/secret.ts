@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
+import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { Terminal } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
-import { given } from './changes.js'
 
 /** Of a key that was made elsewhere. */
 export interface SecretOptions {
@@ -12,7 +12,7 @@ export interface SecretOptions {
 /** There is no option that takes the secret itself: others on this machine could read it in the process list. */
 export const addSecretOptions = (command: Command): Command =>
   command
-    .option('--secret-file <path>', 'the secret of an imported key, from a file; -: from stdin')
+    .option('--secret-file <file>', 'read the secret of an imported key from a file, or from stdin (-)')
     .addOption(
       new Option('--secret-encoding <encoding>', 'of the secret, for the JWTs that it signs').choices([
         'utf8',
@@ -22,6 +22,7 @@ export const addSecretOptions = (command: Command): Command =>
 
 /** @throws CommandFailed when the file cannot be read or holds no secret */
 export async function readSecret({ secretFile, secretEncoding }: SecretOptions, terminal: Terminal) {
-  const secret = secretFile === undefined ? undefined : await readValueFile(secretFile, terminal)
-  return given({ secret, secret_encoding: secretEncoding })
+  const secret =
+    secretFile === undefined ? undefined : await readValueFile(secretFile, terminal, '--secret-file')
+  return withoutUndefined({ secret, secret_encoding: secretEncoding })
 }

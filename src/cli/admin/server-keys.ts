@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto'
 import { type Command, Option } from 'commander'
 import type { CreatedKey } from '../../schemas/admin.js'
+import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { CommandContext } from '../context.js'
 import { deliverValue } from '../deliver-value.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
-import { print, tell } from '../terminal.js'
+import { finishFirst } from '../finish-first.js'
+import { print, type Terminal, tell } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
 import { administrate } from './administration.js'
-import { given } from './changes.js'
 import { printJson } from './documents.js'
 import { addNewKeyOptions, type NewKeyOptions, readNewKey } from './key-options.js'
+import { recognise } from './keys.js'
 import { addJsonOption, type JsonOption, readSubject } from './options.js'
 import { addSecretOptions, readSecret, type SecretOptions } from './secret.js'
 
@@ -29,7 +31,11 @@ export function addServerKeyCommands(admin: Command, context: CommandContext): v
     .alias('server_key')
     .description('make keys for servers; they are listed, changed and revoked with `admin api-key`')
 
-  addJsonOption(addNewKeyOptions(keys.command('create').description('print the value of a new server key')))
+  addJsonOption(
+    addNewKeyOptions(
+      keys.command('create').description('make a key; its value, shown only now, is all that stdout holds'),
+    ),
+  )
     .option('--scopes <right...>', 'rights of its server (default: none); the administrators’ role too')
     .action((options: CreateOptions) => create(context, options))
   addSecretOptions(addJsonOption(addNewKeyOptions(keys.command('import'))))
@@ -37,28 +43,49 @@ export function addServerKeyCommands(admin: Command, context: CommandContext): v
     .option('--scopes <right...>', 'rights that it may use (default: none; of a person’s key: inherit)')
     .option('--id <id>', 'its own id')
     .addOption(new Option('--value-sha256 <hash>', 'SHA-256 of its value, instead of the secret'))
-    .option('--value-file <path>', 'its value, of which only the SHA-256 is sent; -: from stdin')
+    .option('--value-file <file>', 'read its value from a file, or from stdin (-): only its SHA-256 is sent')
     .option('--owner <subject>', 'the person that it acts for (default: a server)', readSubject)
     .action((options: ImportOptions) => importKey(context, options))
 }
 
 async function create(context: CommandContext, options: CreateOptions): Promise<void> {
   const { terminal } = context
-  const key = await administrate(context, null, (admin) => admin.apiKeys.create(readNewKey(options)))
-  const otherwise = `\`latchkey admin api-key delete ${key.id}\`, and make another`
-  tell(terminal, `Made the server key ${key.id}. ${tellEnd(key)} Its value is shown only now:`)
-  const text = options.json ? JSON.stringify(key, null, 2) : String(key.value)
-  await deliverValue(text, terminal, { otherwise })
+  // Whoever presses Ctrl-C meanwhile would have a key and not know of it.
+  await finishFirst(
+    administrate(context, null, async (admin) => {
+      const { hintIfUnknown } = await import('../api-key/new-value.js')
+      const making = admin.apiKeys.create(readNewKey(options))
+      making.catch((error) => hintIfUnknown(error, terminal, adviseToLook(options)))
+      await deliver(context, await making, options)
+    }),
+  )
+}
+
+const adviseToLook = ({ name }: CreateOptions) =>
+  `Look for the name "${name}" in latchkey admin api-key list, and delete that key.`
+
+async function deliver({ terminal }: CommandContext, key: CreatedKey, { json }: JsonOption): Promise<void> {
+  await tellMade(terminal, 'Made', key)
+  tell(terminal, 'Keep its value now, it is not shown again:')
+  const otherwise = `delete it: latchkey admin api-key delete ${key.id}`
+  await deliverValue(json ? JSON.stringify(key, null, 2) : String(key.value), terminal, { otherwise })
 }
 
 async function importKey(context: CommandContext, options: ImportOptions): Promise<void> {
   const { terminal } = context
   const { id, owner } = options
-  const wanted = { ...readNewKey(options), ...given({ id, owner }), ...(await readForeign(context, options)) }
+  const foreign = await readForeign(context, options)
+  const wanted = { ...readNewKey(options), ...withoutUndefined({ id, owner }), ...foreign }
   const key = await administrate(context, null, (admin) => admin.apiKeys.create(wanted))
-  tell(terminal, `Imported the API key ${key.id} of ${key.owner.login}. ${tellEnd(key)}`)
+  await tellMade(terminal, 'Imported', key)
   if (options.json) printJson(terminal, key)
   else print(terminal, key.id)
+}
+
+async function tellMade(terminal: Terminal, verb: string, key: CreatedKey): Promise<void> {
+  const { describeEnd } = await import('../table.js')
+  const end = describeEnd(key.expires_at, terminal.clock())
+  tell(terminal, `${verb} the ${await recognise(key)}. It ends: ${end}.`)
 }
 
 /** The secret, or a hash of the whole value. @throws CommandFailed unless it is one of them */
@@ -74,12 +101,9 @@ async function readForeign({ terminal }: CommandContext, options: ImportOptions)
   if (valueFile === undefined) {
     return {
       ...(await readSecret({ secretFile, secretEncoding }, terminal)),
-      ...given({ value_sha256: valueSha256 }),
+      ...withoutUndefined({ value_sha256: valueSha256 }),
     }
   }
   const value = await readValueFile(valueFile, terminal)
   return { value_sha256: createHash('sha256').update(value).digest('hex') }
 }
-
-const tellEnd = ({ expires_at }: CreatedKey) =>
-  expires_at === null ? 'It never expires.' : `It ends at ${expires_at}.`

@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander'
 import type { CreateService, ServiceDocument, UpdateService } from '../../schemas/service.js'
+import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { tell } from '../terminal.js'
 import { administrate } from './administration.js'
-import { given, requireChange, tellChange } from './changes.js'
+import { requireChange, tellChange } from './changes.js'
 import { printDocument } from './documents.js'
 import { readJsonObject } from './json-file.js'
 import { type Columns, printList } from './lists.js'
@@ -74,7 +75,7 @@ const switches = [
 
 function addServiceOptions(command: Command): Command {
   command
-    .option('--file <path>', 'descriptor in JSON; -: from stdin. Options count more')
+    .option('--file <file>', 'read a descriptor in JSON from a file, or from stdin (-); options count more')
     .option('--name <name>', 'for people')
     .addOption(new Option('--group <id>', 'service group that it is in').argParser(readRegistryId))
     .option('--prefix <path>', 'its path at the gateway, as /auxip')
@@ -111,7 +112,7 @@ function addServiceOptions(command: Command): Command {
 
 function list(context: CommandContext, { group, ...options }: ListOptions & { group?: string }) {
   return administrate(context, null, (admin) =>
-    printList(context.terminal, admin.services.list(given({ group })), columns, options),
+    printList(context.terminal, admin.services.list(withoutUndefined({ group })), columns, options),
   )
 }
 
@@ -138,19 +139,14 @@ async function create(context: CommandContext, id: string | undefined, options: 
   // The service knows best what a descriptor must be, and names each fault of this one.
   const wanted = { name: descriptor.id, ...descriptor } as CreateService
   const made = await administrate(context, null, (admin) => admin.services.create(wanted))
-  tellChange(
-    context.terminal,
-    `Made the service ${made.id}, at ${made.prefix} of the gateway.`,
-    made,
-    options,
-  )
+  tellChange(context.terminal, `The service ${made.id} is at ${made.prefix} of the gateway.`, made, options)
 }
 
 async function update(context: CommandContext, id: string, options: ServiceOptions): Promise<void> {
   const { id: _, ...change } = await readDescriptor(context, id, options)
   requireChange(change)
   const service = await administrate(context, `service ${id}`, (admin) => admin.services.update(id, change))
-  tellChange(context.terminal, `Changed the service ${id}.`, service, options)
+  tellChange(context.terminal, `The service ${id} is changed.`, service, options)
 }
 
 async function setEnabled(
@@ -167,7 +163,7 @@ async function setEnabled(
 async function remove(context: CommandContext, id: string, options: YesOption): Promise<void> {
   await requireConsent(`Delete the service ${id}?`, context.terminal, options)
   await administrate(context, `service ${id}`, (admin) => admin.services.delete(id))
-  tell(context.terminal, `Deleted the service ${id}.`)
+  tell(context.terminal, `The service ${id} is deleted.`)
 }
 
 /** What of it a service tells but does not take, so that what `show --json` printed can be sent back. */
@@ -186,9 +182,9 @@ async function readDescriptor(
   if (id !== undefined && file.id !== undefined && file.id !== id) {
     throw new CommandFailed(exitCodes.usage, `the file describes another service than ${id}`)
   }
-  return given({
+  return withoutUndefined({
     ...descriptor,
-    ...given({ id }),
+    ...withoutUndefined({ id }),
     ...readMembers(options),
     access: merge(file.access, readAccess(options)),
     accept: merge(file.accept, readAccept(options)),
@@ -196,7 +192,7 @@ async function readDescriptor(
 }
 
 const readMembers = (options: ServiceOptions): UpdateService =>
-  given({
+  withoutUndefined({
     name: options.name,
     group: options.group,
     prefix: options.prefix,
@@ -210,10 +206,10 @@ const readMembers = (options: ServiceOptions): UpdateService =>
   })
 
 const readAccess = ({ scopes, writeScopes, kinds }: ServiceOptions): UpdateService['access'] =>
-  given({ scopes: readNames(scopes), write_scopes: readNames(writeScopes), kinds })
+  withoutUndefined({ scopes: readNames(scopes), write_scopes: readNames(writeScopes), kinds })
 
 const readAccept = ({ acceptQuery, acceptCookie, acceptBasic }: ServiceOptions): UpdateService['accept'] =>
-  given({ query: acceptQuery, cookie: acceptCookie, basic: acceptBasic })
+  withoutUndefined({ query: acceptQuery, cookie: acceptCookie, basic: acceptBasic })
 
 /** What is no object stays, to be refused by the service; nothing at all is left out. */
 function merge<T extends object>(file: T | undefined, options: T | undefined): T | undefined {

@@ -14,13 +14,13 @@ export async function showKey(
   const id = await chooseKey(options, terminal)
   const client = await context.connect()
   const key = await requireOwn(id, client.apiKeys.show(id))
-  print(terminal, options.json ? JSON.stringify(key, null, 2) : describeKey(key, terminal.clock()))
+  print(terminal, options.json ? JSON.stringify(key, null, 2) : renderFacts(listFacts(key, terminal.clock())))
 }
 
-/** A fact a line; what does not hold of the key is left out. @param now milliseconds since the epoch */
-export function describeKey(key: ApiKeyDocument, now: number): string {
+/** What is known of a key by its name; undefined does not hold of it. @param now milliseconds since the epoch */
+export function listFacts(key: ApiKeyDocument, now: number): Record<string, string | undefined> {
   const { usage, config } = key
-  return renderFacts({
+  return {
     id: key.id,
     name: key.name,
     note: key.note || undefined,
@@ -41,7 +41,7 @@ export function describeKey(key: ApiKeyDocument, now: number): string {
     services: listed(key.services),
     limits: describeLimits(key.limits),
     config: Object.keys(config).length === 0 ? undefined : JSON.stringify(config),
-  })
+  }
 }
 
 const listed = (items: readonly string[]) => (items.length === 0 ? undefined : items.join(' '))
