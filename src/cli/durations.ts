@@ -45,9 +45,9 @@ const words: [unit: number, word: string][] = [
   [unitSeconds.m, 'minute'],
 ]
 
-/** A time span as people say it, rounded down: `14 days`, `90 minutes`, `1 second`. */
+/** A time span as people say it, rounded: `15 days`, `90 minutes`, `1 second`. */
 export function describeDuration(seconds: number): string {
   const [unit, word] = words.find(([unit]) => seconds >= 2 * unit) ?? [1, 'second']
-  const count = Math.max(0, Math.floor(seconds / unit))
+  const count = Math.max(0, Math.round(seconds / unit))
   return `${count} ${word}${count === 1 ? '' : 's'}`
 }

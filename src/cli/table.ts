@@ -4,15 +4,16 @@ import type { Terminal } from './terminal.js'
 
 export interface Column {
   readonly title: string
-  /** Whether its cells may be cut where the terminal is too narrow for all of them. */
+  /** Whether its cells may go over several lines where the terminal is too narrow for all of them. */
   readonly canShrink?: boolean
 }
 
 const gap = '  '
 const leastWidth = 8
+const maxLines = 4
 
 /**
- * A table with a line for each row, as wide as a terminal; nothing is cut where stdout is piped on.
+ * A table with a line for each row, or a few in a narrow terminal; where stdout is piped on always one.
  * What would move the cursor or turn the direction of writing becomes a space.
  */
 export function renderTable(
@@ -20,25 +21,28 @@ export function renderTable(
   rows: readonly (readonly string[])[],
   { stdout }: Pick<Terminal, 'stdout'>,
 ): string {
-  const titles = columns.map(({ title }) => title)
-  const cells = [titles, ...rows.map((row) => row.map(flatten))]
+  const cells = [columns.map(({ title }) => title), ...rows.map((row) => row.map(flatten))]
   const natural = columns.map((_, at) => Math.max(...cells.map((row) => stringWidth(row[at] ?? ''))))
   const room = stdout.isTTY === true ? stdout.columns : undefined
   const widths = room === undefined ? natural : shrink(columns, natural, room)
-  return cells.map((row) => renderRow(row, widths)).join('\n')
+  return cells.flatMap((row) => renderRow(row, widths)).join('\n')
 }
 
-const renderRow = (row: readonly string[], widths: readonly number[]) =>
-  row
-    .map((cell, at) => fill(cell, widths[at] ?? 0))
-    .join(gap)
-    .trimEnd()
+function renderRow(row: readonly string[], widths: readonly number[]): string[] {
+  const wrapped = widths.map((width, at) => wrap(row[at] ?? '', width))
+  const height = Math.max(...wrapped.map(({ length }) => length))
+  return Array.from({ length: height }, (_, line) =>
+    widths
+      .map((width, at) => pad(wrapped[at]?.[line] ?? '', width))
+      .join(gap)
+      .trimEnd(),
+  )
+}
 
 /** Takes from the widest first, so that the narrow ones stay whole. */
 function shrink(columns: readonly Column[], natural: readonly number[], room: number): readonly number[] {
   const widths = [...natural]
-  const least = columns.map(({ title }) => Math.max(leastWidth, stringWidth(title)))
-  const canGive = (at: number) => columns[at]?.canShrink === true && (widths[at] ?? 0) > (least[at] ?? 0)
+  const canGive = (at: number) => columns[at]?.canShrink === true && (widths[at] ?? 0) > leastWidth
   let excess = widths.reduce((sum, width) => sum + width + gap.length, -gap.length) - room
   for (; excess > 0; excess--) {
     const givers = [...widths.keys()].filter(canGive)
@@ -49,17 +53,31 @@ function shrink(columns: readonly Column[], natural: readonly number[], room: nu
   return widths
 }
 
-/** Cut or padded to a width in columns, of which some characters take two and some none. */
-function fill(text: string, width: number): string {
-  const own = stringWidth(text)
-  if (own <= width) return text + ' '.repeat(width - own)
-  let kept = ''
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (stringWidth(kept + segment) > width - 1) break
-    kept += segment
+/** Words in lines of that width, of which some characters take two columns and some none; too long ones are cut up. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ').flatMap((word) => chop(word, width))) {
+    const longer = `${lines.at(-1)} ${word}`
+    if (lines.length > 0 && stringWidth(longer) <= width) lines[lines.length - 1] = longer
+    else lines.push(word)
   }
-  return `${kept}…${' '.repeat(Math.max(0, width - 1 - stringWidth(kept)))}`
+  if (lines.length <= maxLines) return lines
+  const [last = ''] = chop(`${lines[maxLines - 1]}`, width - 1)
+  return [...lines.slice(0, maxLines - 1), `${last}…`]
 }
+
+function chop(word: string, width: number): string[] {
+  if (stringWidth(word) <= width) return [word]
+  const parts = ['']
+  for (const { segment } of new Intl.Segmenter().segment(word)) {
+    const longer = `${parts.at(-1)}${segment}`
+    if (stringWidth(longer) <= width) parts[parts.length - 1] = longer
+    else parts.push(segment)
+  }
+  return parts
+}
+
+const pad = (text: string, width: number) => text + ' '.repeat(Math.max(0, width - stringWidth(text)))
 
 /** One line of what may be several, and nothing in it that a terminal obeys. */
 export const flatten = (text: string): string =>
@@ -69,7 +87,7 @@ export const flatten = (text: string): string =>
 export function renderFacts(facts: Readonly<Record<string, string | undefined>>): string {
   const known = Object.entries(facts).flatMap(([name, fact]) => (fact === undefined ? [] : [[name, fact]]))
   const width = Math.max(...known.map(([name = '']) => stringWidth(name)))
-  return known.map(([name = '', fact = '']) => `${fill(name, width)}${gap}${flatten(fact)}`).join('\n')
+  return known.map(([name = '', fact = '']) => `${pad(name, width)}${gap}${flatten(fact)}`).join('\n')
 }
 
 /** A time of the API for people, in UTC to the second: `2022-01-31T23:03:57`; `-` for none. */

@@ -24,13 +24,13 @@ test.each([
 test.each([
   [-1, '0 seconds'],
   [0, '0 seconds'],
-  [1.9, '1 second'],
+  [1.4, '1 second'],
   [119, '119 seconds'],
   [120, '2 minutes'],
-  [7199, '119 minutes'],
+  [599, '10 minutes'],
   [7200, '2 hours'],
-  [172_799, '47 hours'],
-  [1_295_999, '14 days'],
+  [172_799, '48 hours'],
+  [1_295_999, '15 days'],
 ])('%d seconds are told as %s', (seconds, words) => {
   expect(describeDuration(seconds)).toBe(words)
 })
