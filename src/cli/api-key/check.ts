@@ -3,7 +3,7 @@ import type { VerifyKey } from '../../schemas/verdict.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { describeEnd, formatTime, renderFacts } from '../table.js'
-import { print, type Terminal } from '../terminal.js'
+import { print, printable, type Terminal } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
 import { endOf, judge } from './judge.js'
 import { withoutUndefined } from './without-undefined.js'
@@ -68,10 +68,10 @@ async function ask(answer: Promise<KeyVerdict>): Promise<KeyVerdict> {
   } catch (error) {
     if (error instanceof InvalidRequestError && error.code === 'validation_failed') {
       const faults = error.errors.map(({ path, message }) => `${path} ${message}`)
-      throw new CommandFailed(exitCodes.usage, `the question is invalid: ${faults.join('; ')}`)
+      throw new CommandFailed(exitCodes.usage, printable(`the question is invalid: ${faults.join('; ')}`))
     }
     if (error instanceof LatchkeyError || error instanceof UnreachableError) {
-      throw unknown(`${error.message} (${error.code})`)
+      throw unknown(printable(`${error.message} (${error.code})`))
     }
     throw error
   }
