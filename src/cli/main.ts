@@ -8,9 +8,14 @@ const { env, stdin, stdout, stderr, argv } = process
 const packageFile = new URL(import.meta.resolve('#package/package.json'))
 const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
 
-// Once: who presses Ctrl-C again does not want to wait.
-process.once('SIGINT', async () => {
-  await allFinished()
+// It stays: the libraries that remove their files and locks at the end would end the program where nobody else listens.
+let isEnding = false
+process.on('SIGINT', async () => {
+  // Who presses Ctrl-C again does not want to wait.
+  if (!isEnding) {
+    isEnding = true
+    await allFinished()
+  }
   process.exit(exitCodes.interrupted)
 })
 for (const stream of [stdout, stderr]) {

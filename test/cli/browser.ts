@@ -5,7 +5,10 @@ import type { CommandLine, Ended } from './command-line.js'
 import type { TestTerminal } from './terminal.js'
 
 /** The first address that the terminal tells which begins so. */
-export async function waitForAddress(terminal: TestTerminal, beginning: string): Promise<string> {
+export async function waitForAddress(
+  terminal: Pick<TestTerminal, 'told'>,
+  beginning: string,
+): Promise<string> {
   const find = () =>
     terminal
       .told()
