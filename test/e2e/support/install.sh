@@ -15,6 +15,8 @@ have_chromium() { [ -x "${CHROMIUM_PATH:-/usr/bin/chromium}" ]; }
 have_curl() { command -v curl >/dev/null; }
 have_maven() { command -v mvn >/dev/null; }
 
+have_gdal() { command -v gdalinfo >/dev/null && command -v gdal_create >/dev/null; }
+
 have_java() { # 17 or later; in JAVA_HOME or below /usr/lib/jvm
   local home version
   for home in ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/*; do
@@ -43,6 +45,8 @@ have_requests() {
   return 1
 }
 
+have_wget() { command -v wget >/dev/null; }
+
 have_schemathesis() { "$venv/bin/st" --version 2>/dev/null | grep -qF "$schemathesis_version"; }
 
 have_pystac_client() {
@@ -54,7 +58,7 @@ have_example_services() { cmp -s "$example_packages" "$example_venv/requirements
 
 list_missing() {
   local thing
-  for thing in chromium curl java maven postgresql redis requests schemathesis pystac_client example_services; do
+  for thing in chromium curl gdal java maven postgresql redis requests wget schemathesis pystac_client example_services; do
     "have_$thing" || printf '%s\n' "$thing"
   done
 }
@@ -63,11 +67,13 @@ package_of() {
   case $1 in
     chromium) echo chromium ;;
     curl) echo curl ;;
+    gdal) echo gdal-bin ;;
     java) echo default-jdk-headless ;;
     maven) echo maven ;;
     postgresql) echo postgresql ;;
     redis) echo redis-server ;;
     requests) echo python3-requests ;;
+    wget) echo wget ;;
     schemathesis) echo python3-venv ;; # itself it is not in Debian
     pystac_client) echo python3-venv ;; # itself it is not in Debian
     example_services) echo python3-venv ;; # nor are they
@@ -78,11 +84,13 @@ describe() {
   case $1 in
     chromium) echo "Chromium (or set CHROMIUM_PATH)" ;;
     curl) echo "curl" ;;
+    gdal) echo "GDAL's programs, 3.2 or later (gdalinfo, gdal_create)" ;;
     java) echo "a JDK, 17 or later (or set JAVA_HOME)" ;;
     maven) echo "Maven (mvn), which downloads Keycloak" ;;
     postgresql) echo "PostgreSQL's server binaries: initdb, postgres (or set PG_BIN)" ;;
     redis) echo "Redis (redis-server)" ;;
     requests) echo "Python 3 with the package requests" ;;
+    wget) echo "wget" ;;
     schemathesis) echo "Python 3.10 or later with venv, into which schemathesis is installed" ;;
     pystac_client) echo "Python 3.10 or later with venv, into which pystac-client is installed" ;;
     example_services) echo "Python 3.11 or later with venv, into which examples/rs-server/requirements.txt is installed" ;;

@@ -1,0 +1,34 @@
+"""Reads a catalogue with httpx. LATCHKEY_URL and LATCHKEY_API_KEY are in the environment."""
+
+import os
+import time
+from collections.abc import Generator
+
+import httpx
+
+
+class ApiKeyAuth(httpx.Auth):
+    """Presents a key, and once comes again as it is told to when there were too many calls."""
+
+    def __init__(self, key: str, longest_wait_seconds: int = 30) -> None:
+        self._key = key
+        self._longest_wait_seconds = longest_wait_seconds
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Apikey {self._key}"
+        response = yield request
+        wait_seconds = int(response.headers.get("Retry-After", 0))
+        if response.status_code == 429 and wait_seconds <= self._longest_wait_seconds:
+            time.sleep(wait_seconds)
+            yield request
+
+
+with httpx.Client(
+    base_url=os.environ["LATCHKEY_URL"],
+    auth=ApiKeyAuth(os.environ["LATCHKEY_API_KEY"]),
+    timeout=30,
+) as client:
+    answer = client.get("/catalog/search", params={"limit": 5})
+    answer.raise_for_status()
+    for item in answer.json()["features"]:
+        print(item["id"])
