@@ -178,6 +178,25 @@ describe('latchkey/client', () => {
   })
 })
 
+describe('the program of README', () => {
+  test('runs as it stands, and says what to do where the key is refused', async () => {
+    const readme = await readFile(join(projectFolder, 'README.md'), 'utf8')
+    const [program = ''] = /(?<=```ts\n)import \{ Latchkey[^`]*/.exec(readme) ?? []
+    await writeFile(join(installed.folder, 'readme.mjs'), program)
+    const run = (apiKey: string) =>
+      runCommand(process.execPath, [join(installed.folder, 'readme.mjs')], {
+        env: { ...environment(), LATCHKEY_API_KEY: apiKey },
+      })
+
+    const printed = await run(key.value)
+    const refused = await run(`${key.value}x`)
+
+    expect(program.trim().split('\n')).toHaveLength(11)
+    expect(printed).toMatch(/^alice \[[\s\S]*collections: \[/)
+    expect(refused).toBe('')
+  })
+})
+
 const listImports = async (file: string) =>
   [...(await readFile(file, 'utf8')).matchAll(/(?:^|[;\s])(?:import|from)\s*\(?\s*['"]([^'"]+)['"]/g)].map(
     ([, name]) => name ?? '',
