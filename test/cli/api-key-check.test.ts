@@ -253,7 +253,7 @@ describe('what is asked about decides', () => {
 
   test('that holds for a key of one service too, where no service is asked about', async () => {
     await setServices(service, { id: 'one', target: 'http://127.0.0.1:9' })
-    const { id, value } = await makeServerKey({ name: 'robot', services: ['one'] })
+    const { id, value } = await makeServerKey({ name: 'limited robot', services: ['one'] })
     await limit(id)
 
     const before = await run(`check ${value}`)
