@@ -8,12 +8,33 @@ class NameSequencer extends BaseSequencer {
   }
 }
 
+/** Files that share one Keycloak and one PostgreSQL; all others have what they need for themselves. */
+const sharing = [
+  'keycloak*',
+  'postgresql*',
+  'store-postgresql',
+  'remote',
+  'survival-{ends,keycloak}',
+  'support/*',
+]
+const sharingFiles = sharing.map((name) => `test/e2e/${name}.test.ts`)
+const all = 'test/e2e/**/*.test.ts'
+
+/** `LATCHKEY_E2E_LANE` takes one of two parts of the files, so that two processes run them side by side. */
+const lanes: Record<string, { include: string[]; exclude?: string[] }> = {
+  all: { include: [all] },
+  sharing: { include: sharingFiles },
+  alone: { include: [all], exclude: sharingFiles },
+}
+const lane = lanes[process.env.LATCHKEY_E2E_LANE ?? 'all']
+if (lane === undefined) throw new Error(`LATCHKEY_E2E_LANE must be one of ${Object.keys(lanes).join(', ')}`)
+
 export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
   test: {
-    include: ['test/e2e/**/*.test.ts'],
+    ...lane,
     globalSetup: ['test/e2e/support/global-setup.ts'],
-    // The files share one Keycloak, one PostgreSQL and two cores.
+    // The files of a lane share one Keycloak, one PostgreSQL and a core.
     fileParallelism: false,
     sequence: { sequencer: NameSequencer },
     testTimeout: 120_000,

@@ -39,6 +39,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     ...addressPostgresql(postgresqlPort, password),
     failureFile: postgresqlFailure,
   })
+  // Nothing of that lane asks for them.
+  if (process.env.LATCHKEY_E2E_LANE === 'alone') return async () => {}
   const servers = [
     startOrNoteFailure(startKeycloak({ port: keycloakPort, signal: teardown.signal }), keycloakFailure),
     startOrNoteFailure(startPostgresql({ port: postgresqlPort, password }), postgresqlFailure),
