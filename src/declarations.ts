@@ -23,12 +23,8 @@ export class DeclarationInvalid extends Error {
 }
 
 /** @throws DeclarationInvalid, with the faults by their paths, as `services.0.prefix` */
-export function refuseFaults({ setting, path }: DeclaredFile, faults: readonly InvalidMember[]): void {
-  if (faults.length === 0) return
-  throw new DeclarationInvalid(
-    `${setting} (${path})`,
-    faults.map((fault) => (fault.path === '' ? fault.message : `${fault.path} ${fault.message}`)),
-  )
+export function refuseFaults(file: DeclaredFile, faults: readonly InvalidMember[]): void {
+  if (faults.length > 0) throw describeFaults(file, faults)
 }
 
 /**
@@ -40,25 +36,32 @@ export async function readDeclaration<T>(file: DeclaredFile, validate: ValidateF
   if (validate(content)) return content
   // Ajv's own faults, in the form that Fastify hands on.
   const faults = (validate.errors ?? []) as NonNullable<FastifyError['validation']>
-  refuseFaults(file, withoutRepeats(faults.map((fault) => describeFault(fault, 'file'))))
-  throw new Error('A file without faults is not valid')
+  throw describeFaults(file, withoutRepeats(faults.map((fault) => describeFault(fault, 'file'))))
 }
 
 async function readJson(file: DeclaredFile): Promise<unknown> {
-  const refuse = (message: string) => refuseFaults(file, [{ path: '', message }])
-  let text = ''
-  try {
-    text = await readFile(file.path, 'utf8')
-  } catch (error) {
-    const { code = 'unknown reason' } = error as NodeJS.ErrnoException
-    refuse(`it cannot be read (${code})`)
-  }
+  const text = await readText(file)
   try {
     return JSON.parse(text)
   } catch (error) {
-    return refuse(`it is not JSON (${(error as Error).message})`)
+    throw describeFaults(file, [{ path: '', message: `it is not JSON (${(error as Error).message})` }])
   }
 }
+
+async function readText(file: DeclaredFile): Promise<string> {
+  try {
+    return await readFile(file.path, 'utf8')
+  } catch (error) {
+    const { code = 'unknown reason' } = error as NodeJS.ErrnoException
+    throw describeFaults(file, [{ path: '', message: `it cannot be read (${code})` }])
+  }
+}
+
+const describeFaults = ({ setting, path }: DeclaredFile, faults: readonly InvalidMember[]) =>
+  new DeclarationInvalid(
+    `${setting} (${path})`,
+    faults.map((fault) => (fault.path === '' ? fault.message : `${fault.path} ${fault.message}`)),
+  )
 
 /** A value that no alternative takes has a fault for each of them. */
 function withoutRepeats(faults: InvalidMember[]): InvalidMember[] {
