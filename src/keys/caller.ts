@@ -5,6 +5,7 @@ import type { Tx } from '../store/keys.js'
 import { findOwner, type OwnerRow, rememberOwner } from '../store/owners.js'
 import { lockEnabledOwner } from './change.js'
 import type { KeyContext } from './context.js'
+import { missingRights } from './scopes.js'
 
 /** A person may come with a token alone, without ever having logged in here. @returns whether more is known now */
 export async function rememberCaller(
@@ -30,7 +31,7 @@ export async function requireCaller(tx: Tx, principal: Principal): Promise<Owner
  * session lasts hours, and a token says what was so when it was issued.
  * @returns what is known of them; null: nothing yet
  */
-export async function refreshCaller(
+async function refreshCaller(
   { db, owners, clock }: KeyContext,
   { subject }: Principal,
 ): Promise<OwnerRow | null> {
@@ -42,7 +43,22 @@ export async function refreshCaller(
 }
 
 /**
- * The rights by which a creation would decide now: those of the token, unless something newer is known. Writes nothing.
+ * For a key that shall have these scopes: asks the identity provider also where what is known lacks one of them. It may
+ * have been given since, and of a token only the second is known in which it was issued.
+ */
+export async function refreshCallerFor(
+  context: KeyContext,
+  principal: Principal,
+  scopes: readonly string[],
+): Promise<void> {
+  const owner = await refreshCaller(context, principal)
+  if (owner === null) return
+  const rights = currentRights(owner, principal, context.clock()) ?? []
+  if (missingRights(scopes, rights).length > 0) await context.owners.look(principal.subject)
+}
+
+/**
+ * The rights by which a creation would decide now. Writes nothing.
  * @throws Problem invalid_credential, not_found
  */
 export async function findCallerRights(
@@ -51,9 +67,16 @@ export async function findCallerRights(
 ): Promise<readonly string[]> {
   const owner = await refreshCaller(context, principal)
   if (owner?.enabled === false) throw new Problem('invalid_credential')
-  const told = principal.via === 'oauth2' ? readOwnerFacts(principal, context.clock()) : null
-  // As the store does when it remembers the caller.
-  if (told !== null && (owner === null || owner.knownAt <= told.knownAt)) return told.rights
-  if (owner === null) throw new Problem('not_found')
-  return owner.rights
+  const rights = currentRights(owner, principal, context.clock())
+  if (rights === null) throw new Problem('not_found')
+  return rights
+}
+
+/** Those of the token, unless something newer is known, as `rememberOwner` decides it; null: nothing is known. */
+function currentRights(owner: OwnerRow | null, principal: Principal, now: number): readonly string[] | null {
+  if (principal.via === 'oauth2') {
+    const { knownAt, rights } = readOwnerFacts(principal, now)
+    if (owner === null || (owner.kind === 'user' && owner.knownAt <= knownAt)) return rights
+  }
+  return owner?.rights ?? null
 }

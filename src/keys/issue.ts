@@ -3,7 +3,7 @@ import { type InvalidMember, Problem } from '../errors.js'
 import type { CreateKey } from '../schemas/key.js'
 import { insertKey, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
 import { holdEntries } from '../store/services.js'
-import { refreshCaller, rememberCaller, requireCaller } from './caller.js'
+import { refreshCallerFor, rememberCaller, requireCaller } from './caller.js'
 import { recordChange, requirePlace } from './change.js'
 import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
 import { requireKeepable } from './json.js'
@@ -26,7 +26,7 @@ export async function issueKey(
   requireSense(wanted, context.policy)
   const { db, policy, clock, random } = context
   const { principal } = origin
-  if (!wanted.scopes.includes(inherit)) await refreshCaller(context, principal)
+  if (!wanted.scopes.includes(inherit)) await refreshCallerFor(context, principal, wanted.scopes)
   const id = newKeyId(random)
   const { value, stored } = await makeValue(context, { id, jwt: wanted.jwt })
   let isOwnerChanged = false

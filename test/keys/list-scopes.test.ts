@@ -103,6 +103,17 @@ describe('the scopes that one may give', () => {
     expectProblem(await make(headers, ['rspy-user']), 403, 'insufficient_scope')
   })
 
+  test('a right that was given a moment ago is not refused for what was known before', async () => {
+    const { cookie } = await logIn(service, 'alice')
+    const session = { cookie, 'sec-fetch-site': 'same-origin' }
+    expect(scopesOf(await list(session))).not.toContain('given-since')
+
+    people.set(subjects.alice, { rights: ['given-since'] })
+
+    expect((await make(session, ['given-since'])).status).toBe(201)
+    expectProblem(await make(session, ['never-given']), 403, 'insufficient_scope')
+  })
+
   test('are those of a token of someone who was never here, who is not remembered for having looked', async () => {
     const headers = await service.as('alice', {
       claims: { sub: 'newcomer', preferred_username: 'new', realm_access: { roles: ['first'] } },
