@@ -88,6 +88,22 @@ describe('the name of a server key', () => {
   })
 })
 
+test('a server key pauses and goes on as any other, and its value is in no answer but the first', async () => {
+  const { id, value } = await ask.serverKey({ name: 'Ingestion', scopes: ['read'] })
+
+  const paused = await ask.admin('PATCH', `${url}/${id}`, { enabled: false })
+  expectProblem(await ask.with(value), 401, 'invalid_credential')
+  const resumed = await ask.admin('PATCH', `${url}/${id}`, { enabled: true })
+
+  expect((await ask.with(value)).json).toMatchObject({ login: 'Ingestion', scopes: ['read'] })
+  const answers = [paused, resumed, await ask.admin('GET', url), await ask.admin('GET', `${url}/${id}`)]
+  for (const { body } of answers) {
+    expect(body).toContain('Ingestion')
+    expect(body).not.toContain(value.slice(-20))
+    expect(body).not.toContain('"value"')
+  }
+})
+
 describe('a server user', () => {
   test('is gone with its key, and so are its limits; the next key of that name has another', async () => {
     const old = await ask.serverKey({ name: 'Ingestion', scopes: ['read'] })

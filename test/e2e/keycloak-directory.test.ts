@@ -108,6 +108,41 @@ describe('following the people of a Keycloak', () => {
     )
   })
 
+  test('a right that was named is lost to the key with the role, and comes back with it', async () => {
+    const name = `key-role-${Date.now()}`
+    await askAdmin(keycloak, 'POST', '/roles', JSON.stringify({ name }))
+    const role = JSON.stringify([await askAdmin(keycloak, 'GET', `/roles/${name}`)])
+    const path = `/users/${await requireUserId(keycloak, 'bob')}/role-mappings/realm`
+    await askAdmin(keycloak, 'POST', path, role)
+    const value = await makeKey(service, keycloak, 'bob', { scopes: [name, 'rspy-user'] })
+    const { access_token } = await logInByPassword(keycloak, 'bob')
+    const scopesOf = async () => ((await whoIs(service, value)).body as { scopes: string[] }).scopes
+    expect(await scopesOf()).toEqual([name, 'rspy-user'])
+
+    await askAdmin(keycloak, 'DELETE', path, role)
+    await withinBound(async () => expect(await scopesOf()).toEqual(['rspy-user']))
+
+    // By the token of before, which still says otherwise.
+    await withinBound(async () => {
+      const { body } = await call(service.url, access_token, 'GET', '/scopes')
+      expect(body).toEqual({ items: expect.not.arrayContaining([expect.objectContaining({ scope: name })]) })
+    })
+    const refused = await call(service.url, access_token, 'POST', '/api-keys', {
+      ...{ name: newName(), scopes: [name, 'rspy-user'] },
+    })
+    expect(refused).toMatchObject({
+      status: 403,
+      body: { code: 'insufficient_scope', detail: `You do not have these rights: ${name}.` },
+    })
+    expect(refused.headers.get('www-authenticate')).toBe(
+      `Bearer error="insufficient_scope", scope="${name} rspy-user"`,
+    )
+    await askAdmin(keycloak, 'POST', path, role)
+    await withinBound(async () => expect(await scopesOf()).toEqual([name, 'rspy-user']))
+    await askAdmin(keycloak, 'DELETE', `/roles/${name}`)
+    await withinBound(async () => expect(await scopesOf()).toEqual(['rspy-user']))
+  })
+
   test('attributes reach /me, those that no token carries too', async () => {
     const value = await makeKey(service, keycloak, 'alice', { config: { department: 'mine' } })
 
