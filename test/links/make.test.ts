@@ -1,6 +1,6 @@
-import { Latchkey } from '../../src/client/index.js'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { Latchkey } from '../../src/client/index.js'
 import { expectInvalid, expectProblem, requestsTo } from '../keys/requests.js'
 import { asAdministrator } from '../services/administrator.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
