@@ -1,9 +1,9 @@
 import Type, { type Static } from 'typebox'
 import { instant, line, nullable, paragraph, ref } from './common.js'
+import { type KeyStatus, keyStatuses } from './key-statuses.js'
 import { ownerKinds } from './principal.js'
 
-export const keyStatuses = ['revoked', 'owner_disabled', 'disabled', 'expired', 'active'] as const
-export type KeyStatus = (typeof keyStatuses)[number]
+export { type KeyStatus, keyStatuses }
 
 export const maxListLimit = 200
 export const maxGraceSeconds = 30 * 86_400

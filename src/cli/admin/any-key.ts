@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { ChangeAnyKey } from '../../schemas/admin.js'
-import type { ApiKeyDocument, KeyStatus } from '../../schemas/key.js'
+import type { ApiKeyDocument } from '../../schemas/key.js'
+import { type KeyStatus, keyStatuses } from '../../schemas/key-statuses.js'
 import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
@@ -22,8 +23,6 @@ import {
   type YesOption,
 } from './options.js'
 import { addSecretOptions, readSecret, type SecretOptions } from './secret.js'
-
-const statuses: KeyStatus[] = ['revoked', 'owner_disabled', 'disabled', 'expired', 'active']
 
 interface Filter extends ListOptions {
   owner?: string
@@ -52,10 +51,10 @@ type Key = string | undefined
 export function addAnyKeyCommands(admin: Command, context: CommandContext): void {
   const keys = admin.command('api-key').alias('api_key').description('keys of anyone, server keys too')
 
-  addListOptions(keys.command('list').description('the keys of everybody, the newest last'))
+  addListOptions(keys.command('list').description('the keys of everybody, revoked ones too, the newest last'))
     .option('--owner <subject>', 'those of this owner', readSubject)
     .addOption(new Option('--kind <kind>', 'of people, or of servers').choices(['user', 'server']))
-    .addOption(new Option('--status <status>', 'those that are so').choices(statuses))
+    .addOption(new Option('--status <status>', 'those that are so').choices(keyStatuses))
     .option('--group <id>', 'those that name this service group')
     .option('--search <text>', 'part of the name, the note, the login or the id')
     .action((options: Filter) => list(context, options))
