@@ -28,7 +28,7 @@ interface GroupOptions extends LimitOptions, JsonOption {
 export function addGroupCommands(admin: Command, context: CommandContext): void {
   const groups = admin.command('group').description('service groups: what keys are authorised on')
 
-  addListOptions(groups.command('list').description('all groups, newest first')).action(
+  addListOptions(groups.command('list').description('all groups, the newest first')).action(
     (options: ListOptions) => list(context, options),
   )
   addJsonOption(groups.command('show').description('one group'))
@@ -37,7 +37,7 @@ export function addGroupCommands(admin: Command, context: CommandContext): void 
   addLimitOptions(addNames(groups.command('create').description('make a group, for ever named by its id')))
     .argument('<id>', 'small letters, digits and hyphens', readRegistryId)
     .action((id: string, options: GroupOptions) => create(context, id, options))
-  addLimitChanges(addNames(groups.command('update').description('change what is named and nothing else')))
+  addLimitChanges(addNames(groups.command('update').description('change what is named, and nothing else')))
     .argument('<id>', 'of the group', readRegistryId)
     .action((id: string, options: GroupOptions) => update(context, id, options))
   addYesOption(groups.command('delete').description('remove a group that nothing refers to'))

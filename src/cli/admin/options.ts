@@ -18,7 +18,7 @@ export const addJsonOption = (command: Command): Command =>
 
 export const addListOptions = (command: Command): Command =>
   command
-    .option('--limit <lines>', 'at most so many (default: all)', readCount)
+    .option('--limit <lines>', 'the newest so many (default: all)', readCount)
     .option('--json', 'an array on stdout')
 
 /** For what cannot be undone. */

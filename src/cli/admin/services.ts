@@ -46,7 +46,7 @@ interface ServiceOptions extends JsonOption {
 export function addServiceCommands(admin: Command, context: CommandContext): void {
   const services = admin.command('service').description('services behind the gateway')
 
-  addListOptions(services.command('list').description('all services, newest first'))
+  addListOptions(services.command('list').description('all services, the newest first'))
     .option('--group <id>', 'those of this group', readRegistryId)
     .action((options: ListOptions & { group?: string }) => list(context, options))
   addJsonOption(services.command('show').description('one service'))
@@ -55,7 +55,7 @@ export function addServiceCommands(admin: Command, context: CommandContext): voi
   addServiceOptions(services.command('create').description('put a service behind the gateway at once'))
     .argument('[id]', 'small letters, digits and hyphens; a file may hold it', readRegistryId)
     .action((id: string | undefined, options: ServiceOptions) => create(context, id, options))
-  addServiceOptions(services.command('update').description('change what is named and nothing else'))
+  addServiceOptions(services.command('update').description('change what is named, and nothing else'))
     .argument('<id>', 'of the service', readRegistryId)
     .action((id: string, options: ServiceOptions) => update(context, id, options))
   for (const { verb, enabled, description } of switches) {

@@ -20,7 +20,7 @@ export function addUserCommands(admin: Command, context: CommandContext): void {
   const users = admin.command('user').description('all keys of a person at once')
   const subject = ['<subject>', 'of the person: what `admin api-key show` tells of the owner'] as const
 
-  addListOptions(users.command('api-keys').description('their keys, newest first'))
+  addListOptions(users.command('api-keys').description('their keys, the newest last'))
     .argument(...subject, readSubject)
     .action((subject: string, options: ListOptions) => list(context, subject, options))
   addYesOption(addJsonOption(users.command('revoke-all').description('end all their keys; print the ids')))
