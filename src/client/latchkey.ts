@@ -1,4 +1,5 @@
 import type { Me } from '../schemas/principal.js'
+import type { ScopeList } from '../schemas/scope.js'
 import { describeAdministration } from './administration.js'
 import { type CredentialOptions, chooseCredential } from './credential.js'
 import { isBrowser, readVariable } from './environment.js'
@@ -68,5 +69,11 @@ export class Latchkey {
   /** Who is calling, by whichever credential. */
   me(call: CallOptions = {}): Promise<Me> {
     return this.#send({ method: 'GET', path: '/me', ...call })
+  }
+
+  /** What the caller may give a key, with what it means where somebody told. */
+  async scopes(call: CallOptions = {}): Promise<ScopeList['items']> {
+    const { items } = await this.#send<ScopeList>({ method: 'GET', path: '/scopes', ...call })
+    return items
   }
 }

@@ -67,7 +67,7 @@ describe('the life of a key', () => {
     await connect({ apiKey: value, userAgent: 'nightly-ingestion/2' }).me()
 
     await expect
-      .poll(async () => (await connectAs('alice').apiKeys.show(id)).usage.last_user_agent, { timeout: 5000 })
+      .poll(async () => (await connectAs('alice').apiKeys.show(id)).usage.last_user_agent, { timeout: 15_000 })
       .toBe('nightly-ingestion/2')
   })
 })
@@ -148,6 +148,16 @@ describe('refusals', () => {
 
     expect(refusal.code).toBe('validation_failed')
   })
+})
+
+test('whoever is logged in is told what their keys may be given, and a key is not', async () => {
+  const { value } = await service.createKey('alice')
+
+  const scopes = await connectAs('alice').scopes()
+  const refused = await failureOf(connect({ apiKey: value }).scopes())
+
+  expect(scopes).toContainEqual({ scope: 'rspy-user', description: null })
+  expect(refused.code).toBe('login_required')
 })
 
 describe('the environment', () => {
