@@ -78,7 +78,9 @@ export function createKeyring({ db, sealer, log, refreshMs = 60_000 }: KeyringOp
 
   async function start(): Promise<void> {
     if (sealer === null) {
-      log.warn('KEY_ENCRYPTION_SECRET is not set: assertions for services are left empty')
+      log.warn(
+        'KEY_ENCRYPTION_SECRET is not set: assertions for services are left empty, and there are no links',
+      )
     }
     await refresh()
     schedule()
@@ -182,7 +184,10 @@ export function createKeyring({ db, sealer, log, refreshMs = 60_000 }: KeyringOp
 
   async function noteFailure(error: unknown): Promise<void> {
     if (!isAway && !isClosed) {
-      log.warn({ err: error }, 'the keys of assertions could not be read; those that are known go on')
+      log.warn(
+        { err: error },
+        'the keys of assertions and links could not be read; those that are known go on',
+      )
     }
     isAway = true
     if (sealer !== null) await choose(sealer)

@@ -1,6 +1,5 @@
 import type { Keyring, Signer } from '../assertion/keyring.js'
 import { isAuthorized } from '../auth/decide.js'
-import type { CalledService } from '../auth/types.js'
 import { Problem } from '../errors.js'
 import { normalizePath } from '../gateway/path.js'
 import { lockEnabledOwner } from '../keys/change.js'
@@ -10,7 +9,7 @@ import { readAuthorization } from '../keys/known-key.js'
 import { statusOf } from '../keys/status.js'
 import { describeOrigin } from '../management.js'
 import type { CreateLink, LinkDocument } from '../schemas/link.js'
-import type { ServiceRegistry } from '../services/registry.js'
+import type { RegisteredService, ServiceRegistry } from '../services/registry.js'
 import { addAuditEntry } from '../store/audit.js'
 import { findKey, type KeyRow } from '../store/keys.js'
 import { signLink } from './token.js'
@@ -86,18 +85,20 @@ function requirePath(wanted: string): string {
 
 const hasDotSegments = (path: string) => /\/(\.|%2e){1,2}(\/|$)/i.test(path)
 
-function requireService({ registry }: LinkContext, path: string): CalledService {
+function requireService({ registry }: LinkContext, path: string): RegisteredService {
   const service = registry.match(path)
   if (service === 'unknown') throw new Problem('unavailable')
   if (service === null) throw fault('path', 'is not a path of a service behind the gateway')
-  return service.called
+  return service
 }
 
-function requireUsable(key: KeyRow, service: CalledService, now: Date): void {
+function requireUsable(key: KeyRow, { called, descriptor }: RegisteredService, now: Date): void {
   const status = statusOf(key, now)
   if (status !== 'active') throw fault('id', `is the id of a key that does not work now: it is ${status}`)
   const authorized = readAuthorization(key, key.owner)
-  if (!isAuthorized({ authorized }, service)) throw new Problem('not_authorized_here')
+  if (!isAuthorized({ authorized }, called) || !descriptor.access.kinds.includes(key.owner.kind)) {
+    throw new Problem('not_authorized_here')
+  }
 }
 
 /** No link outlives its key. */

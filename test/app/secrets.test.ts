@@ -206,6 +206,9 @@ test.each([
     '/a?refresh_token=x&id_token=x&client_secret=x&password=x',
     '/a?refresh_token=[hidden]&id_token=[hidden]&client_secret=[hidden]&password=[hidden]',
   ],
+  ['/k/a-foreign-value/tiles?b=1', '/k/[hidden]/tiles?b=1'],
+  ['/k/a-foreign-value', '/k/[hidden]'],
+  ['/kk/a/tiles', '/kk/a/tiles'],
 ])('the log tells %s as %s', (url, expected) => {
   expect(redactUrl(url)).toBe(expected)
 })

@@ -105,6 +105,58 @@ describe('a read-only key', () => {
   })
 })
 
+describe('a link', () => {
+  const link = aKey({ readOnly: true, linkedPath: '/a/b' })
+  const at = (url: string | undefined, method = 'GET', headers = {}) => aCall({ url, method, headers })
+
+  test.each(['/a/b', '/a/b?c', '/a/b/', '/a/b/c', '/a/b//c?d', '/a/b/%2F'])('opens %s', (url) => {
+    expect(decide({}, link, at(url))).toBeNull()
+    expect(decide({}, link, at(url, 'HEAD'))).toBeNull()
+  })
+
+  test.each([
+    '/',
+    '/a',
+    '/a/',
+    '/a/bc',
+    '/a/b%2Fc',
+    '/a//b',
+    '/A/B',
+    '/c/a/b',
+    '/c?/a/b',
+    '?/a/b',
+    '',
+    undefined,
+  ])('does not open %s', (url) => {
+    expect(decide({}, link, at(url))).toBe('not_authorized_here')
+  })
+
+  test.each(['OPTIONS', 'POST', 'DELETE', 'PROPFIND', 'get'])('may not %s', (method) => {
+    expect(decide({}, link, at('/a/b', method))).toBe('read_only_key')
+    expect(decide({ readOnlyKeys: 'may-write' }, link, at('/a/b', method))).toBe('read_only_key')
+  })
+
+  test('opens no WebSocket, while another offer is one to answer in HTTP', () => {
+    expect(decide({}, link, at('/a/b', 'GET', { upgrade: 'WebSocket' }))).toBe('read_only_key')
+    expect(decide({}, link, at('/a/b', 'GET', { upgrade: 'h2c' }))).toBeNull()
+  })
+
+  test('to all opens all, and to a folder only what is in it', () => {
+    expect(decide({}, aKey({ linkedPath: '/' }), at('/x'))).toBeNull()
+    expect(decide({}, aKey({ linkedPath: '/a/' }), at('/a/x'))).toBeNull()
+    expect(decide({}, aKey({ linkedPath: '/a/' }), at('/a'))).toBe('not_authorized_here')
+  })
+
+  test('is refused for its path before its method, and for the bounds of its key before both', () => {
+    const bound = aKey({ linkedPath: '/a', allowsAddress: () => false })
+
+    expect(decide({}, link, at('/c', 'POST'))).toBe('not_authorized_here')
+    expect(decide({}, bound, at('/c', 'POST'))).toBe('address_not_allowed')
+    expect(decide({ scopes: ['admin'] }, link, at('/a/b', 'POST'))).toBe('read_only_key')
+    expect(decide({ scopes: ['admin'] }, link, at('/a/b'))).toBe('insufficient_scope')
+  })
+})
+
 test('a key bound to hosts is refused from elsewhere and works from there', () => {
   const bound = aKey({ allowedReferers: ['portal.example'] })
 

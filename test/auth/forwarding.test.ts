@@ -19,6 +19,8 @@ describe('what goes on to the service', () => {
     ['X-API-Key: never', 'x-api-key', 'api-key', [null, null, null]],
     ['Apikey: never', 'apikey', 'api-key', [null, null, null]],
     ['a key in the URL: never', 'query', 'api-key', [null, null, null]],
+    ['a key in the path: never', 'path', 'api-key', [null, null, null]],
+    ['a link: never', 'link', 'api-key', [null, null, null]],
     ['the session: never', 'session', 'session', [null, null, null]],
   ])('%s', (_case, form, via, expected) => {
     expect(levels.map((level) => decideForwarded(form, via, level))).toEqual(expected)

@@ -297,6 +297,45 @@ describe('where the URL may present a key', () => {
   })
 })
 
+describe('what was taken out of the path', () => {
+  const link = 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln'
+  const readWith = (inPath: string, rawHeaders: string[] = [], accepted: AcceptedForms = {}, url = '/') =>
+    readCredential({ rawHeaders, url } as unknown as IncomingMessage, accepted, inPath)
+  const asLink = { kind: 'link', token: link, form: 'link' }
+
+  test('is a link wherever it looks like one', () => {
+    expect(readWith(link)).toEqual(asLink)
+    expect(readWith(link, [], { allowQueryKey: true })).toEqual(asLink)
+    expect(readWith('ey.', [])).toEqual({ kind: 'link', token: 'ey.', form: 'link' })
+  })
+
+  test('is the value of a key only where keys in queries are', () => {
+    expect(readWith('lk_x')).toEqual({ kind: 'none' })
+    expect(readWith('lk_x', [], { allowQueryKey: true })).toEqual({
+      kind: 'key',
+      value: 'lk_x',
+      form: 'path',
+    })
+  })
+
+  test('decides after headers and cookie, and is nothing where it is empty', () => {
+    const accepted = { allowCookie: true, allowQueryKey: true }
+
+    expect(readWith(link, ['X-API-Key', 'lk_x'])).toMatchObject({ form: 'x-api-key' })
+    expect(readWith(link, ['Authorization', 'Bearer t'])).toMatchObject({ form: 'bearer' })
+    expect(readWith(link, ['Cookie', 'access_token=t'], accepted)).toMatchObject({ form: 'cookie' })
+    expect(readWith('', [], accepted)).toEqual({ kind: 'none' })
+    expect(readWith('', [], accepted, '/?api_key=lk_x')).toMatchObject({ form: 'query' })
+  })
+
+  test.each([link, 'lk_x'])('is one too many beside a key in the query: %s', (inPath) => {
+    expect(readWith(inPath, ['X-API-Key', 'lk_x'], { allowQueryKey: true }, '/?api_key=lk_x')).toMatchObject({
+      kind: 'malformed',
+    })
+    expect(readWith(inPath, [], {}, '/?api_key=lk_x').kind).toBe(inPath === link ? 'link' : 'none')
+  })
+})
+
 describe('the URL that goes on without the key', () => {
   test.each([
     ['/a?api_key=lk_x', '/a'],

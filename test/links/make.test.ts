@@ -1,11 +1,14 @@
 import { decodeJwt, decodeProtectedHeader } from 'jose'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Latchkey } from '../../src/client/index.js'
 import { expectInvalid, expectProblem, requestsTo } from '../keys/requests.js'
 import { asAdministrator } from '../services/administrator.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
 import { changeService, setServices } from '../support/services.js'
 import { linkSecret, tokenOf } from './links.js'
+
+// Some start a service of their own.
+vi.setConfig({ testTimeout: 60_000 })
 
 const now = '2026-11-21T12:00:00.000Z'
 
@@ -199,6 +202,15 @@ describe('no link is made', () => {
 
     expect((await link({ path: '/tiles' })).status).toBe(201)
   })
+})
+
+test('no link is made to a service that takes no keys of people', async () => {
+  await changeService(service, 'tiles', { access: { kinds: ['server'] } })
+  try {
+    expectProblem(await link({ path: '/tiles' }), 403, 'not_authorized_here')
+  } finally {
+    await changeService(service, 'tiles', { access: { kinds: ['user', 'server'] } })
+  }
 })
 
 describe('no service may have a prefix', () => {

@@ -16,6 +16,8 @@ export default {
     'src/keys/status.ts',
     'src/keys/value.ts',
     'src/keys/verify.ts',
+    'src/links/token.ts',
+    'src/links/verify.ts',
     'src/login/return-to.ts',
   ],
   thresholds: { high: 95, low: 90, break: 90 },

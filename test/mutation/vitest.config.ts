@@ -17,6 +17,8 @@ export default defineConfig({
       'test/keys/status.test.ts',
       'test/keys/value-shape.test.ts',
       'test/keys/verdict.test.ts',
+      'test/links/token.test.ts',
+      'test/links/verify.test.ts',
       'test/login/return-to.test.ts',
     ],
   },
