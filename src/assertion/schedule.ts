@@ -6,8 +6,8 @@ export const signingMs = 30 * dayMs
 /** How long it is published before: longer than any service remembers the keys that it fetched. */
 export const leadMs = hourMs
 /**
- * How long it is published after: its last assertion ends within a minute and its last link within a day, but a replica that cannot reach the
- * database goes on with the keys that it has.
+ * How long it is published after: its last assertion ends within a minute and its last link within a day, but a
+ * replica that cannot reach the database goes on with the keys that it has.
  */
 export const afterMs = 7 * dayMs
 

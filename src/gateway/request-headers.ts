@@ -149,8 +149,8 @@ function isForwarded(fate: Fate, value: string, forwarded: ForwardedCredential, 
   return fate === 'trusted' && trusted
 }
 
-/** Of a page that a link opened: its whole URL, where the browser does not heed `Referrer-Policy`. */
-const credentialInUrl = /\/(k|%6b)\//i
+/** The URL of a page that a link opened, where the browser does not heed `Referrer-Policy`. */
+const credentialInUrl = /^[^?]*\/(k|%6b)\//i
 
 /** A proxy in front may tell of the URL as it was asked for, by whatever name. */
 const tells = (value: string, credential: string) =>
