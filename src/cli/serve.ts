@@ -26,6 +26,8 @@ export function addServeCommand(program: Command, { terminal }: CommandContext):
     .action(async (options: ServeOptions) => {
       // The service reads its settings, and checks them, from the environment, which in a terminal is the process's own.
       Object.assign(terminal.env, asSettings(options))
+      // The service ends by itself, after the requests under way; before it is up Ctrl-C ends it at once.
+      process.removeAllListeners('SIGINT')
       await import('../server.js')
     })
 }

@@ -67,7 +67,9 @@ describe('the life of a key', () => {
     await connect({ apiKey: value, userAgent: 'nightly-ingestion/2' }).me()
 
     await expect
-      .poll(async () => (await connectAs('alice').apiKeys.show(id)).usage.last_user_agent, { timeout: 15_000 })
+      .poll(async () => (await connectAs('alice').apiKeys.show(id)).usage.last_user_agent, {
+        timeout: 15_000,
+      })
       .toBe('nightly-ingestion/2')
   })
 })

@@ -87,6 +87,23 @@ test('a wrong key opens a page that says how to get in', async () => {
   expect(await page.context().cookies(world.url)).toEqual([])
 })
 
+test('Ctrl-C ends what `latchkey serve` started as it ends the service, with 0', async () => {
+  const service = await startService({ entry, args: ['serve', '--single-user'] })
+  const isThere = () => {
+    try {
+      return process.kill(service.pid, 0)
+    } catch {
+      return false
+    }
+  }
+
+  process.kill(service.pid, 'SIGINT')
+  await expect.poll(isThere, { timeout: 30_000 }).toBe(false)
+
+  // Which throws where the exit code was another.
+  await service.stop()
+})
+
 test('`latchkey serve` refuses what the settings refuse, before it writes anything', async () => {
   const folder = await makeTemporaryFolder('serve')
   await mkdir(join(folder, 'empty'))

@@ -192,6 +192,12 @@ describe('with the key one may do what a login may', () => {
     )
   })
 
+  test('see which scopes a key can be given, and not the word that means all', async () => {
+    const { json } = await call('GET', '/scopes')
+
+    expect(json.items.map(({ scope }: { scope: string }) => scope)).toEqual(['inherit'])
+  })
+
   test('but not give all rights by their name', async () => {
     const answer = await call('POST', '/api-keys', { name: 'star', scopes: ['*'] })
 

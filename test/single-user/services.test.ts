@@ -67,6 +67,15 @@ describe('at the gateway the one key', () => {
     expect(service.log.join('')).not.toContain(service.key)
   })
 
+  test('is taken in the path of every service, which sees nothing of it', async () => {
+    const answer = await call(`/k/${service.key}/echo/x`)
+
+    expect(answer.status).toBe(200)
+    expect(upstream.seen[0]?.url).toBe('/x')
+    expect(JSON.stringify(upstream.seen)).not.toContain(service.key)
+    expect(service.log.join('')).not.toContain(service.key)
+  })
+
   test('is taken out of what a browser asks before a call', async () => {
     await fetch(`${service.gatewayUrl}/echo/x?api_key=${service.key}`, {
       method: 'OPTIONS',

@@ -49,7 +49,7 @@ test('in an empty folder it prints a URL that opens the documentation logged in'
 test('the key stands in what it prints once, for the person, and never in its log', async () => {
   await fetch(`${url}/catalog/collections?api_key=${key}`)
   await fetch(`${url}/${key}`)
-  await server.prints('/catalog/collections?api_key=[hidden]')
+  await server.prints('"url":"/[hidden]"')
   const lines = server.output().split('\n')
 
   expect(lines.filter((line) => line.includes(key))).toEqual([
