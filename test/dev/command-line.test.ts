@@ -1,7 +1,8 @@
 import { decodeJwt } from 'jose'
 import * as oidc from 'openid-client'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Browser, createBrowser, type Page, signIn, submitForm } from '../support/browser-flow.js'
+import { type Browser, createBrowser, signIn, submitForm } from '../support/browser-flow.js'
+import { asPage } from './devices.js'
 import { expectNothingInternal, expectPolicyFits } from './expectations.js'
 import { aWorld, cliClientId, isAskedForPassword, logIn, type World } from './world.js'
 
@@ -213,8 +214,3 @@ async function expectRefusal(ask: () => Promise<unknown>) {
 }
 
 const isCallback = ({ pathname, port }: URL) => pathname === '/callback' && port === '54321'
-
-function asPage(shown: Page | URL): Page {
-  if (shown instanceof URL) throw new Error(`expected a page, not ${shown.href}`)
-  return shown
-}

@@ -1,16 +1,14 @@
 import { decodeJwt } from 'jose'
-import * as oidc from 'openid-client'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { decidePace } from '../../src/dev/device.js'
-import { type Browser, createBrowser, type Page, submitForm } from '../support/browser-flow.js'
+import { createBrowser, submitForm } from '../support/browser-flow.js'
+import { asPage, begin, enter, openForm, passSeconds, poll, post } from './devices.js'
 import { expectNothingInternal, expectPolicyFits } from './expectations.js'
-import { aWorld, cliClientId, isAskedForPassword, logIn, swaggerClientId, type World } from './world.js'
+import { aWorld, cliClientId, isAskedForPassword, logIn } from './world.js'
 
 afterEach(() => {
   vi.useRealTimers()
 })
 
-const wait = 'urn:ietf:params:oauth:grant-type:device_code'
 const alice = { username: 'alice', password: 'alice-pw' }
 
 test('a device is told its code, where to enter it, until when, and how often to ask', async () => {
@@ -94,30 +92,6 @@ test('the link that holds the code still asks whether it is theirs', async () =>
   expectPolicyFits(sending)
   expect(confirm.body).toContain('Is this your code?')
   expect((await poll(world, device.device_code)).json.error).toBe('authorization_pending')
-})
-
-test('openid-client logs a device in, with a code verifier as Keycloak demands it', async () => {
-  const world = await aWorld()
-  const config = await oidc.discovery(new URL(world.issuer), cliClientId, undefined, oidc.None(), {
-    execute: [oidc.allowInsecureRequests],
-  })
-  const verifier = oidc.randomPKCECodeVerifier()
-  const { browser } = await logIn(world)
-
-  const device = await oidc.initiateDeviceAuthorization(config, {
-    scope: 'openid',
-    code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
-    code_challenge_method: 'S256',
-  })
-  const confirm = await enter(browser, world, device.user_code)
-  await submitForm(browser, confirm, {})
-  const tokens = await oidc.pollDeviceAuthorizationGrant(
-    config,
-    { ...device, interval: 0 },
-    { code_verifier: verifier },
-  )
-
-  expect(tokens.claims()?.preferred_username).toBe('alice')
 })
 
 describe('a code that', () => {
@@ -246,7 +220,8 @@ describe('a form of another site', () => {
     const world = await aWorld()
     const { browser } = await logIn(world)
     const device = await begin(world)
-    const [, ofOther = ''] = /name="xsrf" value="(\w+)"/.exec((await form(createBrowser(), world)).body) ?? []
+    const [, ofOther = ''] =
+      /name="xsrf" value="(\w+)"/.exec((await openForm(createBrowser(), world)).body) ?? []
     await enter(browser, world, device.user_code)
 
     const { status } = await browser.request(`${world.issuer}/device`, {
@@ -298,132 +273,6 @@ describe('a form of another site', () => {
   })
 })
 
-describe('a device code', () => {
-  test('that was used is refused, and what it gave is ended', async () => {
-    const world = await aWorld()
-    const { device } = await letIn(world)
-    const { json } = await poll(world, device.device_code)
-
-    const again = await poll(world, device.device_code)
-
-    expect(again).toMatchObject({ status: 400, json: { error: 'invalid_grant' } })
-    expect((await refresh(world, json.refresh_token)).json.error).toBe('invalid_grant')
-  })
-
-  test('asked for twice at once gives tokens that work at most once', async () => {
-    const world = await aWorld()
-    const { device } = await letIn(world)
-
-    const answers = await Promise.all([1, 2, 3].map(() => poll(world, device.device_code)))
-    const given = answers.filter(({ status }) => status === 200)
-    const renewed = await Promise.all(given.map(({ json }) => refresh(world, json.refresh_token)))
-
-    expect(given.length).toBeLessThanOrEqual(1)
-    expect(renewed.filter(({ status }) => status === 200)).toEqual([])
-  })
-
-  test('of another client is refused', async () => {
-    const world = await aWorld()
-    const { device } = await letIn(world)
-
-    const answers = await Promise.all([
-      poll(world, device.device_code, swaggerClientId),
-      poll(world, device.device_code, 'unknown'),
-      post(world, 'token', { grant_type: wait, device_code: device.device_code }),
-    ])
-
-    expect(answers.map(({ json }) => json.error)).toEqual([
-      'invalid_request',
-      'invalid_client',
-      expect.stringMatching(/invalid_(client|request)/),
-    ])
-    expect((await poll(world, device.device_code)).status).toBe(200)
-  })
-
-  test('that nobody was given is refused', async () => {
-    const world = await aWorld()
-
-    const answer = await poll(world, 'x'.repeat(43))
-
-    expect(answer).toMatchObject({ status: 400, json: { error: 'invalid_grant' } })
-  })
-
-  test('is given to the command line alone', async () => {
-    const world = await aWorld()
-
-    const [swagger, unknown] = await Promise.all([
-      post(world, 'auth/device', { client_id: swaggerClientId, scope: 'openid' }),
-      post(world, 'auth/device', { client_id: 'unknown', scope: 'openid' }),
-    ])
-
-    expect(swagger).toMatchObject({ status: 400, json: { error: 'invalid_request' } })
-    expect(unknown.json.error).toBe('invalid_client')
-  })
-
-  test('of a person who was disabled meanwhile gives nothing', async () => {
-    const world = await aWorld()
-    const { device } = await letIn(world)
-    for (const account of world.accounts) account.enabled = false
-
-    const { json } = await poll(world, device.device_code)
-
-    expect(json.error).toBe('invalid_grant')
-    expect(json).not.toHaveProperty('access_token')
-  })
-})
-
-describe('a device that asks', () => {
-  test('too soon is told to ask less often, and goes on waiting', async () => {
-    const world = await aWorld()
-    const { device, browser } = await logInAnd(world)
-
-    const first = await poll(world, device.device_code)
-    const tooSoon = await poll(world, device.device_code)
-    await submitForm(browser, await enter(browser, world, device.user_code), {})
-
-    expect(first).toMatchObject({ status: 400, json: { error: 'authorization_pending' } })
-    expect(tooSoon).toMatchObject({ status: 400, json: { error: 'slow_down' } })
-    expect((await poll(world, device.device_code)).status).toBe(200)
-  })
-
-  test('as told is never told to ask less often', async () => {
-    const world = await aWorld()
-    const { device } = await logInAnd(world)
-
-    const errors: unknown[] = []
-    for (let asked = 0; asked < 4; asked += 1) {
-      errors.push((await poll(world, device.device_code)).json.error)
-      passSeconds(5)
-    }
-
-    expect(errors).toEqual(Array(4).fill('authorization_pending'))
-  })
-
-  test('too soon must wait five seconds longer from then on', () => {
-    const first = decidePace(undefined, 0)
-    const second = decidePace(first.polling, 1000)
-    const third = decidePace(second.polling, 1000 + 5000)
-    const fourth = decidePace(third.polling, 6000 + 15_000)
-
-    expect([first, second, third, fourth].map(({ isTooSoon }) => isTooSoon)).toEqual([
-      false,
-      true,
-      true,
-      false,
-    ])
-  })
-
-  test('does not slow another one down', async () => {
-    const world = await aWorld()
-    const [one, other] = [await begin(world), await begin(world)]
-
-    await poll(world, one.device_code)
-    const { json } = await poll(world, other.device_code)
-
-    expect(json.error).toBe('authorization_pending')
-  })
-})
-
 test('codes are tried as often as passwords, and then no more', async () => {
   let left = 2
   const world = await aWorld({
@@ -457,59 +306,3 @@ test('signing in on the way to a device leaves the browser signed in', async () 
   expect(done.body).toContain('Signed in')
   expect(await isAskedForPassword(world, browser)).toBe(false)
 })
-
-interface Device {
-  device_code: string
-  user_code: string
-  verification_uri_complete: string
-}
-
-/** A form to an endpoint, as programs send it. */
-async function post({ issuer }: World, endpoint: string, form: Record<string, string>) {
-  const body = new URLSearchParams(form)
-  const answer = await fetch(`${issuer}/protocol/openid-connect/${endpoint}`, { method: 'POST', body })
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects and fails where it is not there.
-  return { status: answer.status, json: (await answer.json()) as any }
-}
-
-async function begin(world: World, more: Record<string, string> = {}): Promise<Device> {
-  return (await post(world, 'auth/device', { client_id: cliClientId, scope: 'openid', ...more })).json
-}
-
-const poll = (world: World, device_code: string, client_id = cliClientId) =>
-  post(world, 'token', { grant_type: wait, client_id, device_code })
-
-const refresh = (world: World, refresh_token: string) =>
-  post(world, 'token', { grant_type: 'refresh_token', client_id: cliClientId, refresh_token })
-
-const form = async (browser: Browser, { issuer }: World) => asPage(await browser.visit(`${issuer}/device`))
-
-/** Types the code into the form. */
-async function enter(browser: Browser, world: World, user_code: string): Promise<Page> {
-  return asPage(await submitForm(browser, await form(browser, world), { user_code }))
-}
-
-/** A device, and the browser of alice, who is signed in. */
-async function logInAnd(world: World) {
-  const { browser } = await logIn(world)
-  return { browser, device: await begin(world) }
-}
-
-/** A device that alice has let in, and that has not asked yet. */
-async function letIn(world: World) {
-  const { browser, device } = await logInAnd(world)
-  await submitForm(browser, await enter(browser, world, device.user_code), {})
-  return { browser, device }
-}
-
-function asPage(shown: Page | URL): Page {
-  if (shown instanceof URL) throw new Error(`expected a page, not ${shown.href}`)
-  return shown
-}
-
-/** Moves the clock of the provider, which is the system's. */
-function passSeconds(seconds: number) {
-  const now = Date.now()
-  vi.useFakeTimers({ toFake: ['Date'] })
-  vi.setSystemTime(now + seconds * 1000)
-}
