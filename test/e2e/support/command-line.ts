@@ -8,7 +8,7 @@ import { runCommand } from './command.js'
 import { makeTemporaryFolder, projectFolder } from './folders.js'
 import { requirePython } from './python.js'
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 100_000
 
 /** What one command gave. */
 export interface Outcome {
@@ -23,11 +23,11 @@ export interface Running {
   words: string[]
   /** What it has written so far. */
   seen(): { stdout: string; stderr: string }
-  /** Waits until it has written this to stderr. @throws when it ends before, or in a minute */
+  /** Waits until it has written this to stderr. @throws when it ends before */
   told(pattern: RegExp): Promise<string>
   /** As keys are pressed: `\x03` is Ctrl-C. */
   type(keys: string): void
-  /** How it ended; in a minute it must. */
+  /** How it ended, killed where it took too long. */
   ended: Promise<Outcome>
 }
 
