@@ -15,7 +15,13 @@ export async function askOnAnotherDevice(
   if (configuration.serverMetadata().device_authorization_endpoint === undefined) {
     throw new CommandFailed(exitCodes.refused, `the identity provider ${issuer} has no login by a code`)
   }
-  const asked = openid.initiateDeviceAuthorization(configuration, { scope: 'openid' })
+  // RFC 8628 knows no PKCE: Keycloak demands it here too of a client that must use it, and others overlook it.
+  const verifier = openid.randomPKCECodeVerifier()
+  const asked = openid.initiateDeviceAuthorization(configuration, {
+    scope: 'openid',
+    code_challenge: await openid.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+  })
   const device = await explainFailure(issuer, asked)
   tell(terminal, 'Open this address in a browser, on any machine, and type the code:\n')
   tell(terminal, `  ${printable(device.verification_uri)}`)
@@ -28,7 +34,8 @@ export async function askOnAnotherDevice(
   // Why the library gave up is not to be told from its error alone.
   const ending = AbortSignal.timeout(device.expires_in * 1000)
   try {
-    const polling = openid.pollDeviceAuthorizationGrant(configuration, device, {}, { signal: ending })
+    const proof = { code_verifier: verifier }
+    const polling = openid.pollDeviceAuthorizationGrant(configuration, device, proof, { signal: ending })
     return await explainFailure(issuer, polling)
   } catch (error) {
     if (ending.aborted) throw expired()
