@@ -1,3 +1,4 @@
+import { isLoopback } from '../addresses.js'
 import { CommandFailed, exitCodes } from './exit-codes.js'
 import { type Profile, type ProfileBook, readProfiles } from './profile/profiles.js'
 import type { Terminal } from './terminal.js'
@@ -38,7 +39,16 @@ function findByUrl({ inUse, profiles }: ProfileBook, address: string): Destinati
   const url = trim(address)
   const matching = [...profiles].filter(([, profile]) => profile.url === url)
   const found = matching.find(([name]) => name === inUse) ?? matching[0]
+  if (found === undefined && !isSafeOnTheWay(url)) {
+    refuse(`${url} is plain http, which others read: latchkey profile create ${url} --insecure`)
+  }
   return { url, known: found === undefined ? null : { name: found[0], profile: found[1] } }
+}
+
+/** Whether nobody on the way to a URL can read what is sent there. */
+export function isSafeOnTheWay(url: string): boolean {
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'https:' || isLoopback(hostname)
 }
 
 const trim = (url: string) => url.replace(/\/+$/, '')

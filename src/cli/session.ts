@@ -10,11 +10,8 @@ import type { Terminal } from './terminal.js'
  */
 export async function connect(terminal: Terminal, options: { profile?: string }): Promise<Latchkey> {
   const destination = await findDestination(terminal, options)
-  const { url } = destination
   const { LATCHKEY_API_KEY: apiKey } = terminal.env
-  const credential = apiKey ? { apiKey } : { token: await findToken(terminal, destination) }
-  const { Latchkey: Client } = await import('../client/index.js')
-  return new Client({ url, ...credential })
+  return openClient(destination, apiKey ? { apiKey } : { token: await findToken(terminal, destination) })
 }
 
 /** Told at once, and not only at the first call, where nobody is logged in. */
@@ -34,7 +31,20 @@ export async function connectAnonymously(
   terminal: Terminal,
   options: { profile?: string },
 ): Promise<Latchkey> {
-  const { url } = await findDestination(terminal, options)
+  return openClient(await findDestination(terminal, options), { apiKey: null })
+}
+
+/** @throws CommandFailed for a credential that no header can hold */
+export async function openClient(
+  { url, known }: Destination,
+  credential: { apiKey: string | null } | { token: string | (() => Promise<string>) },
+): Promise<Latchkey> {
   const { Latchkey: Client } = await import('../client/index.js')
-  return new Client({ url, apiKey: null })
+  const allowInsecure = known?.profile.isInsecure ?? false
+  try {
+    return new Client({ url, allowInsecure, userAgent: 'latchkey-cli', ...credential })
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    throw new CommandFailed(exitCodes.usage, error.message)
+  }
 }

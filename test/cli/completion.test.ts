@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { aCommandLine, type CommandLine } from './command-line.js'
 
-const profileOf = (url: string) => ({ url, login: null, gatewayUrl: null })
+const profileOf = (url: string) => ({ url, login: null, gatewayUrl: null, isInsecure: false })
 
 /** Somebody with the profiles `here` and `there`. */
 async function aUser(): Promise<CommandLine> {

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { findDestination } from '../../src/cli/destination.js'
+import { openClient } from '../../src/cli/session.js'
 import { aCommandLine, type CommandLine } from './command-line.js'
 
 const [hereUrl, thereUrl] = ['https://here.example', 'https://there.example/keys']
@@ -9,6 +10,7 @@ const profileOf = (url: string) => ({
   url,
   login: { issuer: 'https://id.example', clientId: 'cli' },
   gatewayUrl: null,
+  isInsecure: false,
 })
 
 /** Somebody with two profiles, `here` and `there`, of which the first is in use. */
@@ -81,6 +83,12 @@ describe('a command is not sent', () => {
       undefined,
       'LATCHKEY_URL is no http or https URL',
     ],
+    [
+      'over plain http',
+      { LATCHKEY_URL: 'http://new.example' },
+      undefined,
+      'http://new.example is plain http',
+    ],
     ['to a file', { LATCHKEY_URL: 'file:///etc/passwd' }, undefined, 'LATCHKEY_URL is no http or https URL'],
   ])('%s', async (_what, env, profile, message) => {
     const { run, env: settings } = await aUser()
@@ -118,4 +126,26 @@ test('nobody is logged in with a profile alone, and a URL alone says what it lac
   })
   expect(withUrl.exitCode).toBe(77)
   expect(withUrl.told).toContain('set LATCHKEY_API_KEY, or: latchkey profile create https://new.example')
+})
+
+describe('plain http to another machine', () => {
+  const url = 'http://keys.example'
+  const known = (isInsecure: boolean) => ({ name: 'there', profile: { ...profileOf(url), isInsecure } })
+
+  test('is what a profile was made for, or refused', async () => {
+    await expect(openClient({ url, known: known(true) }, { apiKey: null })).resolves.toBeTruthy()
+    await expect(openClient({ url, known: known(false) }, { apiKey: null })).rejects.toMatchObject({
+      exitCode: 64,
+    })
+  })
+})
+
+test('a key that no header can hold is refused, and not shown', async () => {
+  const { run, env } = await aUser()
+  env.LATCHKEY_API_KEY = 'lk_two\nlines'
+
+  const refused = await run('whoami')
+
+  expect(refused).toMatchObject({ exitCode: 64, out: '' })
+  expect(refused.told).not.toContain('lk_two')
 })

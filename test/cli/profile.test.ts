@@ -180,18 +180,24 @@ describe('no profile is made', () => {
   })
 })
 
-test('a service without logins is kept as one, and login says what to do', async () => {
-  const { run } = await aCommandLine()
-  const url = await aStranger((self) =>
-    metadata({ resource: self, authorization_servers: [], latchkey_single_user: true }),
-  )
-  const made = await run('profile', 'create', url)
+test('a service for one person is kept as one, and says what to do instead of a login', async () => {
+  const { run, env } = await aCommandLine()
+  const key = 'the-one-key-of-a-test-0123456789abcdef'
+  const single = await startService({ SINGLE_USER: 'true', LATCHKEY_SINGLE_USER_API_KEY: key })
+  onTestFinished(() => single.close())
+  const made = await run('profile', 'create', single.url)
 
-  const refused = await run('login')
+  const login = await run('login')
+  const without = await run('whoami')
+  env.LATCHKEY_API_KEY = key
+  const withKey = await run('whoami')
 
-  expect(made.told).toContain('set LATCHKEY_API_KEY')
-  expect(refused).toMatchObject({ exitCode: 64, out: '' })
-  expect(refused.told).toContain('set LATCHKEY_API_KEY')
+  expect(made.told).toContain('Next: set LATCHKEY_API_KEY to its key')
+  expect(login).toMatchObject({ exitCode: 64, out: '' })
+  expect(login.told).toContain('set LATCHKEY_API_KEY')
+  expect(without).toMatchObject({ exitCode: 77, out: '' })
+  expect(without.told).toContain('set LATCHKEY_API_KEY')
+  expect(withKey).toMatchObject({ exitCode: 0, told: '' })
 })
 
 describe('a profile', () => {
@@ -226,15 +232,15 @@ describe('the file of the profiles', () => {
     ['uses what is not there', '{"version":1,"inUse":"gone","profiles":{}}'],
     [
       'has a name that leads out',
-      '{"version":1,"inUse":null,"profiles":{"../a":{"url":"https://a.example","login":null,"gatewayUrl":null}}}',
+      '{"version":1,"inUse":null,"profiles":{"../a":{"url":"https://a.example","login":null,"gatewayUrl":null,"isInsecure":false}}}',
     ],
     [
       'lacks a member',
-      '{"version":1,"inUse":null,"profiles":{"a":{"url":"https://a.example","login":null}}}',
+      '{"version":1,"inUse":null,"profiles":{"a":{"url":"https://a.example","login":null,"isInsecure":false}}}',
     ],
     [
       'has another URL than http',
-      '{"version":1,"inUse":null,"profiles":{"a":{"url":"file:///etc","login":null,"gatewayUrl":null}}}',
+      '{"version":1,"inUse":null,"profiles":{"a":{"url":"file:///etc","login":null,"gatewayUrl":null,"isInsecure":false}}}',
     ],
   ])('that %s is told by its path, and left as it is', async (_what, text) => {
     const { run, folder } = await aCommandLine()

@@ -10,7 +10,9 @@ import { aCommandLine, type CommandLine } from '../cli/command-line.js'
 import { signIn } from '../support/browser-flow.js'
 import { runCommand } from './support/command.js'
 import { projectFolder } from './support/folders.js'
+import { findFreePort } from './support/ports.js'
 import { type Service, startService } from './support/service.js'
+import { waitUntilAnswers } from './support/wait.js'
 
 interface Program {
   child: ChildProcess
@@ -188,6 +190,26 @@ test('output that nobody reads on ends the program without a word', async () => 
 
   expect(exit).toEqual({ code: 141, signal: null })
   expect(printing.told()).toBe('')
+})
+
+test('a service that was started by the command line ends by itself on Ctrl-C', async () => {
+  const serving = start(
+    'serve',
+    '--port',
+    String(await findFreePort()),
+    '--gateway-port',
+    'off',
+    '--data-dir',
+    user.folder,
+  )
+  await expect.poll(serving.out, { timeout: 60_000 }).toContain('listening')
+  const healthUrl = `${/http:\/\/127\.0\.0\.1:\d+/.exec(serving.out())?.[0]}/health/ready`
+  await waitUntilAnswers(healthUrl, { timeoutMs: 60_000 })
+
+  serving.child.kill('SIGINT')
+  const exit = await serving.exited
+
+  expect(exit).toEqual({ code: 0, signal: null })
 })
 
 test('bash completes commands and profiles, and evaluates none of their words', async () => {

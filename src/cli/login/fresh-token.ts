@@ -4,6 +4,7 @@ import { finishFirst } from '../finish-first.js'
 import type { Terminal } from '../terminal.js'
 import { explainFailure, LoginRefused, meetProvider, storeTokens } from './identity-provider.js'
 import {
+  adviseLogin,
   findLoginFile,
   type KnownService,
   readLogin,
@@ -50,7 +51,7 @@ async function requireLogin(terminal: Terminal, service: KnownService): Promise<
   if (login !== null) return login
   throw new CommandFailed(
     exitCodes.notLoggedIn,
-    `nobody is logged in at ${service.profile.url}: latchkey login`,
+    `nobody is logged in at ${service.profile.url}: ${adviseLogin(service)}`,
   )
 }
 

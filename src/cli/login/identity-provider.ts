@@ -1,7 +1,7 @@
 import type * as OpenidClient from 'openid-client'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printable, type Terminal } from '../terminal.js'
-import type { KnownService, StoredLogin } from './stored-login.js'
+import { adviseLogin, type KnownService, type StoredLogin } from './stored-login.js'
 
 /** Who logs people in for a service, as this program talks to it. */
 export interface IdentityProvider {
@@ -13,12 +13,9 @@ export interface IdentityProvider {
 const timeoutSeconds = 10
 
 /** Gets to know the issuer of the profile. @throws CommandFailed where it is away, or another one */
-export async function meetProvider({ profile }: KnownService): Promise<IdentityProvider> {
+export async function meetProvider({ profile }: Pick<KnownService, 'profile'>): Promise<IdentityProvider> {
   if (profile.login === null) {
-    throw new CommandFailed(
-      exitCodes.usage,
-      `nobody logs in at ${profile.url}: set LATCHKEY_API_KEY to its key`,
-    )
+    throw new CommandFailed(exitCodes.usage, `nobody logs in at ${profile.url}: ${adviseLogin({ profile })}`)
   }
   const openid = await import('openid-client')
   const { issuer, clientId } = profile.login

@@ -1,6 +1,7 @@
 import { findDestination } from '../destination.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { withLock } from '../file-lock.js'
+import { openClient } from '../session.js'
 import { printable, type Terminal, tell } from '../terminal.js'
 import { meetProvider, storeTokens } from './identity-provider.js'
 import { findLoginFile, type KnownService, writeLogin } from './stored-login.js'
@@ -21,8 +22,8 @@ export async function logIn(terminal: Terminal, options: LogInOptions): Promise<
 
   const login = storeTokens(terminal, tokens)
   await withLock(await findLoginFile(terminal, service), () => writeLogin(terminal, service, login))
-  const { Latchkey } = await import('../../client/index.js')
-  const me = await new Latchkey({ url: service.profile.url, token: login.accessToken }).me()
+  const client = await openClient({ url: service.profile.url, known: service }, { token: login.accessToken })
+  const me = await client.me()
   tell(terminal, `Logged in at ${service.profile.url} as ${printable(me.login)}.`)
   if (terminal.env.LATCHKEY_API_KEY) {
     tell(terminal, 'LATCHKEY_API_KEY is set, and goes before this login until you unset it.')

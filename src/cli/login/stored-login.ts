@@ -21,6 +21,11 @@ export interface StoredLogin {
   readonly expiresAt: number
 }
 
+/** What to do where nobody is logged in. */
+export function adviseLogin({ profile }: Pick<KnownService, 'profile'>): string {
+  return profile.login === null ? 'set LATCHKEY_API_KEY to its key' : 'latchkey login'
+}
+
 /** The file of a profile's tokens. */
 export async function findLoginFile(
   terminal: Pick<Terminal, 'env'>,

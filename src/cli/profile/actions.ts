@@ -2,7 +2,7 @@ import { findConfigFolder } from '../config-folder.js'
 import { findDestination } from '../destination.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { endLogin } from '../login/end-login.js'
-import { readLogin } from '../login/stored-login.js'
+import { adviseLogin, readLogin } from '../login/stored-login.js'
 import { print, type Terminal, tell } from '../terminal.js'
 import { discoverService } from './discover.js'
 import { changeProfiles, isProfileName, type Profile, type ProfileBook, readProfiles } from './profiles.js'
@@ -32,9 +32,8 @@ export async function createProfile(
     book.inUse ??= name
     return book.inUse
   })
-  const next = profile.login === null ? 'set LATCHKEY_API_KEY to its key' : 'latchkey login'
-  const isNext = inUse === name ? next : `latchkey profile use ${name}`
-  tell(terminal, `The profile ${name} stands for ${profile.url}. Next: ${isNext}`)
+  const next = inUse === name ? adviseLogin({ profile }) : `latchkey profile use ${name}`
+  tell(terminal, `The profile ${name} stands for ${profile.url}. Next: ${next}`)
 }
 
 const nameRule = 'small letters and digits, with . _ - between them, 63 at most'

@@ -1,4 +1,4 @@
-import { isLoopback } from '../../addresses.js'
+import { isSafeOnTheWay } from '../destination.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printable } from '../terminal.js'
 import { isObject, isText, isUrl, type Profile } from './profiles.js'
@@ -24,7 +24,7 @@ export async function discoverService(address: string, isInsecure: boolean): Pro
   }
   const login = metadata.latchkey_single_user === true ? null : readLogin(url, metadata)
   if (login !== null) refusePlainHttp(login.issuer, isInsecure)
-  return { url, login, gatewayUrl: isUrl(gatewayUrl) ? gatewayUrl : null }
+  return { url, login, gatewayUrl: isUrl(gatewayUrl) ? gatewayUrl : null, isInsecure }
 }
 
 /** Without a trailing slash. */
@@ -46,8 +46,7 @@ function readAddress(address: string): string {
 }
 
 function refusePlainHttp(url: string, isInsecure: boolean): void {
-  const { protocol, hostname } = new URL(url)
-  if (protocol === 'https:' || isInsecure || isLoopback(hostname)) return
+  if (isInsecure || isSafeOnTheWay(url)) return
   throw new CommandFailed(
     exitCodes.usage,
     `${printable(url)} is plain http: whoever is in between reads tokens and keys (--insecure, if that is nobody)`,
@@ -58,11 +57,15 @@ async function askMetadata(url: string): Promise<Record<string, unknown> & { res
   const answer = await reach(url)
   const isJson = answer.headers.get('content-type')?.includes('json') === true
   const metadata: unknown = answer.ok && isJson ? await answer.json().catch(() => null) : null
-  if (isObject(metadata) && isUrl(metadata.resource) && 'latchkey_cli_client_id' in metadata) {
+  if (isObject(metadata) && isLatchkey(metadata) && isUrl(metadata.resource)) {
     return { ...metadata, resource: metadata.resource }
   }
   throw new CommandFailed(exitCodes.refused, `${url} is no Latchkey (it answered ${answer.status})`)
 }
+
+/** RFC 9728 is for every kind of service. */
+const isLatchkey = (metadata: Record<string, unknown>) =>
+  'latchkey_cli_client_id' in metadata || 'latchkey_single_user' in metadata
 
 async function reach(url: string): Promise<Response> {
   try {

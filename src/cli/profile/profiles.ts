@@ -16,6 +16,8 @@ export interface Profile {
   readonly login: { readonly issuer: string; readonly clientId: string } | null
   /** Where the services behind the gateway are; null: nowhere. */
   readonly gatewayUrl: string | null
+  /** Whether keys and tokens may leave this machine over plain http. */
+  readonly isInsecure: boolean
 }
 
 export interface ProfileBook {
@@ -75,10 +77,11 @@ function parseBook(text: string): ProfileBook | null {
 
 function isProfile(value: unknown): value is Profile {
   if (!isObject(value)) return false
-  const { url, login, gatewayUrl } = value
+  const { url, login, gatewayUrl, isInsecure } = value
   return (
     isUrl(url) &&
     (gatewayUrl === null || isUrl(gatewayUrl)) &&
+    typeof isInsecure === 'boolean' &&
     (login === null || (isObject(login) && isUrl(login.issuer) && isText(login.clientId)))
   )
 }
