@@ -14,7 +14,7 @@ const routes = [
   { url: jwks, method: ['GET', 'OPTIONS'] },
   { url: authorization, method: ['GET'] },
   { url: `${authorization}/:uid`, method: ['GET'], mayEndSession: true },
-  { url: deviceAuthorization, method: ['POST'] },
+  { url: deviceAuthorization, method: ['POST', 'OPTIONS'], originsOnly: true },
   { url: device, method: ['GET'] },
   { url: device, method: ['POST'], isAttempt: true },
   { url: `${device}/:uid`, method: ['GET'] },

@@ -95,6 +95,22 @@ describe('a device code', () => {
     expect(unknown.json.error).toBe('invalid_client')
   })
 
+  test('is given to no script of another site', async () => {
+    const world = await aWorld()
+    const begin = (origin: string) =>
+      fetch(`${world.issuer}/protocol/openid-connect/auth/device`, {
+        method: 'POST',
+        headers: { origin },
+        body: new URLSearchParams({ client_id: cliClientId, scope: 'openid' }),
+      })
+
+    const [foreign, own] = [await begin('https://evil.example'), await begin(world.publicUrl)]
+
+    expect([foreign.status, own.status]).toEqual([403, 200])
+    expect(foreign.headers.get('access-control-allow-origin')).toBeNull()
+    expect(await foreign.text()).not.toContain('device_code')
+  })
+
   test('of a person who was disabled meanwhile gives nothing', async () => {
     const world = await aWorld()
     const { device } = await letIn(world)
