@@ -32,9 +32,9 @@ class HeldLink {
     readonly from: number,
   ) {}
 
-  /** Whether what was verified still serves. A clock that was set back must not lengthen it. */
-  serves(now: number): boolean {
-    return now >= this.from && now < Math.min(this.from + cacheMs, this.link.endsAt)
+  /** Whether its signature need not be looked at again. A clock that was set back must not lengthen that. */
+  isFresh(now: number): boolean {
+    return now >= this.from && now < this.from + cacheMs
   }
 
   readonly judge = (key: KnownKey, now: number): Verdict => {
@@ -68,18 +68,22 @@ export function createLinkVerifier(options: LinkVerifierOptions): Verify {
 
   return (token, address) => {
     const known = held.get(token.slice(-tailLength))
-    if (known !== undefined && known.token === token && known.serves(clock())) return verifyBy(known)
+    const now = clock()
+    if (known !== undefined && known.token === token && now < known.link.endsAt) {
+      // It was good a minute ago: whoever else guesses from that address must not hold it up.
+      return known.isFresh(now) ? verifyBy(known) : verifySignature(token, address)
+    }
     if (!isWrittenAsLink(token)) return refused
     const retryAfterSeconds = refusals.retryAfterSeconds(address)
     if (retryAfterSeconds > 0) return { kind: 'throttled', retryAfterSeconds }
-    return verifyUnseen(token, address)
+    return verifySignature(token, address)
   }
 
   function verifyBy({ link, judge }: HeldLink): Verdict | Promise<Verdict> {
     return keys.verifyBy(link.keyId, judge)
   }
 
-  async function verifyUnseen(token: string, address: string): Promise<Verdict> {
+  async function verifySignature(token: string, address: string): Promise<Verdict> {
     try {
       const found = await readOnce(token)
       if (found !== null) return verifyBy(found)

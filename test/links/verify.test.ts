@@ -78,6 +78,23 @@ test('a signature is looked at again after a minute, and when the clock was set 
   expect(signatures).toBe(3)
 })
 
+test('a link in use is not held up by whoever guesses from its address, one that has ended is', async () => {
+  const { verify } = await aVerifier()
+  const token = await aLink()
+  await verify(token, call)
+  const forged = async (at: number) => `${(await aLink({ path: `/${at}` })).slice(0, -10)}AAAAAAAAAA`
+  const guesses = await Promise.all(Array.from({ length: 100 }, (_, at) => forged(at)))
+  time = now + 60_000
+
+  for (const guess of guesses) await verify(guess, call)
+
+  expect(await verify(await aLink(), call)).toMatchObject({ kind: 'throttled' })
+  expect(await verify(token, call)).toMatchObject({ kind: 'accepted' })
+  time = now + 3_600_000
+  for (const guess of guesses) await verify(guess, call)
+  expect(await verify(token, call)).toMatchObject({ kind: 'throttled' })
+})
+
 test('links that push each other out of memory are each checked, and none is taken for another', async () => {
   const { verify } = await aVerifier({ maxCached: 2 })
   const links = await Promise.all(['/a', '/b', '/c', '/d'].map((path) => aLink({ path })))
