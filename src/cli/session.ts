@@ -45,6 +45,11 @@ export async function openClient(
     return new Client({ url, allowInsecure, userAgent: 'latchkey-cli', ...credential })
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    throw new CommandFailed(exitCodes.usage, error.message)
+    throw new CommandFailed(exitCodes.usage, describeFault(url, error))
   }
 }
+
+const describeFault = (url: string, { message }: TypeError): string =>
+  url.startsWith('http:') && message.includes('allowInsecure')
+    ? 'LATCHKEY_URL is plain http: whoever is in between reads keys (if that is nobody: latchkey profile create --insecure)'
+    : `what LATCHKEY_URL or LATCHKEY_API_KEY holds cannot be used: ${message}`

@@ -11,7 +11,7 @@ const refused: Verdict = { kind: 'refused' }
 
 test('what is known is told at once, as long as keys are on', () => {
   const keySwitch = { isOff: false }
-  const verify = refuseWhileOff(keySwitch, () => accepted)
+  const verify = refuseWhileOff<[string, string]>(keySwitch, () => accepted)
 
   expect(verify('value', '192.0.2.1')).toBe(accepted)
   keySwitch.isOff = true
@@ -20,7 +20,7 @@ test('what is known is told at once, as long as keys are on', () => {
 
 test('while keys are off, nobody is asked', () => {
   let questions = 0
-  const verify = refuseWhileOff({ isOff: true }, () => {
+  const verify = refuseWhileOff<[string, string]>({ isOff: true }, () => {
     questions += 1
     return accepted
   })
@@ -32,7 +32,10 @@ test('while keys are off, nobody is asked', () => {
 test('what was being verified when keys were switched off is refused', async () => {
   const keySwitch = { isOff: false }
   let tell: (verdict: Verdict) => void = () => {}
-  const verify = refuseWhileOff(keySwitch, () => new Promise<Verdict>((resolve) => (tell = resolve)))
+  const verify = refuseWhileOff<[string, string]>(
+    keySwitch,
+    () => new Promise<Verdict>((resolve) => (tell = resolve)),
+  )
 
   const verdict = verify('value', '192.0.2.1')
   keySwitch.isOff = true
@@ -43,7 +46,7 @@ test('what was being verified when keys were switched off is refused', async () 
 
 test('a verdict that comes while keys are on is passed on as it is, also that nobody can tell', async () => {
   const unavailable: Verdict = { kind: 'unavailable', cause: new Error('away') }
-  const verify = refuseWhileOff({ isOff: false }, async () => unavailable)
+  const verify = refuseWhileOff<[string, string]>({ isOff: false }, async () => unavailable)
 
   expect(await verify('value', '192.0.2.1')).toBe(unavailable)
 })

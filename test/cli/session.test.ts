@@ -1,0 +1,60 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connectAnonymously } from '../../src/cli/session.js'
+import { startService, type TestService } from '../support/service.js'
+import { aCommandLine } from './command-line.js'
+import { createTerminal } from './terminal.js'
+
+let service: TestService
+beforeAll(async () => {
+  service = await startService()
+})
+afterAll(() => service.close())
+
+const elsewhere = 'http://keys.example.org'
+
+describe('what the environment holds and no call could be made with is told in a sentence', () => {
+  test.each([
+    ['whoami', { LATCHKEY_URL: elsewhere, LATCHKEY_API_KEY: 'secret' }, 'LATCHKEY_URL is plain http'],
+    ['api-key check secret', { LATCHKEY_URL: elsewhere }, 'LATCHKEY_URL is plain http'],
+    [
+      'whoami',
+      { LATCHKEY_URL: 'https://me:secret@keys.example.org', LATCHKEY_API_KEY: 'secret' },
+      'names no user',
+    ],
+    [
+      'whoami',
+      { LATCHKEY_URL: 'https://keys.example.org', LATCHKEY_API_KEY: 'secretß' },
+      'what no header may',
+    ],
+  ])('%s with %o', async (words, env, complaint) => {
+    const user = await aCommandLine({ env })
+
+    const { exitCode, out, told } = await user.run(...words.split(' '))
+
+    expect({ exitCode, out }).toEqual({ exitCode: 64, out: '' })
+    expect(told).toMatch(/^latchkey: .+\n$/)
+    expect(told).toContain(complaint)
+    expect(told).not.toContain('secret')
+  })
+})
+
+test('plain http to another machine is allowed where the profile was made so', async () => {
+  const user = await aCommandLine()
+  await user.run('profile', 'create', service.url, '--name', 'here')
+  const file = `${user.folder}/profiles.json`
+  await writeFile(file, (await readFile(file, 'utf8')).replaceAll(service.url, elsewhere))
+
+  expect((await user.run('profile', 'show')).out).toContain(elsewhere)
+  await expect(connectAnonymously(createTerminal({ env: user.env }), {})).resolves.toBeDefined()
+})
+
+test('check needs no login, only the service', async () => {
+  const { id, value } = await service.createKey('alice')
+  const user = await aCommandLine({ env: { LATCHKEY_URL: service.url, LATCHKEY_API_KEY: value } })
+
+  const { exitCode, out } = await user.run('api-key', 'check')
+
+  expect(exitCode).toBe(0)
+  expect(out).toContain(`key     ${id}`)
+})
