@@ -220,6 +220,18 @@ describe('what is asked about decides', () => {
     expect(told).toContain('referer_not_allowed')
   })
 
+  test('of a key of some pages no address is called good as long as no page is named', async () => {
+    const { value } = await service.createKey('alice', {
+      ...{ allowed_referers: ['a.example'], allowed_ips: ['192.0.2.7'] },
+    })
+    const exitCode = async (words: string) => (await run(`check ${value} ${words}`)).exitCode
+
+    expect(await exitCode('')).toBe(0)
+    expect(await exitCode('--client-ip 198.51.100.7')).toBe(1)
+    expect(await exitCode('--referer https://a.example --client-ip 198.51.100.7')).toBe(1)
+    expect(await exitCode('--referer https://a.example --client-ip 192.0.2.7')).toBe(0)
+  })
+
   test('a key of one service is good, and for others not', async () => {
     await setServices(
       service,
@@ -287,7 +299,9 @@ test('--quiet prints nothing where there is a verdict', async () => {
 
 async function makeServerKey(payload: object): Promise<{ id: string; value: string }> {
   const headers = await asAdministrator(service)
-  return (await service.inject({ method: 'POST', url: '/admin/api-keys', headers, payload })).json
+  const answer = await service.inject({ method: 'POST', url: '/admin/api-keys', headers, payload })
+  if (answer.status !== 201) throw new Error(`The key was not made: ${answer.body}`)
+  return answer.json
 }
 
 /** Lets the key make one call a day. */

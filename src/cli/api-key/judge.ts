@@ -39,7 +39,9 @@ function findRefusal(verdict: KeyVerdict, asked: Asked): string | null {
   if (valid) return null
   if (principal === undefined) return code
   const isAbout: Record<string, boolean> = {
-    referer_not_allowed: asked.referer !== undefined,
+    // It stands before the address, of which nothing is known then.
+    referer_not_allowed:
+      asked.referer !== undefined || (asked.clientIp !== undefined && bounds?.allowed_ips !== null),
     address_not_allowed: asked.clientIp !== undefined,
     not_authorized_here: asked.service !== undefined,
   }
@@ -58,7 +60,7 @@ const reading = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 const reasons: Record<string, string> = {
   invalid_credential: 'it is wrong, unknown, expired, revoked or disabled',
-  referer_not_allowed: 'it may not be used by that page',
+  referer_not_allowed: 'it may not be used by that page, or by none',
   address_not_allowed: 'it may not be used from that address',
   not_authorized_here: 'it may not call that service',
   read_only_key: 'it may only read',
