@@ -12,7 +12,11 @@ export async function reportFailure(error: unknown, terminal: Terminal): Promise
     tell(terminal, `latchkey: ${printable(error.message)} (${printable(error.code)})`)
     const faults = error instanceof LatchkeyError ? error.errors : []
     for (const { path, message } of faults) tell(terminal, printable(`  ${path} ${message}`))
-    const isAway = error instanceof UnreachableError || error instanceof UnavailableError
+    // What a proxy or another service answers is no refusal of this one.
+    const isAway =
+      error instanceof UnreachableError ||
+      error instanceof UnavailableError ||
+      error.code === 'unexpected_answer'
     return isAway ? exitCodes.unavailable : adviseOnCredential(error.code, terminal)
   }
   tell(terminal, `latchkey: ${error instanceof Error ? error.stack : String(error)}`)

@@ -149,3 +149,20 @@ test('all keys of a list of several pages are there once, in --json as in the ta
   expect(table).toHaveLength(207)
   expect(keys.map(({ name }: { name: string }) => name)).toEqual(['the first', ...names])
 })
+
+test('the scopes that one may give a key are listed, each as create takes it, and no others', async () => {
+  const { exitCode, out } = await run('scopes')
+  const scopes = JSON.parse((await run('scopes --json')).out).map(({ scope }: { scope: string }) => scope)
+
+  expect(exitCode).toBe(0)
+  expect(lines(out).map((line) => line.split(/ {2,}/)[0])).toEqual(['Scope', ...scopes])
+  expect(scopes).toContain('rspy-user')
+  expect(scopes).not.toContain('rs:write')
+  for (const scope of scopes) expect((await run('create --scopes', { more: [scope] })).exitCode).toBe(0)
+})
+
+test('whose scopes nobody can tell is told so, and no empty table', async () => {
+  const { exitCode, out } = await run('scopes', { fetch: async () => new Response('<html>') })
+
+  expect({ exitCode, out }).toEqual({ exitCode: 69, out: '' })
+})

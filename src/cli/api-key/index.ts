@@ -12,6 +12,7 @@ export function addApiKeyCommands(program: Command, context: CommandContext): vo
     .description('your API keys: create, list, revoke, renew, check and more')
   addCreate(group, context)
   addList(group, context)
+  addScopes(group, context)
   addShow(group, context)
   addLifeCommands(group, context)
   addRotate(group, context)
@@ -30,7 +31,10 @@ function addCreate(group: Command, context: CommandContext): void {
     .description('make a key; its value, shown only now, is all that stdout holds')
     .option('--name <name>', 'unique among your keys (default: the note, or this machine and the time)')
     .option('--note <text>', 'a reminder of where the key is used')
-    .option('--scopes <right...>', 'only these of your rights (default: all, as they are at each use)')
+    .option(
+      '--scopes <right...>',
+      'only these of your rights: see scopes (default: all, as they are at each use)',
+    )
     .option(
       '--expires-in <duration>',
       'how long it lives: 600 (seconds), 90s, 10m, 1h, 15d, 2w',
@@ -54,6 +58,14 @@ function addList(group: Command, context: CommandContext): void {
     .addOption(new Option('--status <status>', 'only those of this status').choices(keyStatuses))
     .option('--json', 'an array of keys on stdout')
     .action(async (options) => (await import('./list.js')).listKeys(context, options))
+}
+
+function addScopes(group: Command, context: CommandContext): void {
+  group
+    .command('scopes')
+    .description('the rights that you may give a key by --scopes')
+    .option('--json', 'an array of scopes on stdout')
+    .action(async (options) => (await import('./list-scopes.js')).listScopes(context, options))
 }
 
 function addShow(group: Command, context: CommandContext): void {
