@@ -284,6 +284,18 @@ describe('keys of anyone', () => {
     expect(byId.out + byId.told).not.toContain(value.slice(12))
   })
 
+  test('that have no rights but limits say so', async () => {
+    const { id } = await json(
+      ...['server-key', 'create', '--name', 'limited', '--limit-per-second', '5', '--limit-per-day', '9'],
+    )
+
+    const { out } = await admin('api-key', 'show', id)
+
+    expect(out).toMatch(/^scopes +-$/m)
+    expect(out).toMatch(/^limits +5 a second, 9 a day$/m)
+    expect(out).toMatch(new RegExp(`^owner +server:${id}$`, 'm'))
+  })
+
   test('are changed in what is named, and in nothing else', async () => {
     service.clock.freeze('2026-11-21T12:00:00.000Z')
     const { id, name } = await service.createKey('bob', { note: 'stays', allowed_ips: ['192.0.2.0/24'] })

@@ -7,7 +7,7 @@ import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { parseDuration } from '../durations.js'
 import { chooseKey } from '../key-id.js'
-import { tell } from '../terminal.js'
+import { printable, tell } from '../terminal.js'
 import { administrate } from './administration.js'
 import { requireChange, tellChange } from './changes.js'
 import { printJson } from './documents.js'
@@ -163,8 +163,7 @@ async function requireConsentFor(verb: string, id: string, context: CommandConte
   const isAsked = options.yes !== true && terminal.stdin.isTTY === true
   const key = isAsked ? await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.show(id)) : null
   const which = key === null ? `key ${id}` : await recognise(key)
-  const question = `${verb} the ${which}?`
-  await requireConsent(question, terminal, options)
+  await requireConsent(printable(`${verb} the ${which}?`), terminal, options)
 }
 
 /** Why a key does not work though it was not asked to. */

@@ -1,5 +1,5 @@
 import { CommandFailed, exitCodes } from '../exit-codes.js'
-import { type Terminal, tell } from '../terminal.js'
+import { printable, type Terminal, tell } from '../terminal.js'
 import { printJson } from './documents.js'
 import type { JsonOption } from './options.js'
 
@@ -16,6 +16,6 @@ export function tellChange(
   document: unknown,
   { json }: JsonOption,
 ): void {
-  tell(terminal, sentence)
+  tell(terminal, printable(sentence))
   if (json) printJson(terminal, document)
 }

@@ -6,7 +6,7 @@ import type { CommandContext } from '../context.js'
 import { deliverValue } from '../deliver-value.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { finishFirst } from '../finish-first.js'
-import { print, type Terminal, tell } from '../terminal.js'
+import { print, printable, type Terminal, tell } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
 import { administrate } from './administration.js'
 import { printJson } from './documents.js'
@@ -79,13 +79,13 @@ async function importKey(context: CommandContext, options: ImportOptions): Promi
   const key = await administrate(context, null, (admin) => admin.apiKeys.create(wanted))
   await tellMade(terminal, 'Imported', key)
   if (options.json) printJson(terminal, key)
-  else print(terminal, key.id)
+  else print(terminal, printable(key.id))
 }
 
 async function tellMade(terminal: Terminal, verb: string, key: CreatedKey): Promise<void> {
   const { describeEnd } = await import('../table.js')
   const end = describeEnd(key.expires_at, terminal.clock())
-  tell(terminal, `${verb} the ${await recognise(key)}. It ends: ${end}.`)
+  tell(terminal, printable(`${verb} the ${await recognise(key)}. It ends: ${end}.`))
 }
 
 /** The secret, or a hash of the whole value. @throws CommandFailed unless it is one of them */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
-import { print, tell } from '../terminal.js'
+import { print, printable, tell } from '../terminal.js'
 import { administrate } from './administration.js'
 import { printJson } from './documents.js'
 import { printKeys } from './keys.js'
@@ -47,5 +47,5 @@ async function revokeAll(
   const { length } = answer.revoked
   tell(terminal, `Revoked ${length} API ${length === 1 ? 'key' : 'keys'} of ${subject}.`)
   if (options.json) printJson(terminal, answer)
-  else for (const id of answer.revoked) print(terminal, id)
+  else for (const id of answer.revoked) print(terminal, printable(id))
 }

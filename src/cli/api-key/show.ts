@@ -26,7 +26,7 @@ export function listFacts(key: ApiKeyDocument, now: number): Record<string, stri
     note: key.note || undefined,
     status: key.status,
     owner: `${key.owner.login} (${key.kind})`,
-    scopes: key.scopes.join(' '),
+    scopes: key.scopes.join(' ') || '-',
     'read only': key.read_only ? 'yes' : undefined,
     'signs JWTs': key.jwt ? 'yes' : undefined,
     made: `${formatTime(key.created_at)} UTC`,
@@ -44,7 +44,8 @@ export function listFacts(key: ApiKeyDocument, now: number): Record<string, stri
   }
 }
 
-const listed = (items: readonly string[]) => (items.length === 0 ? undefined : items.join(' '))
+const listed = (items: readonly string[], between = ' ') =>
+  items.length === 0 ? undefined : items.join(between)
 
 function describeUse({
   last_used_at: at,
@@ -61,6 +62,7 @@ const describeEarlier = ({ previous_values: values }: ApiKeyDocument, now: numbe
       ({ valid_until: end, last_used_at: used }) =>
         `work until ${describeEnd(end, now)} (last used ${formatTime(used)})`,
     ),
+    ', ',
   )
 
 const describeLimits = ({ per_second, per_day, per_month }: ApiKeyDocument['limits']) =>
@@ -68,4 +70,5 @@ const describeLimits = ({ per_second, per_day, per_month }: ApiKeyDocument['limi
     Object.entries({ second: per_second, day: per_day, month: per_month }).flatMap(([span, limit]) =>
       limit === null ? [] : [`${limit} a ${span}`],
     ),
+    ', ',
   )

@@ -1,0 +1,120 @@
+import { type Command, Option } from 'commander'
+import type { UpdateService } from '../../schemas/service.js'
+import { withoutUndefined } from '../api-key/without-undefined.js'
+import type { CommandContext } from '../context.js'
+import { CommandFailed, exitCodes } from '../exit-codes.js'
+import { readJsonObject } from './json-file.js'
+import { addJsonOption, type JsonOption, readCount, readNames, readRegistryId } from './options.js'
+
+/** A descriptor as commander gives it. */
+export interface DescriptorOptions extends JsonOption {
+  file?: string
+  name?: string
+  group?: string
+  prefix?: string
+  target?: string
+  stripPrefix?: boolean
+  scopes?: string[] | false
+  writeScopes?: string[] | false
+  kinds?: ('user' | 'server')[]
+  acceptQuery?: boolean
+  acceptCookie?: boolean
+  acceptBasic?: boolean
+  forwardAuthorization?: UpdateService['forward_authorization']
+  preflight?: UpdateService['preflight']
+  timeoutMs?: number
+  maxBodyBytes?: number | false
+  openapiUrl?: string | false
+}
+
+/** A file, and an option for each member. */
+export function addDescriptorOptions(command: Command): Command {
+  command
+    .option('--file <file>', 'read a descriptor in JSON from a file, or from stdin (-); options count more')
+    .option('--name <name>', 'for people')
+    .addOption(new Option('--group <id>', 'service group that it is in').argParser(readRegistryId))
+    .option('--prefix <path>', 'its path at the gateway, as /auxip')
+    .option('--target <url>', 'where it is, as http://auxip:8080')
+    .option('--strip-prefix', 'it gets the path without the prefix (the default)')
+    .option('--no-strip-prefix', 'it gets the whole path')
+    .option('--scopes <right...>', 'rights that a caller must all have')
+    .option('--no-scopes', 'asks for no rights')
+    .option('--write-scopes <right...>', 'those that writing needs as well')
+    .option('--no-write-scopes', 'writing needs no more than reading')
+    .addOption(new Option('--kinds <kind...>', 'whose credentials are taken').choices(['user', 'server']))
+    .option('--accept-query', 'keys also as ?api_key=')
+    .option('--no-accept-query', 'no keys in URLs (the default)')
+    .option('--accept-cookie', 'key-signed JWTs also as a cookie (the default)')
+    .option('--no-accept-cookie', 'no credentials in cookies')
+    .option('--accept-basic', 'keys also as Authorization: Basic (the default)')
+    .option('--no-accept-basic', 'no keys as Authorization: Basic')
+    .addOption(
+      new Option(
+        '--forward-authorization <which>',
+        'what of a checked Authorization the service sees',
+      ).choices(['none', 'tokens', 'all']),
+    )
+    .addOption(
+      new Option('--preflight <who>', 'who answers CORS preflights').choices(['forward', 'answer', 'refuse']),
+    )
+    .option('--timeout-ms <ms>', 'how long it may take to begin its answer', readCount)
+    .option('--max-body-bytes <bytes>', 'largest body of a request', readCount)
+    .option('--no-max-body-bytes', 'bodies of any size (the default)')
+    .option('--openapi-url <url>', 'its OpenAPI document, or a path below the target')
+    .option('--no-openapi-url', 'no document (the default)')
+  return addJsonOption(command)
+}
+
+/** What of it a service tells but does not take, so that what `show --json` printed can be sent back. */
+const toldOnly = ['origin', 'created_at']
+
+/**
+ * The file, if there is one, and what the options say, which counts more.
+ * @throws CommandFailed for a file that cannot be read or is of another service
+ */
+export async function readDescriptor(
+  { terminal }: CommandContext,
+  id: string | undefined,
+  options: DescriptorOptions,
+): Promise<UpdateService & { id?: string }> {
+  // Of a file nothing is known; the service names each of its faults.
+  const file: UpdateService & { id?: string } =
+    options.file === undefined ? {} : await readJsonObject(options.file, terminal)
+  const descriptor = Object.fromEntries(Object.entries(file).filter(([name]) => !toldOnly.includes(name)))
+  if (id !== undefined && file.id !== undefined && file.id !== id) {
+    throw new CommandFailed(exitCodes.usage, `the file describes another service than ${id}`)
+  }
+  return withoutUndefined({
+    ...descriptor,
+    ...withoutUndefined({ id }),
+    ...readMembers(options),
+    access: merge(file.access, readAccess(options)),
+    accept: merge(file.accept, readAccept(options)),
+  })
+}
+
+const readMembers = (options: DescriptorOptions): UpdateService =>
+  withoutUndefined({
+    name: options.name,
+    group: options.group,
+    prefix: options.prefix,
+    target: options.target,
+    strip_prefix: options.stripPrefix,
+    forward_authorization: options.forwardAuthorization,
+    preflight: options.preflight,
+    timeout_ms: options.timeoutMs,
+    max_body_bytes: options.maxBodyBytes === false ? null : options.maxBodyBytes,
+    openapi_url: options.openapiUrl === false ? null : options.openapiUrl,
+  })
+
+const readAccess = ({ scopes, writeScopes, kinds }: DescriptorOptions): UpdateService['access'] =>
+  withoutUndefined({ scopes: readNames(scopes), write_scopes: readNames(writeScopes), kinds })
+
+const readAccept = ({ acceptQuery, acceptCookie, acceptBasic }: DescriptorOptions): UpdateService['accept'] =>
+  withoutUndefined({ query: acceptQuery, cookie: acceptCookie, basic: acceptBasic })
+
+/** What is no object stays, to be refused by the service; nothing at all is left out. */
+function merge<T extends object>(file: T | undefined, options: T | undefined): T | undefined {
+  if (options === undefined || Object.keys(options).length === 0) return file
+  return { ...file, ...options }
+}
