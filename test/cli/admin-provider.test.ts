@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { administrator } from '../admin/world.js'
 import { startService, type TestService } from '../support/service.js'
 import { commandLineOf } from './admin-world.js'
@@ -38,4 +41,18 @@ test('switching on what is on changes nothing', async () => {
   const outcome = await admin('provider', 'enable')
 
   expect(outcome).toEqual({ exitCode: 0, out: '', told: 'API keys are on.\n' })
+})
+
+test('what a file of the service says is not switched here', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-provider-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'api-key.json')
+  writeFileSync(file, JSON.stringify({ name: 'api-key', type: 'api-key', disabled: false }))
+  const declared = await startService({ API_KEYS_PROVIDER_FILE: file })
+  onTestFinished(() => declared.close())
+
+  const outcome = await commandLineOf(() => declared).admin('provider', 'disable', '--yes')
+
+  expect(outcome).toMatchObject({ exitCode: 1, out: '' })
+  expect(outcome.told).toContain('set_by_file')
 })

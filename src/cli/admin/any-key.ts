@@ -68,7 +68,10 @@ export function addAnyKeyCommands(admin: Command, context: CommandContext): void
   addJsonOption(about('show', 'all that is known of a key, but for its value')).action(
     (key: Key, options: ChangeOptions) => show(context, key, options),
   )
-  addSecretOptions(addJsonOption(addChangeOptions(about('update', 'change what is named, and nothing else'))))
+  const changing = addSecretOptions(
+    addChangeOptions(about('update', 'change what is named, and nothing else')),
+  )
+  addJsonOption(changing)
     .option(
       '--grace <duration>',
       'how long the old secret goes on working (default: not at all)',

@@ -34,10 +34,12 @@ export function addGroupCommands(admin: Command, context: CommandContext): void 
   addJsonOption(groups.command('show').description('one group'))
     .argument('<id>', 'of the group', readRegistryId)
     .action((id: string, options: JsonOption) => show(context, id, options))
-  addLimitOptions(addNames(groups.command('create').description('make a group, for ever named by its id')))
+  addJsonOption(addLimitOptions(addNames(groups.command('create'))))
+    .description('make a group, for ever named by its id')
     .argument('<id>', 'small letters, digits and hyphens', readRegistryId)
     .action((id: string, options: GroupOptions) => create(context, id, options))
-  addLimitChanges(addNames(groups.command('update').description('change what is named, and nothing else')))
+  addJsonOption(addLimitChanges(addNames(groups.command('update'))))
+    .description('change what is named, and nothing else')
     .argument('<id>', 'of the group', readRegistryId)
     .action((id: string, options: GroupOptions) => update(context, id, options))
   addYesOption(groups.command('delete').description('remove a group that nothing refers to'))
@@ -46,7 +48,7 @@ export function addGroupCommands(admin: Command, context: CommandContext): void 
 }
 
 const addNames = (command: Command): Command =>
-  addJsonOption(command).option('--name <name>', 'for people').option('--description <text>', 'for people')
+  command.option('--name <name>', 'for people').option('--description <text>', 'for people')
 
 function list(context: CommandContext, options: ListOptions): Promise<void> {
   return administrate(context, null, (admin) =>

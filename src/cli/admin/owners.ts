@@ -15,7 +15,7 @@ export function addOwnerCommands(admin: Command, context: CommandContext): void 
   addJsonOption(owners.command('limits').description('the limits as they are now'))
     .argument(...subject, readSubject)
     .action((subject: string, options: JsonOption) => show(context, subject, options))
-  addWholeLimits(addJsonOption(owners.command('set-limits').description('set or lift all three of them')))
+  addJsonOption(addWholeLimits(owners.command('set-limits').description('set or lift all three of them')))
     .argument(...subject, readSubject)
     .action((subject: string, options: LimitOptions & JsonOption) => set(context, subject, options))
 }

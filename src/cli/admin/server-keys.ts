@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import type { CreatedKey } from '../../schemas/admin.js'
 import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { CommandContext } from '../context.js'
@@ -31,22 +31,22 @@ export function addServerKeyCommands(admin: Command, context: CommandContext): v
     .alias('server_key')
     .description('make keys for servers; they are listed, changed and revoked with `admin api-key`')
 
-  addJsonOption(
-    addNewKeyOptions(
-      keys.command('create').description('make a key; its value, shown only now, is all that stdout holds'),
-    ),
-  )
+  const making = addNewKeyOptions(keys.command('create'))
+    .description('make a key; its value, shown only now, is all that stdout holds')
     .option('--scopes <right...>', 'rights of its server (default: none); the administrators’ role too')
-    .action((options: CreateOptions) => create(context, options))
-  addSecretOptions(addJsonOption(addNewKeyOptions(keys.command('import'))))
+  addJsonOption(making).action((options: CreateOptions) => create(context, options))
+
+  const importing = addNewKeyOptions(addForeignOptions(keys.command('import')))
     .description('take over a key that was made elsewhere; print its id')
     .option('--scopes <right...>', 'rights that it may use (default: none; of a person’s key: inherit)')
-    .option('--id <id>', 'its own id')
-    .addOption(new Option('--value-sha256 <hash>', 'SHA-256 of its value, instead of the secret'))
-    .option('--value-file <file>', 'read its value from a file, or from stdin (-): only its SHA-256 is sent')
     .option('--owner <subject>', 'the person that it acts for (default: a server)', readSubject)
-    .action((options: ImportOptions) => importKey(context, options))
+  addJsonOption(importing).action((options: ImportOptions) => importKey(context, options))
 }
+
+const addForeignOptions = (command: Command): Command =>
+  addSecretOptions(command.option('--id <id>', 'its own id'))
+    .option('--value-file <file>', 'read its value from a file, or from stdin (-): only its SHA-256 is sent')
+    .option('--value-sha256 <hash>', 'SHA-256 of its value')
 
 async function create(context: CommandContext, options: CreateOptions): Promise<void> {
   const { terminal } = context
