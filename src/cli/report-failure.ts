@@ -7,7 +7,12 @@ export async function reportFailure(error: unknown, terminal: Terminal): Promise
     if (error.message !== '') tell(terminal, `latchkey: ${error.message}`)
     return error.exitCode
   }
-  const { LatchkeyError, UnavailableError, UnreachableError } = await import('../client/index.js')
+  const client = await import('../client/index.js')
+  const { InvalidOptionError, LatchkeyError, UnavailableError, UnreachableError } = client
+  if (error instanceof InvalidOptionError) {
+    tell(terminal, `latchkey: ${error.message}`)
+    return exitCodes.usage
+  }
   if (error instanceof UnreachableError || error instanceof LatchkeyError) {
     tell(terminal, `latchkey: ${printable(error.message)} (${printable(error.code)})`)
     const faults = error instanceof LatchkeyError ? error.errors : []

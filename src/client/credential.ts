@@ -1,4 +1,5 @@
 import { readVariable } from './environment.js'
+import { InvalidOptionError } from './errors.js'
 
 /** What presents the caller: a key, or an OAuth2 token that is asked for before each try. */
 export type Credential = { apiKey: string } | { token: string | (() => string | Promise<string>) } | null
@@ -10,10 +11,11 @@ export interface CredentialOptions {
   token?: string | (() => string | Promise<string>)
 }
 
-/** @throws TypeError for a key and a token at once, and for what cannot stand in a header; it never tells the value */
+/** @throws InvalidOptionError for a key and a token at once, and for what cannot stand in a header; it never tells the value */
 export function chooseCredential({ apiKey, token }: CredentialOptions): Credential {
   if (token !== undefined) {
-    if (typeof apiKey === 'string') throw new TypeError('Latchkey takes an apiKey or a token, not both')
+    if (typeof apiKey === 'string')
+      throw new InvalidOptionError('Latchkey takes an apiKey or a token, not both')
     return { token: typeof token === 'string' ? requireHeaderText(token, 'token') : token }
   }
   const key = apiKey === undefined ? readVariable('LATCHKEY_API_KEY') : apiKey
@@ -34,6 +36,6 @@ function requireHeaderText(text: string, name: string): string {
   const trimmed = text.trim()
   // `Headers` would refuse it too, with an error that holds it.
   if (!/^[\x20-\x7E]+$/.test(trimmed))
-    throw new TypeError(`The ${name} is empty, or holds what no header may`)
+    throw new InvalidOptionError(`The ${name} is empty, or holds what no header may`)
   return trimmed
 }

@@ -85,6 +85,12 @@ export class UnreachableError extends Error {
   readonly code = 'unreachable'
 }
 
+/** An option of the client that cannot be meant, or must not be: nothing was sent. */
+export class InvalidOptionError extends TypeError {
+  override readonly name = 'InvalidOptionError'
+  readonly code = 'invalid_option'
+}
+
 const classes: Record<number, typeof LatchkeyError> = {
   400: InvalidRequestError,
   401: NotAuthenticatedError,

@@ -7,6 +7,9 @@ export interface ExchangeOptions {
   signal: AbortSignal | undefined
 }
 
+/** The longest that timers can wait: asked for more, they wait not at all. */
+export const longestTimerMs = 2 ** 31 - 1
+
 /**
  * Sends one request and reads of the answer what the caller needs of it, all within the time.
  * @throws UnreachableError without a whole answer in time; the reason of the signal once that is aborted
@@ -19,7 +22,7 @@ export async function exchange<T>(
 ): Promise<T> {
   signal?.throwIfAborted()
   const deadline = new AbortController()
-  const timer = setTimeout(() => deadline.abort(), timeoutMs)
+  const timer = setTimeout(() => deadline.abort(), Math.min(timeoutMs, longestTimerMs))
   try {
     const answer = await fetch(url, {
       ...init,

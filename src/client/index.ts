@@ -7,6 +7,7 @@ export type { KeyVerdict } from '../schemas/verdict.js'
 export {
   ConflictError,
   ForbiddenError,
+  InvalidOptionError,
   InvalidRequestError,
   LatchkeyError,
   NotAuthenticatedError,

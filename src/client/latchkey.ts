@@ -3,6 +3,7 @@ import type { ScopeList } from '../schemas/scope.js'
 import { describeAdministration } from './administration.js'
 import { type CredentialOptions, chooseCredential } from './credential.js'
 import { isBrowser, readVariable } from './environment.js'
+import { InvalidOptionError } from './errors.js'
 import { describeKeys } from './keys.js'
 import { type PlaceOptions, requireOrigins, requireServiceUrl } from './origins.js'
 import { type RepeatOptions, sleep } from './repeat.js'
@@ -40,12 +41,13 @@ export class Latchkey {
   readonly #send: Send
 
   /**
-   * @throws TypeError without a URL, with both a key and a token, for a credential that no header can hold, and for plain
+   * @throws InvalidOptionError without a URL, with both a key and a token, for a credential that no header can hold, and for plain
    * http to another machine unless `allowInsecure`
    */
   constructor(options: LatchkeyOptions = {}) {
     const given = options.url ?? readVariable('LATCHKEY_URL')
-    if (given === undefined) throw new TypeError('Latchkey needs a url, or LATCHKEY_URL in the environment')
+    if (given === undefined)
+      throw new InvalidOptionError('Latchkey needs a url, or LATCHKEY_URL in the environment')
     const url = requireServiceUrl(given, options)
     const userAgent = options.userAgent ?? 'latchkey-client'
     const transport = {

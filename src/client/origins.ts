@@ -1,3 +1,5 @@
+import { InvalidOptionError } from './errors.js'
+
 export interface PlaceOptions {
   /** Whether a credential may travel by plain http to another machine, where anybody on the way reads it. Default false. */
   allowInsecure?: boolean
@@ -5,16 +7,16 @@ export interface PlaceOptions {
 
 /**
  * The URL of the service, without a trailing slash.
- * @throws TypeError for what is no http(s) URL, or one with a user, a query or a fragment; for plain http beyond loopback
+ * @throws InvalidOptionError for what is no http(s) URL, or one with a user, a query or a fragment; for plain http beyond loopback
  */
 export function requireServiceUrl(text: string, options: PlaceOptions): string {
   const url = requireSafeUrl(text, options)
   if (url.search !== '' || url.hash !== '')
-    throw new TypeError('The url of Latchkey has no query and no fragment')
+    throw new InvalidOptionError('The url of Latchkey has no query and no fragment')
   return url.href.replace(/\/+$/, '')
 }
 
-/** The origins that may see the credential. @throws TypeError as above */
+/** The origins that may see the credential. @throws InvalidOptionError as above */
 export function requireOrigins(texts: readonly string[], options: PlaceOptions): ReadonlySet<string> {
   return new Set(texts.map((text) => requireSafeUrl(text, options).origin))
 }
@@ -23,10 +25,11 @@ export function requireOrigins(texts: readonly string[], options: PlaceOptions):
 function requireSafeUrl(text: string, { allowInsecure = false }: PlaceOptions): URL {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !/^https?:$/.test(url.protocol))
-    throw new TypeError('The url of Latchkey is no http(s) URL')
-  if (url.username !== '' || url.password !== '') throw new TypeError('The url of Latchkey names no user')
+    throw new InvalidOptionError('The url of Latchkey is no http(s) URL')
+  if (url.username !== '' || url.password !== '')
+    throw new InvalidOptionError('The url of Latchkey names no user')
   if (url.protocol === 'http:' && !allowInsecure && !isLoopback(url.hostname)) {
-    throw new TypeError(
+    throw new InvalidOptionError(
       'Keys and tokens travel by https: use an https url, or say allowInsecure where nobody listens on the way',
     )
   }

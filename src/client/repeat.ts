@@ -1,4 +1,5 @@
 import { UnreachableError } from './errors.js'
+import { longestTimerMs } from './exchange.js'
 
 /**
  * When a call is sent again: `always` where twice does no more than once, so that an answer that was lost may be asked
@@ -111,10 +112,13 @@ export function sleep(ms: number, signal: AbortSignal | undefined): Promise<void
       clearTimeout(timer)
       reject(signal?.reason)
     }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', stop)
-      resolve()
-    }, ms)
+    const timer = setTimeout(
+      () => {
+        signal?.removeEventListener('abort', stop)
+        resolve()
+      },
+      Math.min(ms, longestTimerMs),
+    )
     if (signal?.aborted) stop()
     else signal?.addEventListener('abort', stop, { once: true })
   })

@@ -29,7 +29,7 @@ export function createServiceFetch(
     const sendOnce = async () => {
       const merged = new Headers(headers)
       for (const [name, value] of new Headers(init.headers)) merged.set(name, value)
-      // Last, so that nothing decides in its place but what the caller was told of.
+      // Last, so that no header of the call takes its place.
       for (const [name, value] of Object.entries(await presentCredential(credential))) merged.set(name, value)
       const { fetch, timeoutMs } = options
       const request = { ...init, method, headers: merged }

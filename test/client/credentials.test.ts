@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { Latchkey } from '../../src/client/index.js'
+import { InvalidOptionError, Latchkey } from '../../src/client/index.js'
 import {
   hangUp,
   json,
@@ -80,7 +80,7 @@ describe('what cannot be meant is refused when the client is made, without repea
   ])('%s', (_, options) => {
     const attempt = () => new Latchkey({ url: 'https://keys.example.org', ...options })
 
-    expect(attempt).toThrow(TypeError)
+    expect(attempt).toThrow(InvalidOptionError)
     expect(attempt).not.toThrow(secretKey)
   })
 

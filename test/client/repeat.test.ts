@@ -256,6 +256,14 @@ describe('time', () => {
     expect(failure).toMatchObject({ message: 'The service did not answer within 0.05 s.' })
   })
 
+  test('who wants to wait for ever does not wait not at all', async () => {
+    const { connect } = await given(me)
+
+    const answer = await connect({ timeoutMs: Number.POSITIVE_INFINITY, maxTries: 1 }).me()
+
+    expect(answer).toEqual({ login: 'alice' })
+  })
+
   test('a deletion answers with nothing, and nothing is waited for', async () => {
     const { connect, waitsMs } = await given(noContent)
 
