@@ -7,8 +7,10 @@ import { readQueryKey, removeQueryKey } from '../auth/credentials.js'
 import { isSameOrigin } from '../auth/same-origin.js'
 import type { RefusalRate } from '../auth/types.js'
 import { Problem, renderError } from '../errors.js'
+import { LoginRefused } from '../login/complete.js'
 import { cookieNames, cookieOptions } from '../login/cookies.js'
 import { sendErrorPage, sendPage, wantsPage } from '../login/page.js'
+import { createRefusalLedger } from '../login/refusals.js'
 import { hashSessionId } from '../login/sessions.js'
 import type { Database } from '../store/database.js'
 import { insertSession } from '../store/sessions.js'
@@ -26,6 +28,7 @@ export interface SingleUserOptions {
   clock: () => number
 }
 
+const wrongKey = 'This is not the key of this start: each start has a new one, unless it is given one.'
 const howToGetIn =
   'Open the URL that the start of the service printed: it ends in ?api_key= and the key. Programs send that key in the header X-API-Key.'
 
@@ -33,6 +36,7 @@ const howToGetIn =
 export const singleUserRoutes: FastifyPluginAsyncTypebox<SingleUserOptions> = async (app, options) => {
   const { publicUrl } = options
   const { session: cookieName } = cookieNames(publicUrl)
+  const noteRefusal = createRefusalLedger(options.db, options.clock)
   const wayIn = [{ href: `${publicUrl}/auth/login`, text: 'How to get in' }]
 
   await app.register(formbody)
@@ -50,7 +54,7 @@ export const singleUserRoutes: FastifyPluginAsyncTypebox<SingleUserOptions> = as
     // Neither the next page nor anybody's cache gets to know it.
     reply.header('referrer-policy', 'no-referrer')
     if (presented.kind === 'malformed') throw new Problem('invalid_request', { detail: presented.detail })
-    requireRight(request, presented.value)
+    await requireRight(request, presented.value)
     await beginSession(request)
     return reply.redirect(`${publicUrl}/docs`, 303)
   })
@@ -73,15 +77,15 @@ export const singleUserRoutes: FastifyPluginAsyncTypebox<SingleUserOptions> = as
     },
   )
 
-  function requireRight({ ip }: FastifyRequest, presented: string): void {
+  async function requireRight(request: FastifyRequest, presented: string): Promise<void> {
     if (options.key.isRight(presented)) return
+    const { ip } = request
     const retryAfterSeconds = options.refusals.retryAfterSeconds(ip)
     if (retryAfterSeconds > 0)
       throw new Problem('rate_limited', { headers: { 'retry-after': String(retryAfterSeconds) } })
     options.refusals.count(ip)
-    throw new Problem('invalid_credential', {
-      detail: 'This is not the key of this start: each start has a new one, unless it is given one.',
-    })
+    await noteRefusal(request, new LoginRefused({ detail: wrongKey }))
+    throw new Problem('invalid_credential', { detail: wrongKey })
   }
 
   async function beginSession(request: FastifyRequest): Promise<void> {

@@ -122,6 +122,19 @@ test('whoever guesses must wait, and whoever has the key need not', async () => 
   expect([right.status, byHeader.status]).toEqual([303, 200])
 })
 
+test('the ledger tells of whoever came with a wrong key, and not with which', async () => {
+  await open(service, '/?api_key=lk_guessed')
+
+  const headers = { 'x-api-key': service.key }
+  const { json, body } = await service.inject({ url: '/admin/audit?action=login.refused&limit=1', headers })
+  expect(json.items[0]).toMatchObject({
+    action: 'login.refused',
+    address: '127.0.0.1',
+    details: { reason: expect.stringContaining('not the key of this start') },
+  })
+  expect(body).not.toContain('lk_guessed')
+})
+
 describe('without a session', () => {
   test('a person reads how to get in', async () => {
     const answer = await open(service, '/auth/login?return_to=/docs')
