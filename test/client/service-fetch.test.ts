@@ -164,9 +164,9 @@ describe('a call of a service is sent again', () => {
 test('a service may take its time with the body of an answer, not with its beginning', async () => {
   scripted = await startScriptedService((response) => {
     response.writeHead(200).write('slow')
-    setTimeout(() => response.end(' end'), 300)
+    setTimeout(() => response.end(' end'), 1200)
   })
-  const latchkey = scripted.connect({ timeoutMs: 150 })
+  const latchkey = scripted.connect({ timeoutMs: 600 })
 
   const answer = await latchkey.fetch('/data')
 
