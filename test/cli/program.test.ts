@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { printable } from '../../src/cli/terminal.js'
 import { aCommandLine } from './command-line.js'
@@ -35,4 +37,24 @@ test('help and version are what was asked for', async () => {
 test('what others wrote does nothing to a terminal', () => {
   expect(printable('a\u001b]0;b\u0007c\r\nd\u009b31me\u202ef\u200bg')).toBe('a]0;bcd31mefg')
   expect(printable('Ålice 日本 👩')).toBe('Ålice 日本 👩')
+})
+
+test('nothing but commander is loaded before a command is known', () => {
+  const loaded = new Set<string>()
+  const packages = new Set<string>()
+  const load = (file: string) => {
+    if (loaded.has(file)) return
+    loaded.add(file)
+    const text = readFileSync(file, 'utf8')
+    const imports = text.matchAll(/^(?:import|export) (?!type )[^;]*? from '([^']+)'/gm)
+    for (const [, name = ''] of imports) {
+      if (name.startsWith('.')) load(resolve(dirname(file), name.replace(/\.js$/, '.ts')))
+      else if (!name.startsWith('node:')) packages.add(name)
+    }
+  }
+
+  load(resolve('src/cli/main.ts'))
+
+  expect(loaded.size).toBeGreaterThan(10)
+  expect([...packages]).toEqual(['commander'])
 })
