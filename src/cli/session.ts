@@ -34,22 +34,12 @@ export async function connectAnonymously(
   return openClient(await findDestination(terminal, options), { apiKey: null })
 }
 
-/** @throws CommandFailed for a credential that no header can hold */
+/** @throws InvalidOptionError for a credential that no header can hold */
 export async function openClient(
   { url, known }: Destination,
   credential: { apiKey: string | null } | { token: string | (() => Promise<string>) },
 ): Promise<Latchkey> {
   const { Latchkey: Client } = await import('../client/index.js')
   const allowInsecure = known?.profile.isInsecure ?? false
-  try {
-    return new Client({ url, allowInsecure, userAgent: 'latchkey-cli', ...credential })
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    throw new CommandFailed(exitCodes.usage, describeFault(url, error))
-  }
+  return new Client({ url, allowInsecure, userAgent: 'latchkey-cli', ...credential })
 }
-
-const describeFault = (url: string, { message }: TypeError): string =>
-  url.startsWith('http:') && message.includes('allowInsecure')
-    ? 'LATCHKEY_URL is plain http: whoever is in between reads keys (if that is nobody: latchkey profile create --insecure)'
-    : `what LATCHKEY_URL or LATCHKEY_API_KEY holds cannot be used: ${message}`

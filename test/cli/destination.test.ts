@@ -135,7 +135,7 @@ describe('plain http to another machine', () => {
   test('is what a profile was made for, or refused', async () => {
     await expect(openClient({ url, known: known(true) }, { apiKey: null })).resolves.toBeTruthy()
     await expect(openClient({ url, known: known(false) }, { apiKey: null })).rejects.toMatchObject({
-      exitCode: 64,
+      code: 'invalid_option',
     })
   })
 })

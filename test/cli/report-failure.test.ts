@@ -33,7 +33,7 @@ describe('what no service was asked is wrong use, told in one sentence', () => {
 
 test('plain http to another machine is asked where the profile was made for it', async () => {
   const user = await aCommandLine({ env: { LATCHKEY_API_KEY: secretKey } })
-  const profile = { url: 'http://keys.invalid', login: null, gatewayUrl: null }
+  const profile = { url: 'http://keys.invalid', login: null, gatewayUrl: null, isInsecure: true }
   await mkdir(user.folder, { mode: 0o700 })
   const book = { version: 1, inUse: 'there', profiles: { there: profile } }
   await writeFile(join(user.folder, 'profiles.json'), JSON.stringify(book), { mode: 0o600 })

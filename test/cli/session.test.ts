@@ -1,9 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connectAnonymously } from '../../src/cli/session.js'
 import { startService, type TestService } from '../support/service.js'
 import { aCommandLine } from './command-line.js'
-import { createTerminal } from './terminal.js'
 
 let service: TestService
 beforeAll(async () => {
@@ -11,12 +8,8 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-const elsewhere = 'http://keys.example.org'
-
 describe('what the environment holds and no call could be made with is told in a sentence', () => {
   test.each([
-    ['whoami', { LATCHKEY_URL: elsewhere, LATCHKEY_API_KEY: 'secret' }, 'LATCHKEY_URL is plain http'],
-    ['api-key check secret', { LATCHKEY_URL: elsewhere }, 'LATCHKEY_URL is plain http'],
     [
       'whoami',
       { LATCHKEY_URL: 'https://me:secret@keys.example.org', LATCHKEY_API_KEY: 'secret' },
@@ -37,16 +30,6 @@ describe('what the environment holds and no call could be made with is told in a
     expect(told).toContain(complaint)
     expect(told).not.toContain('secret')
   })
-})
-
-test('plain http to another machine is allowed where the profile was made so', async () => {
-  const user = await aCommandLine()
-  await user.run('profile', 'create', service.url, '--name', 'here')
-  const file = `${user.folder}/profiles.json`
-  await writeFile(file, (await readFile(file, 'utf8')).replaceAll(service.url, elsewhere))
-
-  expect((await user.run('profile', 'show')).out).toContain(elsewhere)
-  await expect(connectAnonymously(createTerminal({ env: user.env }), {})).resolves.toBeDefined()
 })
 
 test('check needs no login, only the service', async () => {
