@@ -31,17 +31,20 @@ describe('what no service was asked is wrong use, told in one sentence', () => {
   })
 })
 
-test('plain http to another machine is asked where the profile was made for it', async () => {
+test.each([
+  ['is asked where the profile was made for it', true, 69, 'cannot be reached'],
+  ['is not where it was not', false, 64, 'plain http'],
+])('plain http to another machine %s', async (_, isInsecure, code, text) => {
   const user = await aCommandLine({ env: { LATCHKEY_API_KEY: secretKey } })
-  const profile = { url: 'http://keys.invalid', login: null, gatewayUrl: null, isInsecure: true }
+  const profile = { url: 'http://keys.invalid', login: null, gatewayUrl: null, isInsecure }
   await mkdir(user.folder, { mode: 0o700 })
   const book = { version: 1, inUse: 'there', profiles: { there: profile } }
   await writeFile(join(user.folder, 'profiles.json'), JSON.stringify(book), { mode: 0o600 })
 
   const { exitCode, told } = await user.run('whoami')
 
-  expect(exitCode).toBe(69)
-  expect(told).toContain('cannot be reached')
+  expect(exitCode).toBe(code)
+  expect(told).toContain(text)
 })
 
 describe('an answer that is none of the service is neither yes nor no', () => {
