@@ -1,32 +1,22 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyServerOptions,
-  LogController,
-} from 'fastify'
+import { randomBytes } from 'node:crypto'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { stacCatalog } from '../examples/stac-catalog/index.js'
-import { isLoopback } from './addresses.js'
 import type { AdminContext } from './admin/context.js'
 import { adminRoutes } from './admin/routes.js'
 import { jwksRoutes } from './assertion/index.js'
-import { dropIfGone } from './auth/gone.js'
-import { createIdentityHeaderRemover } from './auth/identity-headers.js'
 import auth from './auth/index.js'
 import { checkRoutes } from './check/routes.js'
+import { addCommonHeaders } from './common-headers.js'
 import type { Config } from './config.js'
 import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
 import type { DirectorySource } from './directory/source.js'
-import { answerBrokenRequest, answerBrokenUrl, renderError, sendProblem } from './errors.js'
+import { renderError, sendProblem } from './errors.js'
 import { buildGateway } from './gateway/index.js'
 import { healthRoutes } from './health.js'
 import { meRoutes } from './keys/me.js'
 import { keyRoutes } from './keys/routes.js'
 import type { Random } from './keys/value.js'
 import { linkRoutes } from './links/routes.js'
-import { loggerOptions } from './log.js'
 import { cookieNames } from './login/cookies.js'
 import sessions, { loginRoutes } from './login/index.js'
 import openApi from './openapi.js'
@@ -34,6 +24,7 @@ import { createParts, type Parts } from './parts.js'
 import { resourceMetadataRoutes } from './resource-metadata.js'
 import { problemResponses } from './schemas/common.js'
 import type { Secrets } from './secrets.js'
+import { serverOptions } from './server-options.js'
 import { serviceDocuments } from './service-documents/index.js'
 import type { ServiceContext } from './services/context.js'
 import { declareServices } from './services/declared.js'
@@ -41,10 +32,9 @@ import { knowOwnAddresses } from './services/own-addresses.js'
 import { requireGroupsAndServices } from './services/refer.js'
 import type { ServiceRegistry } from './services/registry.js'
 import { serviceRoutes } from './services/routes.js'
-import { foreignHost } from './single-user/hosts.js'
 import { createSingleUserMode } from './single-user/index.js'
 import { settleSingleUser } from './single-user/person.js'
-import { leadToStart, singleUserRoutes } from './single-user/routes.js'
+import { singleUserRoutes } from './single-user/routes.js'
 import type { Database } from './store/database.js'
 import { setValidation } from './validation.js'
 
@@ -72,10 +62,6 @@ declare module 'fastify' {
     serviceRegistry: ServiceRegistry
   }
 }
-
-const bodyLimitBytes = 65_536
-// Nobody holds a connection open by sending slowly, nor the end of the process; the bodies here are small.
-const requestTimeoutMs = 15_000
 
 /** What listens: this service, and the gateway on its own origin where there is one. */
 export interface Apps {
@@ -327,107 +313,6 @@ async function addExampleCatalog(guarded: FastifyInstance, { publicUrl }: Config
     baseUrl: `${publicUrl}/catalog`,
     serviceDescUrl: `${publicUrl}/docs/json`,
     serviceDocUrl: `${publicUrl}/docs`,
-  })
-}
-
-function serverOptions(
-  config: Config,
-  { singleUser, logStream }: { singleUser: Parts['singleUser']; logStream: AppDependencies['logStream'] },
-): FastifyServerOptions {
-  const secrets = singleUser === null ? [] : [singleUser.key.value]
-  const logger = loggerOptions(config.logLevel, config.keys.prefix, config.headerPrefix, secrets)
-  return {
-    ...(singleUser === null ? {} : { rewriteUrl: leadToStart }),
-    logger: logStream === undefined ? logger : { ...logger, stream: logStream },
-    // One line for each answer, by the hook below, instead of two of Fastify's.
-    logController: new LogController({ disableRequestLogging: true }),
-    genReqId: () => randomUUID(),
-    requestIdHeader: false,
-    trustProxy: config.trustProxy.length === 0 ? false : config.trustProxy,
-    bodyLimit: bodyLimitBytes,
-    requestTimeout: requestTimeoutMs,
-    // A request on an open connection is served to its end, then the connection closes.
-    return503OnClosing: false,
-    frameworkErrors: answerBrokenUrl,
-    clientErrorHandler: answerBrokenRequest,
-  }
-}
-
-/** What every request meets first and every answer carries. */
-async function addCommonHeaders(
-  app: FastifyInstance,
-  config: Config,
-  singleUser: Parts['singleUser'],
-): Promise<void> {
-  const removeIdentityHeaders = createIdentityHeaderRemover(config.identityHeaderPrefix)
-  const { publicUrl } = config
-  app.addHook('onRequest', (request, reply, done) => {
-    if (dropIfGone(request, reply)) return
-    removeIdentityHeaders(request.raw)
-    reply.header('x-request-id', request.id)
-    if (singleUser?.takesHost(request.headers.host) === false) {
-      return sendProblem(reply, 'invalid_request', { detail: foreignHost })
-    }
-    done()
-  })
-  app.addHook('onResponse', (request, reply, done) => {
-    const { principal } = request
-    const caller = principal && { subject: principal.subject, via: principal.via, keyId: principal.keyId }
-    const level = request.url.startsWith('/health/') ? 'debug' : 'info'
-    request.log[level]({ req: request, res: reply, ms: Math.round(reply.elapsedTime), caller }, 'answered')
-    done()
-  })
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    // Swagger UI's login window must keep its opener, and there is nothing else here that others could open.
-    crossOriginOpenerPolicy: false,
-    frameguard: { action: 'deny' },
-    // With no-referrer a browser would send `Origin: null` with the logout form.
-    referrerPolicy: { policy: 'same-origin' },
-    // Other services below this domain are not ours to move to https.
-    strictTransportSecurity: publicUrl.startsWith('https:') && { includeSubDomains: false },
-  })
-  if (config.corsOrigins.length > 0) {
-    await app.register(cors, {
-      origin: config.corsOrigins,
-      methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      // Its refusal of an OPTIONS that is no preflight would be plain text.
-      strictPreflight: false,
-      exposedHeaders: [
-        ...['location', 'retry-after', 'www-authenticate', 'x-api-key-expires-at', 'x-request-id'],
-        ...['ratelimit', 'ratelimit-policy'],
-        ...['daily', 'monthly'].map((per) => `${config.headerPrefix}-${per}-calls-remaining`.toLowerCase()),
-      ],
-    })
-  }
-  if (isReachedDirectly(config)) redirectOtherNames(app, publicUrl)
-}
-
-/** Whether no proxy stands in front: one that changes `Host`, as nginx does unless told, would be redirected for ever. */
-function isReachedDirectly({ publicUrl, port }: Config): boolean {
-  const url = new URL(publicUrl)
-  return (
-    url.protocol === 'http:' && isLoopback(url.hostname) && url.port === String(port) && url.pathname === '/'
-  )
-}
-
-/** `localhost` and 127.0.0.1 are two sites to a browser, and the identity provider knows only one of them. */
-function redirectOtherNames(app: FastifyInstance, publicUrl: string): void {
-  const { host } = new URL(publicUrl)
-  app.addHook('onRequest', (request, reply, done) => {
-    const isPage = /^\/($|[?]|docs|auth\/login)/.test(request.url)
-    const name = request.headers.host ?? host
-    if (request.method !== 'GET' || !isPage || name === host || !isLoopback(name.replace(/:\d+$/, '')))
-      return done()
-    return reply.redirect(publicUrl + request.url, 307)
   })
 }
 
