@@ -33,7 +33,7 @@ describe('what no service was asked is wrong use, told in one sentence', () => {
 
 test.each([
   ['is asked where the profile was made for it', true, 69, 'cannot be reached'],
-  ['is not where it was not', false, 64, 'plain http'],
+  ['is not where it was not', false, 64, 'travel by https'],
 ])('plain http to another machine %s', async (_, isInsecure, code, text) => {
   const user = await aCommandLine({ env: { LATCHKEY_API_KEY: secretKey } })
   const profile = { url: 'http://keys.invalid', login: null, gatewayUrl: null, isInsecure }
