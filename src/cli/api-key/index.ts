@@ -16,6 +16,7 @@ export function addApiKeyCommands(program: Command, context: CommandContext): vo
   addShow(group, context)
   addLifeCommands(group, context)
   addRotate(group, context)
+  addLink(group, context)
   addUpdate(group, context)
   addDelete(group, context)
   addCheck(group, context)
@@ -120,6 +121,19 @@ function addRotate(group: Command, context: CommandContext): void {
     .option(...valueFile)
     .option(...asJson)
     .action(async (key, options) => (await import('./rotate.js')).rotateKey(context, { key, ...options }))
+}
+
+function addLink(group: Command, context: CommandContext): void {
+  group
+    .command('link')
+    .description('make a URL that opens one path with a key, for tools that only take a URL')
+    .argument('<key>', 'its id, or its whole value')
+    .argument('<path>', 'a path at the gateway: all that lies below it opens too')
+    .option('--expires-in <duration>', 'how long it lives, at most 1d (default: 1h)', parseDuration)
+    .option(...asJson)
+    .action(async (key, path, options) =>
+      (await import('./link.js')).linkKey(context, { key, path, ...options }),
+    )
 }
 
 function addUpdate(group: Command, context: CommandContext): void {
