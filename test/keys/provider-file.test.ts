@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { administrationOf } from '../admin/world.js'
+import { makeLink } from '../links/links.js'
 import { openTestDatabase } from '../support/database.js'
 import { startService, type TestService } from '../support/service.js'
 import { setServices } from '../support/services.js'
@@ -61,6 +62,22 @@ afterEach(async () => {
 })
 
 describe('a file that says disabled', () => {
+  test('refuses the links of a key too, until keys are on again', async () => {
+    const link = await makeLink(service, await service.createKey('alice'), '/events')
+    const statusOfLink = async () => {
+      const cut = new AbortController()
+      const { status } = await fetch(link, { signal: cut.signal })
+      cut.abort()
+      return status
+    }
+    expect(await statusOfLink()).toBe(200)
+
+    write(json(true))
+
+    await isOff()
+    expect(await statusOfLink()).toBe(401)
+  })
+
   test('refuses every key, in whatever form it comes, while OAuth2 goes on', async () => {
     const signer = await service.createKey('bob', { jwt: true })
     const secret = new TextEncoder().encode(signer.value.split('_')[2])
