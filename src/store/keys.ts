@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import type { Database } from './database.js'
 import type { Prisma } from './generated/client.js'
 
@@ -36,12 +37,15 @@ export interface StoredValue {
   sealedSecret: string | null
 }
 
+/** Where its links begin, each key says for itself: those of a deleted one are not for the next that is imported under its id. */
+const firstGenerations = 2 ** 30
+
 export async function insertKey(
   tx: Tx,
   key: NewKey & { createdAt: Date },
   { hash, sealedSecret }: StoredValue,
 ): Promise<KeyRow> {
-  await tx.apiKey.create({ data: key })
+  await tx.apiKey.create({ data: { linkGeneration: randomInt(firstGenerations), ...key } })
   await tx.apiKeyValue.create({
     data: { hash: toBytes(hash), keyId: key.id, createdAt: key.createdAt, sealedSecret },
   })

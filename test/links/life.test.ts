@@ -112,6 +112,22 @@ describe('a link dies with its key, on the next call, when it is', () => {
   })
 })
 
+test('a link of a key that was deleted opens nothing for the next that is imported under its id', async () => {
+  const secret = 'a secret of the old gateway, long enough'.replaceAll(/[ ,]/g, '-')
+  const take = (owner: string) =>
+    administer('POST', '/admin/api-keys', { name: 'from before', id: 'station-7', secret, owner })
+  await service.createKey('bob')
+  await take(subjects.alice)
+  key = { ...key, id: 'station-7' }
+  url = await makeLink(service, key, '/echo/tiles')
+  const before = await statusOf(url)
+
+  await change('DELETE', '')
+  await take(subjects.bob)
+
+  expect([before, await statusOf(url)]).toEqual([200, 401])
+})
+
 describe('a link of a key that works again', () => {
   test.each<[string, () => Promise<void>]>([
     ['a revocation', () => change('POST', '/revoke')],
