@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import type { Command } from 'commander'
 import { describe, expect, test } from 'vitest'
+import { createProgram } from '../../src/cli/program.js'
 import { printable } from '../../src/cli/terminal.js'
 import { aCommandLine } from './command-line.js'
+import { createTerminal } from './terminal.js'
 
 describe('a command that is wrong', () => {
   test.each<[what: string, args: string[], message: string]>([
@@ -32,6 +35,27 @@ test('help and version are what was asked for', async () => {
   expect(help.out).toContain('Usage: latchkey')
   expect(help.out).not.toContain('__complete')
   expect(version).toEqual({ exitCode: 0, out: '0.0.0-test\n', told: '' })
+})
+
+test('each argument and option says what it is, and --json says the same everywhere', () => {
+  const listAll = (command: Command): Command[] => [command, ...command.commands.flatMap(listAll)]
+  const all = listAll(createProgram(createTerminal(), '0')).filter(
+    (command) => command.name() !== '__complete',
+  )
+
+  const silent = all.flatMap((command) =>
+    [...command.registeredArguments, ...command.options]
+      .filter(({ description, argChoices }) => description === '' && argChoices === undefined)
+      .map((part) => `${command.name()} ${part.name()}`),
+  )
+  const ofJson = all
+    .filter((command) => command.name() !== 'audit')
+    .flatMap(({ options }) => options.filter(({ long }) => long === '--json'))
+
+  expect(all.length).toBeGreaterThan(60)
+  expect(silent).toEqual([])
+  expect(ofJson.length).toBeGreaterThan(30)
+  expect(new Set(ofJson.map(({ description }) => description)).size).toBe(1)
 })
 
 test('what others wrote does nothing to a terminal', () => {

@@ -3,6 +3,7 @@ import type { AuditEventDocument } from '../../schemas/admin.js'
 import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { CommandContext } from '../context.js'
 import { parseTime } from '../durations.js'
+import { writeJson } from '../json.js'
 import { print } from '../terminal.js'
 import { administrate } from './administration.js'
 import { type Columns, printList, readItems } from './lists.js'
@@ -42,7 +43,7 @@ async function list(context: CommandContext, { json, limit, ...filter }: AuditOp
     if (!json) return printList(terminal, listing, await describeColumns(), withoutUndefined({ limit }))
     // A line as it comes: a ledger may be longer than memory.
     for await (const event of readItems(listing, withoutUndefined({ limit })))
-      print(terminal, JSON.stringify(event))
+      print(terminal, writeJson(event, 0))
   })
 }
 

@@ -1,6 +1,6 @@
 import { CommandFailed, exitCodes } from '../exit-codes.js'
+import { printJson } from '../json.js'
 import { printable, type Terminal, tell } from '../terminal.js'
-import { printJson } from './documents.js'
 import type { JsonOption } from './options.js'
 
 /** @throws CommandFailed for a change of nothing, which the service would refuse in words of its own */

@@ -1,3 +1,4 @@
+import { printJson } from '../json.js'
 import { print, type Terminal } from '../terminal.js'
 import type { JsonOption } from './options.js'
 
@@ -11,9 +12,6 @@ export async function printDocument(
   const { renderFacts } = await import('../table.js')
   print(terminal, renderFacts(Object.fromEntries(listMembers(document))))
 }
-
-export const printJson = (terminal: Terminal, document: unknown): void =>
-  print(terminal, JSON.stringify(document, null, 2))
 
 /** Members of members are named as in `access.scopes`; what is empty is a hyphen, as in tables. */
 function listMembers(document: object, before = ''): [name: string, text: string][] {

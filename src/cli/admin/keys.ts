@@ -1,7 +1,7 @@
 import type { Listing } from '../../client/index.js'
 import type { ApiKeyDocument } from '../../schemas/key.js'
+import { printJson } from '../json.js'
 import { print, type Terminal } from '../terminal.js'
-import { printJson } from './documents.js'
 import { type Columns, collect, printTable } from './lists.js'
 import type { ListOptions } from './options.js'
 

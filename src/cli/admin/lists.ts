@@ -1,7 +1,7 @@
 import type { Listing } from '../../client/index.js'
+import { printJson } from '../json.js'
 import type { Column } from '../table.js'
 import { print, type Terminal, tell } from '../terminal.js'
-import { printJson } from './documents.js'
 import type { ListOptions } from './options.js'
 
 /** Of a table: what stands above, and what below it. */

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { jsonOption } from '../json.js'
 
 export interface JsonOption {
   json?: boolean | undefined
@@ -13,13 +14,10 @@ export interface YesOption {
   yes?: boolean
 }
 
-export const addJsonOption = (command: Command): Command =>
-  command.option('--json', 'the whole answer of the service on stdout')
+export const addJsonOption = (command: Command): Command => command.option(...jsonOption)
 
 export const addListOptions = (command: Command): Command =>
-  command
-    .option('--limit <lines>', 'the newest so many (default: all)', readCount)
-    .option('--json', 'an array on stdout')
+  command.option('--limit <lines>', 'the newest so many (default: all)', readCount).option(...jsonOption)
 
 /** For what cannot be undone. */
 export const addYesOption = (command: Command): Command => command.option('--yes', 'do not ask')

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../context.js'
+import { printJson } from '../json.js'
 import { requireKeyId } from '../key-id.js'
 import { print, tell } from '../terminal.js'
 import { administrate } from './administration.js'
-import { printJson } from './documents.js'
 import { addJsonOption, type JsonOption } from './options.js'
 
 /** `latchkey admin quota …`: what a key has used of its limits. */

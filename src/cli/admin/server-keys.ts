@@ -6,10 +6,10 @@ import type { CommandContext } from '../context.js'
 import { deliverValue } from '../deliver-value.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { finishFirst } from '../finish-first.js'
+import { printJson, writeJson } from '../json.js'
 import { print, printable, type Terminal, tell } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
 import { administrate } from './administration.js'
-import { printJson } from './documents.js'
 import { addNewKeyOptions, type NewKeyOptions, readNewKey } from './key-options.js'
 import { recognise } from './keys.js'
 import { addJsonOption, type JsonOption, readSubject } from './options.js'
@@ -68,7 +68,7 @@ async function deliver({ terminal }: CommandContext, key: CreatedKey, { json }: 
   await tellMade(terminal, 'Made', key)
   tell(terminal, 'Keep its value now, it is not shown again:')
   const otherwise = `delete it: latchkey admin api-key delete ${key.id}`
-  await deliverValue(json ? JSON.stringify(key, null, 2) : String(key.value), terminal, { otherwise })
+  await deliverValue(json ? writeJson(key) : String(key.value), terminal, { otherwise })
 }
 
 async function importKey(context: CommandContext, options: ImportOptions): Promise<void> {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
+import { printJson } from '../json.js'
 import { print, printable, tell } from '../terminal.js'
 import { administrate } from './administration.js'
-import { printJson } from './documents.js'
 import { printKeys } from './keys.js'
 import {
   addJsonOption,

@@ -1,9 +1,10 @@
 import type { ApiKeyDocument, Latchkey, UpdateKey } from '../../client/index.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
+import { printJson } from '../json.js'
 import { chooseKey, type KeyChoice } from '../key-id.js'
 import { describeEnd } from '../table.js'
-import { print, tell } from '../terminal.js'
+import { tell } from '../terminal.js'
 import { describeName } from './new-value.js'
 import { requireOwn } from './require-own.js'
 import { withoutUndefined } from './without-undefined.js'
@@ -109,7 +110,7 @@ async function change(
   const client = await context.connect()
   const key = await requireOwn(id, act(client.apiKeys, id))
   tell(terminal, `The key ${id}, ${describeName(key)}, ${describeOutcome(key)}.`)
-  if (options.json) print(terminal, JSON.stringify(key, null, 2))
+  if (options.json) printJson(terminal, key)
 }
 
 /** Why the key does not work, though the user may think that now it does. */

@@ -2,6 +2,7 @@ import { InvalidRequestError, type KeyVerdict, LatchkeyError, UnreachableError }
 import type { VerifyKey } from '../../schemas/verdict.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
+import { printJson } from '../json.js'
 import { describeEnd, formatTime, renderFacts } from '../table.js'
 import { print, printable, type Terminal } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
@@ -81,7 +82,7 @@ const unknown = (why: string) =>
   new CommandFailed(exitCodes.unavailable, `nobody can tell now whether the value is good: ${why}`)
 
 function report(verdict: KeyVerdict, { json }: CheckOptions, terminal: Terminal): void {
-  if (json) print(terminal, JSON.stringify(verdict, null, 2))
+  if (json) printJson(terminal, verdict)
   else if (verdict.principal !== undefined) print(terminal, describeVerdict(verdict, terminal.clock()))
 }
 

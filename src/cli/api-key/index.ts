@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { keyStatuses } from '../../schemas/key-statuses.js'
 import type { CommandContext } from '../context.js'
 import { parseDuration, parseTime } from '../durations.js'
+import { jsonOption } from '../json.js'
 import { parseObject } from './parse-object.js'
 
 /** `latchkey api-key`: what people do with their own keys. */
@@ -22,7 +23,6 @@ export function addApiKeyCommands(program: Command, context: CommandContext): vo
   addCheck(group, context)
 }
 
-const asJson = ['--json', 'the whole answer of the service on stdout'] as const
 const valueFile = ['--value-file <file>', 'read the value from a file, or from stdin (-)'] as const
 const whichKey = ['[key]', 'its id, or its whole value'] as const
 
@@ -47,7 +47,7 @@ function addCreate(group: Command, context: CommandContext): void {
     .option('--allowed-referers <host...>', 'hosts whose pages may use it (default: any)')
     .option('--jwt', 'the key may sign JWTs')
     .option('--config <object>', 'JSON that services see with each call', parseObject)
-    .option(...asJson)
+    .option(...jsonOption)
     .action(async (options) => (await import('./create.js')).createKey(context, options))
 }
 
@@ -57,7 +57,7 @@ function addList(group: Command, context: CommandContext): void {
     .description('your keys that are not revoked, the newest last')
     .option('--all', 'those that are revoked, too')
     .addOption(new Option('--status <status>', 'only those of this status').choices(keyStatuses))
-    .option('--json', 'an array of keys on stdout')
+    .option(...jsonOption)
     .action(async (options) => (await import('./list.js')).listKeys(context, options))
 }
 
@@ -65,7 +65,7 @@ function addScopes(group: Command, context: CommandContext): void {
   group
     .command('scopes')
     .description('the rights that you may give a key by --scopes')
-    .option('--json', 'an array of scopes on stdout')
+    .option(...jsonOption)
     .action(async (options) => (await import('./list-scopes.js')).listScopes(context, options))
 }
 
@@ -75,7 +75,7 @@ function addShow(group: Command, context: CommandContext): void {
     .description('all that is known of a key, but for its value')
     .argument(...whichKey)
     .option(...valueFile)
-    .option(...asJson)
+    .option(...jsonOption)
     .action(async (key, options) => (await import('./show.js')).showKey(context, { key, ...options }))
 }
 
@@ -87,7 +87,7 @@ function addLifeCommands(group: Command, context: CommandContext): void {
       .description(description)
       .argument(...whichKey)
       .option(...valueFile)
-      .option(...asJson)
+      .option(...jsonOption)
 
   add('revoke', 'end a key at once; until it is deleted it can be renewed')
     .option('--permanent', 'for good, as for a leaked one')
@@ -119,7 +119,7 @@ function addRotate(group: Command, context: CommandContext): void {
       parseDuration,
     )
     .option(...valueFile)
-    .option(...asJson)
+    .option(...jsonOption)
     .action(async (key, options) => (await import('./rotate.js')).rotateKey(context, { key, ...options }))
 }
 
@@ -149,7 +149,7 @@ function addUpdate(group: Command, context: CommandContext): void {
     .option('--no-allowed-referers', 'any page may use it')
     .option('--config <object>', 'JSON that services see with each call', parseObject)
     .option(...valueFile)
-    .option(...asJson)
+    .option(...jsonOption)
     .action(async (key, options) => (await import('./change.js')).updateKey(context, { key, ...options }))
 }
 
@@ -175,7 +175,7 @@ function addCheck(group: Command, context: CommandContext): void {
     .option('--scopes <right...>', 'whether it may use all these rights')
     .option('--client-ip <address>', 'whether it may be used from there')
     .option('--referer <url>', 'whether this page may use it')
-    .option(...asJson)
+    .option(...jsonOption)
     .option('--quiet', 'the exit code alone')
     .addHelpText(
       'after',

@@ -1,4 +1,5 @@
 import type { CommandContext } from '../context.js'
+import { printJson } from '../json.js'
 import { renderTable } from '../table.js'
 import { print } from '../terminal.js'
 
@@ -7,7 +8,7 @@ export async function listScopes(context: CommandContext, { json }: { json?: boo
   const { terminal } = context
   const client = await context.connect()
   const scopes = await client.scopes()
-  if (json) return print(terminal, JSON.stringify(scopes, null, 2))
+  if (json) return printJson(terminal, scopes)
   const rows = scopes.map(({ scope, description }) => [scope, description ?? '-'])
   print(terminal, renderTable(columns, rows, terminal))
 }

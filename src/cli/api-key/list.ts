@@ -1,6 +1,7 @@
 import type { ApiKeyDocument } from '../../client/index.js'
 import type { KeyStatus } from '../../schemas/key.js'
 import type { CommandContext } from '../context.js'
+import { printJson } from '../json.js'
 import { flatten, formatTime, renderTable } from '../table.js'
 import { print, tell } from '../terminal.js'
 
@@ -19,7 +20,7 @@ export async function listKeys(context: CommandContext, { all, status, json }: L
     if (all || status !== undefined || key.status !== 'revoked') keys.push(key)
   }
   keys.reverse()
-  if (json) return print(terminal, JSON.stringify(keys, null, 2))
+  if (json) return printJson(terminal, keys)
   if (keys.length === 0) return tell(terminal, 'There are no such keys. Make one: latchkey api-key create')
   print(terminal, renderTable(columns, keys.map(asRow), terminal))
 }

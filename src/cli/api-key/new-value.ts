@@ -6,6 +6,7 @@ import {
 } from '../../client/index.js'
 import type { CommandContext } from '../context.js'
 import { deliverValue } from '../deliver-value.js'
+import { writeJson } from '../json.js'
 import { flatten } from '../table.js'
 import { type Terminal, tell } from '../terminal.js'
 
@@ -15,7 +16,7 @@ export function deliverKey(
   { terminal }: CommandContext,
   { json, otherwise }: { json?: boolean; otherwise: string },
 ): Promise<void> {
-  return deliverValue(json ? JSON.stringify(key, null, 2) : key.value, terminal, { otherwise })
+  return deliverValue(json ? writeJson(key) : key.value, terminal, { otherwise })
 }
 
 export const describeName = ({ name }: Pick<ApiKeyDocument, 'name'>): string => `"${flatten(name)}"`

@@ -1,5 +1,6 @@
 import type { ApiKeyDocument } from '../../client/index.js'
 import type { CommandContext } from '../context.js'
+import { printJson } from '../json.js'
 import { chooseKey, type KeyChoice } from '../key-id.js'
 import { describeEnd, formatTime, renderFacts } from '../table.js'
 import { print } from '../terminal.js'
@@ -14,7 +15,8 @@ export async function showKey(
   const id = await chooseKey(options, terminal)
   const client = await context.connect()
   const key = await requireOwn(id, client.apiKeys.show(id))
-  print(terminal, options.json ? JSON.stringify(key, null, 2) : renderFacts(listFacts(key, terminal.clock())))
+  if (options.json) printJson(terminal, key)
+  else print(terminal, renderFacts(listFacts(key, terminal.clock())))
 }
 
 /** What is known of a key by its name; undefined does not hold of it. @param now milliseconds since the epoch */

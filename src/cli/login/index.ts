@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../context.js'
+import { jsonOption } from '../json.js'
 
 /** `latchkey login`, `logout` and `whoami`. */
 export function addLoginCommands(program: Command, context: CommandContext): void {
@@ -19,6 +20,6 @@ export function addLoginCommands(program: Command, context: CommandContext): voi
   program
     .command('whoami')
     .description('who you are there, and by which credential')
-    .option('--json', 'as the service answers')
+    .option(...jsonOption)
     .action(async (options) => (await import('./whoami.js')).whoami(context, options))
 }

@@ -1,9 +1,10 @@
 import { findConfigFolder } from '../config-folder.js'
 import { findDestination } from '../destination.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
+import { printJson } from '../json.js'
 import { endLogin } from '../login/end-login.js'
 import { adviseLogin, readLogin } from '../login/stored-login.js'
-import { print, type Terminal, tell } from '../terminal.js'
+import { print, printable, type Terminal, tell } from '../terminal.js'
 import { discoverService } from './discover.js'
 import { changeProfiles, isProfileName, type Profile, type ProfileBook, readProfiles } from './profiles.js'
 
@@ -53,7 +54,7 @@ export async function listProfiles(terminal: Terminal, { json }: { json?: boolea
   const rows = [...profiles]
     .map(([name, { url }]) => ({ name, url, inUse: name === inUse }))
     .sort((one, other) => (one.name < other.name ? -1 : 1))
-  if (json) return print(terminal, JSON.stringify(rows, null, 2))
+  if (json) return printJson(terminal, rows)
   const width = Math.max(0, ...rows.map(({ name }) => name.length))
   for (const row of rows) print(terminal, `${row.inUse ? '*' : ' '} ${row.name.padEnd(width)}  ${row.url}`)
   if (rows.length === 0) tell(terminal, 'There is no profile yet: latchkey profile create <url>')
@@ -88,8 +89,9 @@ export async function showProfile(
     loggedIn: isLoggedIn,
     folder: await findConfigFolder(terminal),
   }
-  if (json) return print(terminal, JSON.stringify(facts, null, 2))
-  for (const [fact, value] of Object.entries(facts)) print(terminal, `${fact.padEnd(8)}  ${value ?? '-'}`)
+  if (json) return printJson(terminal, facts)
+  for (const [fact, value] of Object.entries(facts))
+    print(terminal, printable(`${fact.padEnd(8)}  ${value ?? '-'}`))
 }
 
 /** Logs out there, and forgets the service. */

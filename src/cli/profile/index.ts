@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../context.js'
+import { jsonOption } from '../json.js'
 
 /** `latchkey profile …`: the services that this user talks to. */
 export function addProfileCommands(program: Command, { terminal }: CommandContext): void {
@@ -15,24 +16,24 @@ export function addProfileCommands(program: Command, { terminal }: CommandContex
   profile
     .command('list')
     .description('all of them, the one in use marked')
-    .option('--json', 'as JSON')
+    .option(...jsonOption)
     .action(async (options) => (await actions()).listProfiles(terminal, options))
   profile
     .command('use')
     .description('talk to this one from now on')
-    .argument('<name>')
+    .argument('<name>', 'one of latchkey profile list')
     .action(async (name) => (await actions()).useProfile(terminal, name))
   profile
     .command('show')
     .description('what is known of it')
     .argument('[name]', 'default: the one that commands talk to')
-    .option('--json', 'as JSON')
+    .option(...jsonOption)
     .action(async (name, options) =>
       (await actions()).showProfile(terminal, name ?? program.opts().profile, options),
     )
   profile
     .command('delete')
     .description('log out there, and forget it')
-    .argument('<name>')
+    .argument('<name>', 'one of latchkey profile list')
     .action(async (name) => (await actions()).deleteProfile(terminal, name))
 }
