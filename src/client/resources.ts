@@ -1,3 +1,4 @@
+import { InvalidOptionError } from './errors.js'
 import type { CallOptions, Query, Send } from './transport.js'
 
 /** What a client must send of an input, and what it may: the service fills in what is missing, of its parts too. */
@@ -49,6 +50,17 @@ export function list<T>(send: Send, path: string, filter: Query, call: CallOptio
   }
 }
 
-/** A path whose parts are encoded. */
+/**
+ * A path whose parts are encoded.
+ * @throws InvalidOptionError for a part that would lead elsewhere: nothing, and `.` or `..`, which URLs take away with the
+ * segment before, however they are encoded
+ */
 export const at = (texts: TemplateStringsArray, ...parts: string[]): string =>
-  String.raw({ raw: texts }, ...parts.map(encodeURIComponent))
+  String.raw({ raw: texts }, ...parts.map(encodePart))
+
+// The part is not repeated: it may be the value of a key.
+function encodePart(part: string): string {
+  if (typeof part !== 'string' || /^\.{0,2}$|\p{Cs}/u.test(part))
+    throw new InvalidOptionError('What is asked for has no id that can stand in a URL')
+  return encodeURIComponent(part)
+}

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ForbiddenError, Latchkey } from '../../src/client/index.js'
+import { ForbiddenError, InvalidOptionError, Latchkey } from '../../src/client/index.js'
 import { startService, type TestService } from '../support/service.js'
 
 let service: TestService
@@ -88,6 +88,56 @@ describe('an administrator', () => {
     expect(refused).toMatchObject({ code: 'invalid_credential' })
     expect(await byKey.me()).toMatchObject({ login: 'alice' })
     expect(await admin.provider.show()).toEqual(on)
+  })
+})
+
+describe('what leads elsewhere in a URL is no id', () => {
+  test.each<[what: string, part: unknown]>([
+    ['nothing', ''],
+    ['a dot', '.'],
+    ['two dots', '..'],
+    ['half a character', 'a\ud800'],
+    ['what is not there', undefined],
+  ])('%s', (_what, part) => {
+    const sent: unknown[] = []
+    const fetch: typeof globalThis.fetch = async (url) => {
+      sent.push(url)
+      return Response.json({ items: [], next_cursor: null })
+    }
+    const { admin, apiKeys } = new Latchkey({ url: service.url, apiKey: 'x', fetch })
+    // As a program without types may call it.
+    const id = part as string
+
+    const calls: (() => unknown)[] = [
+      () => admin.users.apiKeys(id).page(),
+      () => admin.users.revokeApiKeys(id),
+      () => admin.groups.delete(id),
+      () => admin.apiKeys.resetQuotas(id),
+      () => apiKeys.delete(id),
+      () => apiKeys.createLink(id, { path: '/x' }),
+    ]
+
+    for (const call of calls) expect(call).toThrow(InvalidOptionError)
+    expect(sent).toEqual([])
+  })
+
+  test('but an id with dots and slashes in it is one', async () => {
+    const sent: unknown[] = []
+    const fetch: typeof globalThis.fetch = async (url) => {
+      sent.push(new URL(String(url)).pathname)
+      return Response.json({})
+    }
+    const { apiKeys } = new Latchkey({ url: service.url, apiKey: 'x', fetch })
+
+    for (const id of ['...', 'a.b', '../a', '%2e%2e', 'a?b#c']) await apiKeys.show(id)
+
+    expect(sent).toEqual([
+      '/api-keys/...',
+      '/api-keys/a.b',
+      '/api-keys/..%2Fa',
+      '/api-keys/%252e%252e',
+      '/api-keys/a%3Fb%23c',
+    ])
   })
 })
 
