@@ -152,9 +152,20 @@ function isForwarded(fate: Fate, value: string, forwarded: ForwardedCredential, 
 /** The URL of a page that a link opened, where the browser does not heed `Referrer-Policy`. */
 const credentialInUrl = /^[^?]*\/(k|%6b)\//i
 
-/** A proxy in front may tell of the URL as it was asked for, by whatever name. */
-const tells = (value: string, credential: string) =>
-  credential !== '' && (value.includes(credential) || value.includes(encodeURIComponent(credential)))
+/**
+ * A proxy in front may tell of the URL as it was asked for, by whatever name. Of the URL alone: who calls chooses these words,
+ * and must not make others of that proxy's headers go away by them.
+ */
+function tells(value: string, credential: string): boolean {
+  if (credential === '' || !credentialStart.test(value)) return false
+  const escaped = encodeURIComponent(credential)
+  return value
+    .split(credentialStart)
+    .slice(1)
+    .some((rest) => rest.startsWith(credential) || rest.startsWith(escaped))
+}
+
+const credentialStart = /(?:\/|%2f)(?:k|%6b)(?:\/|%2f)/i
 
 /** Names that are of the client's connection alone; null: none but the usual words. */
 export function namedInConnection(connection: string | undefined): ReadonlySet<string> | null {

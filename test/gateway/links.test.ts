@@ -82,6 +82,26 @@ describe('a link', () => {
     expect(answer.json.headers).not.toHaveProperty('referer')
   })
 
+  test('takes no header along that only has the same words in it', async () => {
+    const lines = [
+      `X-API-Key: ${key.value}`,
+      'X-Client-Verify: FAILED',
+      'X-Client-Name: CN=Mallory the Caller',
+    ]
+
+    const answers = [
+      await ask('/k/FAILED/echo/x', lines),
+      await ask('/k/CN=Mallory%20the%20Caller/echo/x', lines),
+    ]
+
+    for (const { json } of answers) {
+      expect(json.headers).toMatchObject({
+        'x-client-verify': 'FAILED',
+        'x-client-name': 'CN=Mallory the Caller',
+      })
+    }
+  })
+
   test('is not told by the page that it opened, to whatever way in that page then takes', async () => {
     const lines = [`X-API-Key: ${key.value}`]
 
