@@ -169,3 +169,25 @@ test('server keys that share a name get their id behind it, but for the oldest',
   const servers = keys.filter((each) => each.owner.kind === 'server')
   expect(servers.map((each) => each.owner.login)).toEqual(servers.map(({ name }) => name))
 })
+
+test('a server key that has such a name already gives way, and none is renamed for ever', async () => {
+  const long = 'L'.repeat(96)
+  const server = (id: string, name: string, day: number) => `
+    INSERT INTO owners (subject, kind, login, known_at) VALUES ('server:${id}', 'server', '${name}', now());
+    INSERT INTO api_keys (id, owner_subject, name, created_at)
+    VALUES ('${id}', 'server:${id}', '${name}', '2026-11-0${day}T00:00:00Z');`
+  const before = await alterTemplate(`
+    DROP INDEX owners_server_login_key;
+    DELETE FROM _prisma_migrations WHERE migration_name LIKE '%server_key_names';
+    ${server('a', 'Ingestion', 1)} ${server('b', 'Ingestion', 2)} ${server('c', 'Ingestion (b)', 3)}
+    ${server('d', `${long} (f)`, 4)} ${server('e', `${long}LLLL`, 5)} ${server('f', `${long}LLLL`, 6)}`)
+
+  const { prisma } = await open(before)
+
+  const keys = await prisma.apiKey.findMany({ include: { owner: true }, orderBy: { id: 'asc' } })
+  expect(keys.map(({ name }) => name)).toEqual([
+    ...['Ingestion', 'Ingestion (b)', 'Ingestion (b) (c)'],
+    ...[`${long} (d)`, `${long}LLLL`, `${long} (f)`],
+  ])
+  expect(keys.map(({ owner }) => owner.login)).toEqual(keys.map(({ name }) => name))
+})
