@@ -22,7 +22,7 @@ import type { Secrets } from './secrets.js'
 import { createServiceRegistry } from './services/registry.js'
 import type { SingleUserMode } from './single-user/index.js'
 import { acceptSingleUserKey } from './single-user/key.js'
-import { everybodyElse, nobodyElse } from './single-user/person.js'
+import { everybodyElse, isSingleUser, nobodyElse } from './single-user/person.js'
 import type { Database } from './store/database.js'
 import { createUsageCounter } from './usage/counter.js'
 
@@ -151,7 +151,9 @@ function createLogin(
   })
   const source = options.directory ?? findDirectory(config, issuer)
   const people: Directory =
-    source === undefined ? fixedPeople : followDirectory({ ...config.directory, source, db, log, clock })
+    source === undefined
+      ? fixedPeople
+      : followDirectory({ ...config.directory, source, isStranger: isSingleUser, db, log, clock })
   const directory = everybodyElse(people)
   return {
     issuer,

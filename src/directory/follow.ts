@@ -13,6 +13,8 @@ export interface FollowOptions {
   source: DirectorySource
   db: Database
   policy: DisabledPolicy
+  /** Who is in the store and none of the identity provider's, which is not asked about them. Default: nobody. */
+  isStranger?: (subject: string) => boolean
   /** What is known of an owner serves that long without asking. */
   syncMs: number
   /** How long it serves when the identity provider cannot be asked. */
@@ -58,6 +60,7 @@ const longUnseenAtOnce = 200
  */
 export function followDirectory(options: FollowOptions): Directory {
   const { source, db, policy, syncMs, maxStaleMs, patienceMs = 1000, log, clock } = options
+  const { isStranger = () => false } = options
   const roundMs = syncMs / 2
   const contact = createContact({ log, remember })
   const sightings = createSightings({ db, policy, log, clock, audience: () => audience })
@@ -115,7 +118,8 @@ export function followDirectory(options: FollowOptions): Directory {
   }
 
   /** Asks about people, a few at once, and settles what was seen. Never rejects. */
-  async function lookAt(subjects: readonly string[]): Promise<void> {
+  async function lookAt(owners: readonly string[]): Promise<void> {
+    const subjects = owners.filter((subject) => !isStranger(subject))
     for (let start = 0; start < subjects.length && !isClosed; start += atOnce) {
       const seen = await Promise.all(subjects.slice(start, start + atOnce).map(see))
       await sightings.settle(seen.filter((sighting) => sighting !== null))

@@ -33,14 +33,16 @@ export async function settleSingleUser(db: Database, now: Date): Promise<void> {
   await db.write((tx) => putOwner(tx, { subject, login, name, email, rights, attributes, knownAt: now }))
 }
 
+export const isSingleUser = (someone: string): boolean => someone === subject
+
 /** The single user alone: of all others in the same database nobody can tell whether they still are who they were. */
 export const nobodyElse: Directory = {
   ...fixedPeople,
-  isDisabled: (someone) => someone !== subject,
+  isDisabled: (someone) => !isSingleUser(someone),
 }
 
 /** Everybody but the single user, whose keys and sessions may lie in the same database from another start. */
 export const everybodyElse = (directory: Directory): Directory => ({
   ...directory,
-  isDisabled: (someone) => someone === subject || directory.isDisabled(someone),
+  isDisabled: (someone) => isSingleUser(someone) || directory.isDisabled(someone),
 })
