@@ -9,6 +9,9 @@ const secretPattern = /^[0-9A-Za-z]{49}$/
 const pairPattern = /^([A-Za-z0-9.-]{1,64}):./
 const idPattern = /^(?!\.+$)[A-Za-z0-9.-]{1,64}$/
 
+/** Whether that is the value of a key that was made here, and so not for others to see. */
+export const isWholeValue = (text: string): boolean => valuePattern.test(text)
+
 /**
  * The id of the key that a user named by its id or by its whole value, of which the secret goes no further.
  * @throws CommandFailed for anything else, without quoting it: it may be a value with a character too few

@@ -147,6 +147,23 @@ test('the value that was named is checked, and not that of the environment', asy
   expect((await run(`check ${wrong}`, { env: { LATCHKEY_API_KEY: value } })).exitCode).toBe(1)
 })
 
+test('a value that --scopes has swallowed is not taken for that of the environment, and not shown', async () => {
+  const { value } = await service.createKey('alice')
+  let calls = 0
+  const fetch: typeof globalThis.fetch = async () => {
+    calls += 1
+    return Response.json({ valid: true })
+  }
+
+  const { exitCode, out, told } = await run(`check --scopes a:read ${wrong}`, {
+    env: { LATCHKEY_API_KEY: value },
+    fetch,
+  })
+
+  expect({ exitCode, out, calls }).toEqual({ exitCode: 64, out: '', calls: 0 })
+  expect(told).toBe('latchkey: a value is no scope: name it before --scopes\n')
+})
+
 describe('--warn', () => {
   test('is exit code 2 from so long before the end, to the second', async () => {
     const { value } = await service.createKey('alice')

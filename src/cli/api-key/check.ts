@@ -3,6 +3,7 @@ import type { VerifyKey } from '../../schemas/verdict.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { printJson } from '../json.js'
+import { isWholeValue } from '../key-id.js'
 import { describeEnd, formatTime, renderFacts } from '../table.js'
 import { print, printable, type Terminal } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
@@ -40,9 +41,16 @@ export async function checkValue(context: CommandContext, options: CheckOptions)
   if (judgement.kind === 'ends-soon') throw end(exitCodes.endsSoon, 'it ends soon: renew or rotate the key')
 }
 
-async function findValue({ value, valueFile }: CheckOptions, terminal: Terminal): Promise<string> {
+async function findValue(
+  { value, valueFile, scopes = [] }: CheckOptions,
+  terminal: Terminal,
+): Promise<string> {
   if (value !== undefined && valueFile !== undefined) {
     throw new CommandFailed(exitCodes.usage, 'name the value or --value-file, not both')
+  }
+  // They take every word after them: another value would be judged in place of the one that was meant.
+  if (scopes.some(isWholeValue)) {
+    throw new CommandFailed(exitCodes.usage, 'a value is no scope: name it before --scopes')
   }
   if (valueFile !== undefined) return readValueFile(valueFile, terminal)
   const found = value ?? terminal.env.LATCHKEY_API_KEY
