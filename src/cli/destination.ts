@@ -19,24 +19,21 @@ export async function findDestination(
   options: { profile?: string },
 ): Promise<Destination> {
   const { LATCHKEY_URL, LATCHKEY_PROFILE } = terminal.env
+  const address = LATCHKEY_URL ? readAddress(LATCHKEY_URL) : null
   const book = await readProfiles(terminal)
-  const name = options.profile ?? (LATCHKEY_PROFILE || (LATCHKEY_URL ? null : book.inUse))
-  if (name === null) return LATCHKEY_URL ? findByUrl(book, LATCHKEY_URL) : refuse(sayNoProfile(book))
+  const name = options.profile ?? (LATCHKEY_PROFILE || (address === null ? book.inUse : null))
+  if (name === null) return address === null ? refuse(sayNoProfile(book)) : findByUrl(book, address)
 
   const profile = book.profiles.get(name) ?? refuse(`there is no profile ${name}: ${listNames(book)}`)
   // A key in the environment belongs to the URL beside it, and must not reach another service by a slip.
-  if (LATCHKEY_URL && trim(LATCHKEY_URL) !== profile.url) {
-    refuse(
-      `LATCHKEY_URL names ${LATCHKEY_URL}, and the profile ${name} ${profile.url}: leave out one of them`,
-    )
+  if (address !== null && address !== profile.url) {
+    refuse(`LATCHKEY_URL names ${address}, and the profile ${name} ${profile.url}: leave out one of them`)
   }
   return { url: profile.url, known: { name, profile } }
 }
 
 /** A login serves for `LATCHKEY_URL` too where it is one of that very URL; of several the one in use. */
-function findByUrl({ inUse, profiles }: ProfileBook, address: string): Destination {
-  if (!/^https?:/i.test(address) || !URL.canParse(address)) refuse('LATCHKEY_URL is no http or https URL')
-  const url = trim(address)
+function findByUrl({ inUse, profiles }: ProfileBook, url: string): Destination {
   const matching = [...profiles].filter(([, profile]) => profile.url === url)
   const found = matching.find(([name]) => name === inUse) ?? matching[0]
   if (found === undefined && !isSafeOnTheWay(url)) {
@@ -51,7 +48,16 @@ export function isSafeOnTheWay(url: string): boolean {
   return protocol === 'https:' || isLoopback(hostname)
 }
 
-const trim = (url: string) => url.replace(/\/+$/, '')
+/** Written as a profile has it. */
+function readAddress(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || !/^https?:$/.test(url.protocol)) refuse('LATCHKEY_URL is no http or https URL')
+  // It is not repeated, since that may be a password.
+  if (url.username + url.password + url.search + url.hash !== '') {
+    refuse('LATCHKEY_URL holds more than where the service is: a user, a query or a fragment')
+  }
+  return url.href.replace(/\/+$/, '')
+}
 
 function sayNoProfile({ profiles }: ProfileBook): string {
   return profiles.size === 0

@@ -47,6 +47,13 @@ describe('a command talks to', () => {
       'there',
     ],
     [
+      'LATCHKEY_URL with the login of its profile, however that is written',
+      { LATCHKEY_URL: 'HTTPS://There.example:443/keys//' },
+      undefined,
+      thereUrl,
+      'there',
+    ],
+    [
       'both --profile and LATCHKEY_URL where they mean the same',
       { LATCHKEY_URL: thereUrl },
       'there',
@@ -138,6 +145,22 @@ describe('plain http to another machine', () => {
       code: 'invalid_option',
     })
   })
+})
+
+test.each([
+  'https://ann:s3cret@new.example',
+  'https://new.example/?key=s3cret',
+  'https://new.example/#s3cret',
+])('what LATCHKEY_URL must not hold is refused, and not shown: %s', async (url) => {
+  const { run, env } = await aUser()
+  env.LATCHKEY_URL = url
+
+  const alone = await run('whoami')
+  const beside = await run('whoami', '--profile', 'here')
+
+  expect([alone.exitCode, beside.exitCode]).toEqual([64, 64])
+  expect(alone.told).toContain('LATCHKEY_URL holds more than where the service is')
+  expect(alone.told + beside.told).not.toContain('s3cret')
 })
 
 test('a key that no header can hold is refused, and not shown', async () => {

@@ -13,7 +13,7 @@ describe('what the environment holds and no call could be made with is told in a
     [
       'whoami',
       { LATCHKEY_URL: 'https://me:secret@keys.example.org', LATCHKEY_API_KEY: 'secret' },
-      'names no user',
+      'a user, a query or a fragment',
     ],
     [
       'whoami',
