@@ -127,10 +127,10 @@ function addLink(group: Command, context: CommandContext): void {
   group
     .command('link')
     .description('make a URL that opens one path with a key, for tools that only take a URL')
-    .argument('<key>', 'its id, or its whole value')
+    .argument(...whichKey)
     .argument('<path>', 'a path at the gateway: all that lies below it opens too')
     .option('--expires-in <duration>', 'how long it lives, at most 1d (default: 1h)', parseDuration)
-    .option(...asJson)
+    .option(...jsonOption)
     .action(async (key, path, options) =>
       (await import('./link.js')).linkKey(context, { key, path, ...options }),
     )

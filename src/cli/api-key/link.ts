@@ -1,7 +1,8 @@
 import type { CommandContext } from '../context.js'
+import { printJson } from '../json.js'
 import { requireKeyId } from '../key-id.js'
 import { describeEnd } from '../table.js'
-import { print, tell } from '../terminal.js'
+import { print, printable, tell } from '../terminal.js'
 
 export interface LinkOptions {
   /** An id, or a whole value. */
@@ -22,7 +23,8 @@ export async function linkKey(context: CommandContext, options: LinkOptions): Pr
   const link = await client.apiKeys.createLink(id, wanted)
   tell(
     terminal,
-    `The link opens ${link.path} and what lies below it, for whoever has it. It ends: ${describeEnd(link.expires_at, terminal.clock())}`,
+    `The link opens ${printable(link.path)} and what lies below it, for whoever has it. It ends: ${describeEnd(link.expires_at, terminal.clock())}`,
   )
-  print(terminal, json ? JSON.stringify(link, null, 2) : link.url)
+  if (json) return printJson(terminal, link)
+  print(terminal, link.url)
 }
