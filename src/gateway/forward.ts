@@ -167,6 +167,7 @@ export function createSender(
         headers: makeHeaders({
           ...{ message: raw, requestId, forwarded, identity, hiddenPrefix },
           hiddenCredential: credentialInPath,
+          isCredentialGood: presented === 'link' || presented === 'path',
         }),
         body: hasBody(raw) ? new RequestBody(raw, descriptor.max_body_bytes, letSend) : null,
         headersTimeout: descriptor.timeout_ms,

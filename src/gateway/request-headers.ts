@@ -26,6 +26,8 @@ export interface ForwardedCall {
   readonly hiddenPrefix: string
   /** What the path presented; null: nothing. */
   readonly hiddenCredential: string | null
+  /** Whether that let the caller in: then it is no word that they chose. */
+  readonly isCredentialGood: boolean
 }
 
 /** What becomes of a header of the client. `trusted`: kept only when it comes from a proxy that is believed. */
@@ -91,7 +93,8 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
       const value = rawHeaders[at + 1] as string
       const fate = known.get(name) ?? remember(name)
       if (fate === 'drop' || ofConnection?.has(name.toLowerCase())) continue
-      if (call.hiddenCredential !== null && tells(value, call.hiddenCredential)) continue
+      if (call.hiddenCredential !== null && tells(value, call.hiddenCredential, call.isCredentialGood))
+        continue
       if (fate === 'keep') result.push(name, value)
       else if (isForwarded(fate, value, forwarded, trusted)) result.push(name, value)
       else if (fate === 'cookie') addCookies(result, name, value, forwarded)
@@ -153,16 +156,15 @@ function isForwarded(fate: Fate, value: string, forwarded: ForwardedCredential, 
 const credentialInUrl = /^[^?]*\/(k|%6b)\//i
 
 /**
- * A proxy in front may tell of the URL as it was asked for, by whatever name. Of the URL alone: who calls chooses these words,
- * and must not make others of that proxy's headers go away by them.
+ * A proxy in front may tell of the URL as it was asked for, by whatever name. What did not let in is only looked for where a
+ * URL has it: who calls chooses that word, and must not make others of that proxy's headers go away by it.
  */
-function tells(value: string, credential: string): boolean {
-  if (credential === '' || !credentialStart.test(value)) return false
-  const escaped = encodeURIComponent(credential)
-  return value
-    .split(credentialStart)
-    .slice(1)
-    .some((rest) => rest.startsWith(credential) || rest.startsWith(escaped))
+function tells(value: string, credential: string, isGood: boolean): boolean {
+  if (credential === '') return false
+  const forms = [credential, encodeURIComponent(credential)]
+  if (isGood) return forms.some((form) => value.includes(form))
+  const behindStart = value.split(credentialStart).slice(1)
+  return behindStart.some((rest) => forms.some((form) => rest.startsWith(form)))
 }
 
 const credentialStart = /(?:\/|%2f)(?:k|%6b)(?:\/|%2f)/i

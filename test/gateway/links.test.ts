@@ -73,6 +73,7 @@ describe('a link', () => {
       `Referer: ${url}/index.html`,
       `X-Original-URI: ${pathname}/a`,
       `X-Whole: ${encodeURIComponent(url)}`,
+      `X-Token: ${tokenOf(url)}`,
       'X-Kept: /echo/tiles',
     ])
 
