@@ -49,13 +49,16 @@ function findRefusal(verdict: KeyVerdict, asked: Asked): string | null {
   // The service stops at its first reason: what it would have said next is in the bounds.
   if (asked.service !== undefined && bounds?.authorized_here === false) return 'not_authorized_here'
   if (bounds?.read_only === true && !reading.has(asked.method?.toUpperCase() ?? 'GET')) return 'read_only_key'
-  const hasAll = (asked.scopes ?? []).every((scope) => principal.scopes.includes(scope))
+  const { scopes } = principal
+  const hasAll = scopes.includes(everyRight) || (asked.scopes ?? []).every((scope) => scopes.includes(scope))
   if (!hasAll) return 'insufficient_scope'
   const spent = verdict.limits?.find(({ remaining }) => remaining <= 0)
   if (spent === undefined) return null
   return spent.per === 'second' ? 'rate_limited' : 'quota_exceeded'
 }
 
+/** Of keys that inherit all that a single user may. */
+const everyRight = '*'
 const reading = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 const reasons: Record<string, string> = {
