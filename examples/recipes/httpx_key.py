@@ -17,9 +17,10 @@ class ApiKeyAuth(httpx.Auth):
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["Authorization"] = f"Apikey {self._key}"
         response = yield request
-        wait_seconds = int(response.headers.get("Retry-After", 0))
-        if response.status_code == 429 and wait_seconds <= self._longest_wait_seconds:
-            time.sleep(wait_seconds)
+        told = response.headers.get("Retry-After", "")
+        # A proxy in front may tell a date.
+        if response.status_code == 429 and told.isdecimal() and int(told) <= self._longest_wait_seconds:
+            time.sleep(int(told))
             yield request
 
 

@@ -139,6 +139,16 @@ describe('netrc.sh', () => {
     expect(mode & 0o777).toBe(0o600)
   })
 
+  test('refuses another key for a host that has one, which would go on being sent', async () => {
+    const before = await readFile(join(ownHome, '.netrc'), 'utf8')
+
+    const { exitCode, complaints } = await run(['./netrc.sh'], { HOME: ownHome })
+
+    expect(exitCode).not.toBe(0)
+    expect(complaints).toContain('has a key for 127.0.0.1 already')
+    expect(await readFile(join(ownHome, '.netrc'), 'utf8')).toBe(before)
+  })
+
   test.each([
     ['curl', (url: string) => ['curl', '--silent', '--netrc', url]],
     ['wget', (url: string) => ['wget', '--quiet', '--output-document', '-', url]],
@@ -254,6 +264,27 @@ test('pystac_client_key.py searches with a key', async () => {
 
   expect(exitCode).toBe(0)
   expect(printed.split('\n')).toContain('S2B_MSIL2A_20260929T094745_N0512_R122_T33TTG_20260929T141755')
+})
+
+describe('httpx_key.py, where there were too many calls,', () => {
+  test.each([
+    ['comes again when it may', '1', 2, 200],
+    ['does not wait for a date, which proxies tell', 'Wed, 21 Oct 2026 07:28:00 GMT', 1, 429],
+    ['does not wait for long', '3600', 1, 429],
+  ])('%s', async (_what, retryAfter, calls, status) => {
+    let seen = 0
+    const busy = await startUpstream((_request, response) => {
+      seen += 1
+      response.writeHead(seen === 1 ? 429 : 200, { 'retry-after': retryAfter }).end('{"features":[]}')
+    })
+
+    const { exitCode, complaints } = await run([python, 'httpx_key.py'], { LATCHKEY_URL: busy.url })
+
+    await busy.close()
+    expect(seen).toBe(calls)
+    expect(exitCode === 0).toBe(status === 200)
+    if (status !== 200) expect(complaints).toContain(`${status} `)
+  })
 })
 
 describe.each(Object.entries(all))('%s, where something is wrong', (recipe, command) => {
