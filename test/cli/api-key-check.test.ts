@@ -294,6 +294,15 @@ describe('what is asked about decides', () => {
   })
 })
 
+test('of the key of a single user, which has no id, none is told', async () => {
+  const principal = { key_id: '', login: 'single-user', kind: 'user', scopes: ['*'] }
+
+  const { exitCode, out } = await run(`check ${wrong}`, answering(200, { valid: true, principal }))
+
+  expect(exitCode).toBe(0)
+  expect(out).toMatch(/^owner {3}single-user \(user\)\n/)
+})
+
 test('--json prints the verdict, also of a value that is refused', async () => {
   const { id, value } = await service.createKey('alice')
 

@@ -97,7 +97,8 @@ function report(verdict: KeyVerdict, { json }: CheckOptions, terminal: Terminal)
 function describeVerdict(verdict: KeyVerdict, now: number): string {
   const { principal, bounds, limits = [] } = verdict
   return renderFacts({
-    key: principal?.key_id,
+    // The key of a single user has none.
+    key: principal?.key_id || undefined,
     owner: principal && `${principal.login} (${principal.kind})`,
     scopes: principal && (principal.scopes.join(' ') || '-'),
     ends: describeEnd(endOf(verdict), now),
