@@ -3,7 +3,7 @@ import { CommandFailed, exitCodes } from './exit-codes.js'
 import type { Terminal } from './terminal.js'
 
 /**
- * Asks before what cannot be undone; only a yes goes on.
+ * Asks before what cannot be undone, or stops others; only a yes goes on.
  * @param question a sentence, without its `[y/N]`
  * @param options.yes the user has said so already
  * @throws CommandFailed on any other answer, and where stdin is no terminal that could be asked
@@ -17,7 +17,7 @@ export async function requireConsent(
   if (stdin.isTTY !== true) {
     throw new CommandFailed(
       exitCodes.usage,
-      'this cannot be undone: say --yes, since nobody can be asked here',
+      'this is done only when somebody says yes: nobody can be asked here, so say --yes',
     )
   }
   const prompt = createInterface({ input: stdin, output: stderr, terminal: false })
