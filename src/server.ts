@@ -53,7 +53,8 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
   const ends = all.map(endConnectionsAtClose)
   await listenAll(all, config)
   // Without such a file it means what it means to every process: that its terminal is gone.
-  const reloads = (config.servicesFile ?? config.scopesFile) === undefined ? [] : ['SIGHUP' as const]
+  const files = [config.servicesFile, config.scopesFile, config.providerFile]
+  const reloads = files.some((file) => file !== undefined) ? ['SIGHUP' as const] : []
   for (const signal of reloads) process.on(signal, () => void app.reloadDeclarations())
   closeWithGrace({ delay: drainMs, logger: app.log, skip: reloads }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'the process ends of an error')
