@@ -23,7 +23,8 @@ export function renderTable(
 ): string {
   const cells = [columns.map(({ title }) => title), ...rows.map((row) => row.map(flatten))]
   const natural = columns.map((_, at) => Math.max(...cells.map((row) => stringWidth(row[at] ?? ''))))
-  const room = stdout.isTTY === true ? stdout.columns : undefined
+  // Some that are none, as that of script(1) without one, say that they have no columns.
+  const room = (stdout.isTTY === true && stdout.columns) || undefined
   const widths = room === undefined ? natural : shrink(columns, natural, room)
   return cells.flatMap((row) => renderRow(row, widths)).join('\n')
 }

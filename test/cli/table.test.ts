@@ -36,6 +36,10 @@ test('in a narrow terminal the widest column goes over several lines, and none i
   ])
 })
 
+test('a terminal that says it has no columns gets lines of any width', () => {
+  expect(linesOf([['48e8f859', longNote, 'active']], 0)[1]).toBe(`48e8f859  ${longNote}  active`)
+})
+
 test('what is too long for a few lines is cut', () => {
   const lines = linesOf([['48e8f859', longNote, 'active']], 10)
 
