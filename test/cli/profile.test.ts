@@ -172,6 +172,20 @@ describe('no profile is made', () => {
     await expectNoProfile(run)
   })
 
+  test.each([
+    ['authorization_servers', ['https://id.example/\u001b]0;x\u0007']],
+    ['authorization_servers', ['https://id.example/\u009b31m']],
+  ])('of a service whose %s are addresses that a terminal would obey', async (member, value) => {
+    const { run } = await aCommandLine()
+    const url = await aStranger((self) => metadata({ resource: self, [member]: value }))
+
+    const refused = await run('profile', 'create', url)
+
+    expect(refused).toMatchObject({ exitCode: 1, out: '' })
+    expect(refused.told).toBe(`latchkey: ${url} does not say who logs people in\n`)
+    await expectNoProfile(run)
+  })
+
   test('of a service that sends elsewhere', async () => {
     const { run } = await aCommandLine()
     const url = await aStranger(() => ({ status: 302, type: 'text/plain', body: '', location: service.url }))

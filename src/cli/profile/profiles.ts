@@ -3,7 +3,7 @@ import { findConfigFolder } from '../config-folder.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { withLock } from '../file-lock.js'
 import { readPrivateFile, writePrivateFile } from '../private-files.js'
-import type { Terminal } from '../terminal.js'
+import { printable, type Terminal } from '../terminal.js'
 
 /** A service that this user talks to, as it said of itself when the profile was made. */
 export interface Profile {
@@ -101,5 +101,6 @@ export const isObject = (value: unknown): value is Record<string, unknown> =>
 
 export const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 
+/** What a terminal would obey is no part of one, though `URL` takes it. */
 export const isUrl = (value: unknown): value is string =>
-  isText(value) && /^https?:/.test(value) && URL.canParse(value)
+  isText(value) && /^https?:/.test(value) && printable(value) === value && URL.canParse(value)
