@@ -1,3 +1,4 @@
+import { tellCause } from './cause-code.js'
 import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.js'
 import { printable, type Terminal, tell } from './terminal.js'
 
@@ -14,7 +15,7 @@ export async function reportFailure(error: unknown, terminal: Terminal): Promise
     return exitCodes.usage
   }
   if (error instanceof UnreachableError || error instanceof LatchkeyError) {
-    tell(terminal, `latchkey: ${printable(error.message)} (${printable(error.code)})`)
+    tell(terminal, printable(`latchkey: ${error.message}${tellCause(error.cause)} (${error.code})`))
     const faults = error instanceof LatchkeyError ? error.errors : []
     for (const { path, message } of faults) tell(terminal, printable(`  ${path} ${message}`))
     // What a proxy or another service answers is no refusal of this one.

@@ -152,7 +152,7 @@ test('while the identity provider is away nothing is lost: it is told, and the t
 
   expect(refused).toMatchObject({ exitCode: 69, out: '' })
   expect(refused.told).toContain(
-    `the identity provider ${other.url}/dev-idp/realms/latchkey cannot be reached`,
+    `the identity provider ${other.url}/dev-idp/realms/latchkey cannot be reached (ECONNREFUSED)`,
   )
   expect(await readTokens()).toEqual(tokens)
 })

@@ -197,7 +197,7 @@ describe('logout', () => {
     const out = await user.run('logout')
 
     expect(out.exitCode).toBe(0)
-    expect(out.told).toContain('cannot be reached; the tokens are removed here')
+    expect(out.told).toContain('cannot be reached (ECONNREFUSED); the tokens are removed here')
     await expect(stat(join(user.folder, 'login-here.json'))).rejects.toThrow('ENOENT')
   })
 

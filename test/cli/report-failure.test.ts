@@ -8,6 +8,7 @@ import {
   secretKey,
   startScriptedService,
 } from '../client/scripted-service.js'
+import { findFreePort } from '../support/service.js'
 import { aCommandLine } from './command-line.js'
 
 let service: ScriptedService
@@ -29,6 +30,15 @@ describe('what no service was asked is wrong use, told in one sentence', () => {
     expect(told).toMatch(/^latchkey: .+\n$/)
     expect(told).not.toContain(secretKey)
   })
+})
+
+test('why a service cannot be reached is told: a refused call is no certificate that nobody vouches for', async () => {
+  const url = `http://127.0.0.1:${await findFreePort()}`
+
+  const { exitCode, told } = await whoami({ LATCHKEY_URL: url, LATCHKEY_API_KEY: secretKey })
+
+  expect(exitCode).toBe(69)
+  expect(told).toBe('latchkey: The service cannot be reached. (ECONNREFUSED) (unreachable)\n')
 })
 
 test.each([

@@ -1,5 +1,6 @@
 import { InvalidRequestError, type KeyVerdict, LatchkeyError, UnreachableError } from '../../client/index.js'
 import type { VerifyKey } from '../../schemas/verdict.js'
+import { tellCause } from '../cause-code.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { printJson } from '../json.js'
@@ -80,7 +81,7 @@ async function ask(answer: Promise<KeyVerdict>): Promise<KeyVerdict> {
       throw new CommandFailed(exitCodes.usage, printable(`the question is invalid: ${faults.join('; ')}`))
     }
     if (error instanceof LatchkeyError || error instanceof UnreachableError) {
-      throw unknown(printable(`${error.message} (${error.code})`))
+      throw unknown(printable(`${error.message}${tellCause(error.cause)} (${error.code})`))
     }
     throw error
   }

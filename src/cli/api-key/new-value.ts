@@ -4,6 +4,7 @@ import {
   UnavailableError,
   UnreachableError,
 } from '../../client/index.js'
+import { findCauseCode } from '../cause-code.js'
 import type { CommandContext } from '../context.js'
 import { deliverValue } from '../deliver-value.js'
 import { writeJson } from '../json.js'
@@ -31,13 +32,7 @@ const neverSent = new Set([
 ])
 
 function mayBeDone(error: unknown): boolean {
-  if (error instanceof UnreachableError) return !neverSent.has(findCode(error) ?? '')
+  if (error instanceof UnreachableError) return !neverSent.has(findCauseCode(error) ?? '')
   // What the service says it cannot do now is not done later; a proxy in front knows less.
   return error instanceof UnavailableError && error.code !== 'unavailable'
-}
-
-function findCode(error: Error): string | undefined {
-  const { code } = error as { code?: unknown }
-  const inner = error.cause instanceof Error ? findCode(error.cause) : undefined
-  return inner ?? (typeof code === 'string' ? code : undefined)
 }

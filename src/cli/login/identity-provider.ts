@@ -1,4 +1,5 @@
 import type * as OpenidClient from 'openid-client'
+import { tellCause } from '../cause-code.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printable, type Terminal } from '../terminal.js'
 import { adviseLogin, type KnownService, type StoredLogin } from './stored-login.js'
@@ -82,6 +83,6 @@ function nameFailure(issuer: string, failure: unknown): CommandFailed {
     return new LoginRefused(error, printable(`the identity provider says ${why}`))
   }
   const isAway = failure instanceof TypeError || code === 'OAUTH_TIMEOUT'
-  const fault = isAway ? 'cannot be reached' : `does not answer as one (${message})`
+  const fault = isAway ? `cannot be reached${tellCause(failure)}` : `does not answer as one (${message})`
   return new CommandFailed(exitCodes.unavailable, printable(`the identity provider ${issuer} ${fault}`))
 }

@@ -1,3 +1,4 @@
+import { tellCause } from '../cause-code.js'
 import { isSafeOnTheWay } from '../destination.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printable } from '../terminal.js'
@@ -74,8 +75,8 @@ async function reach(url: string): Promise<Response> {
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     })
-  } catch {
-    throw new CommandFailed(exitCodes.unavailable, `${url} cannot be reached`)
+  } catch (error) {
+    throw new CommandFailed(exitCodes.unavailable, `${url} cannot be reached${tellCause(error)}`)
   }
 }
 

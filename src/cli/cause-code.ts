@@ -1,0 +1,12 @@
+/** What Node calls the innermost reason of a failure, as `ECONNREFUSED`; undefined where nothing has a name. */
+export function findCauseCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { code } = error as { code?: unknown }
+  return findCauseCode(error.cause) ?? (typeof code === 'string' ? code : undefined)
+}
+
+/** The same in brackets, for the end of a sentence: a certificate that nobody vouches for is no broken network. */
+export function tellCause(error: unknown): string {
+  const code = findCauseCode(error)
+  return code === undefined ? '' : ` (${code})`
+}
