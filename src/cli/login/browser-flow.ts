@@ -61,7 +61,10 @@ async function exchange(
 async function invite(terminal: Terminal, address: string, opensBrowser: boolean): Promise<void> {
   if (!opensBrowser) return tell(terminal, `Log in here, in a browser of this machine:\n\n  ${address}\n`)
   if (!canOpenBrowser(terminal.env, process.platform)) {
-    tell(terminal, `No browser can be opened from here. Open this in a browser of this machine:\n\n  ${address}\n`)
+    tell(
+      terminal,
+      `No browser can be opened from here. Open this in a browser of this machine:\n\n  ${address}\n`,
+    )
     return tell(
       terminal,
       'or end this with Ctrl-C, and use a browser of another machine: latchkey login --device',
