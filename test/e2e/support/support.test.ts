@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openBrowser, type TestBrowser } from './browser.js'
 import { runCommand } from './command.js'
 import { requireKeycloak, requirePostgresql } from './environment.js'
+import { screenshotsFolder } from './folders.js'
 import {
   askAdmin,
   type KeycloakAddress,
@@ -46,7 +47,7 @@ describe('Chromium', () => {
 
     expect(await visitor.page.title()).toBe('Quiet')
     expect(visitor.listProblems()).toEqual([])
-    expect(picture).toMatch(/screenshots\/support\/01-quiet\.png$/)
+    expect(picture).toBe(join(screenshotsFolder, 'support', '01-quiet.png'))
     expect(existsSync(picture)).toBe(true)
     await visitor.close()
   })
