@@ -3,6 +3,7 @@ import { type FastifyServerOptions, LogController } from 'fastify'
 import type { Config } from './config.js'
 import { answerBrokenRequest, answerBrokenUrl } from './errors.js'
 import { loggerOptions } from './log.js'
+import { buildSerializer } from './serialization.js'
 import type { SingleUserMode } from './single-user/index.js'
 import { leadToStart } from './single-user/routes.js'
 
@@ -28,6 +29,7 @@ export function serverOptions(
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     trustProxy: config.trustProxy.length === 0 ? false : config.trustProxy,
+    schemaController: { compilersFactory: { buildSerializer } },
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
     // A request on an open connection is served to its end, then the connection closes.
