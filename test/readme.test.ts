@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { settings } from '../src/config.js'
-import { problemKinds } from '../src/errors.js'
+import { settings } from '../src/config/settings.js'
+import { problemKinds } from '../src/problems/catalogue.js'
 
 const pathOf = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 const read = (path: string) => readFileSync(pathOf(path), 'utf8')

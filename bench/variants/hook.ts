@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { createTokenVerifier } from '../../src/auth/bearer.js'
 import auth from '../../src/auth/index.js'
 import { createIssuer } from '../../src/auth/issuer.js'
-import { loadConfig } from '../../src/config.js'
+import { loadConfig } from '../../src/config/load.js'
 import { generateSigningKey } from '../../src/dev/signing-key.js'
 import { type Directory, followDirectory } from '../../src/directory/follow.js'
 import { createKeyVerifier } from '../../src/keys/verify.js'
 import { AddressRate } from '../../src/limits/address-rate.js'
-import { createSealer } from '../../src/sealing.js'
+import { createSealer } from '../../src/secrets/sealing.js'
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { createUsageCounter } from '../../src/usage/counter.js'
 import { startIssuer } from './issuer.js'
@@ -27,7 +27,7 @@ export interface HookOptions {
 
 const migrationsDir = fileURLToPath(import.meta.resolve('#package/prisma/migrations'))
 
-/** The hook as the service itself builds it (src/parts.ts), in front of the route. */
+/** The hook as the service itself builds it (src/runtime.ts), in front of the route. */
 export async function openHook({
   dataDir = ':memory:',
   url,
@@ -59,8 +59,17 @@ export async function openHook({
   const { verify: verifyKey, verifyToken: verifyKeyToken } = verifier
   await app.register(auth, { keyPrefix: prefix, verifyKey, verifyKeyToken, verifyToken })
   addRoute(app)
-  const { forget, forgetOwner } = verifier
-  const context = { db, policy, owners, sealer, clock: Date.now, random: randomBytes, forget, forgetOwner }
+  const { invalidate: invalidateKey, invalidateOwner } = verifier
+  const context = {
+    db,
+    policy,
+    owners,
+    sealer,
+    clock: Date.now,
+    random: randomBytes,
+    invalidateKey,
+    invalidateOwner,
+  }
   return { app, prefix, usage, context, signingKey, issuer }
 }
 

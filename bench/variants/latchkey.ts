@@ -43,8 +43,8 @@ async function openLatchkey() {
 }
 
 async function makeKey(context: Parameters<typeof issueKey>[0], name: string): Promise<string> {
-  const origin = { principal: alice, address: '127.0.0.1', requestId: 'bench' }
-  const { value } = await issueKey(context, origin, {
+  const actor = { principal: alice, address: '127.0.0.1', requestId: 'bench', actingAs: 'owner' as const }
+  const { value } = await issueKey(context, actor, {
     name,
     note: '',
     never_expires: false,

@@ -1,13 +1,15 @@
-import { Problem } from '../errors.js'
-import { type Change, recordChange, requireRoom, withKey } from '../keys/change.js'
-import { type Origin, requireMayLiveForEver } from '../keys/context.js'
+import type { Actor } from '../audit/actor.js'
+import { type Change, inKeyTransaction, recordChange, requireRoom } from '../keys/change.js'
+import { requireMayLiveForEver } from '../keys/context.js'
 import { setImportedSecret } from '../keys/import.js'
 import { decideUpdate } from '../keys/update.js'
+import { Problem } from '../problems/problem.js'
 import type { ChangeAnyKey } from '../schemas/admin.js'
-import { type KeyChanges, type KeyRow, lockImports, type Tx, updateKey } from '../store/keys.js'
+import { type KeyChanges, type KeyRow, lockImports, updateKey } from '../store/keys.js'
 import { lockServerNames } from '../store/owners.js'
-import { requireInheritAlone, requireServerScopes } from './bodies.js'
+import type { Tx } from '../store/transaction.js'
 import type { AdminContext } from './context.js'
+import { requireInheritAlone, requireServerScopes } from './import-body.js'
 import { carryOver, requireServerName } from './server-user.js'
 
 /**
@@ -16,13 +18,13 @@ import { carryOver, requireServerName } from './server-user.js'
  */
 export async function changeAnyKey(
   context: AdminContext,
-  origin: Origin,
+  actor: Actor,
   id: string,
   wanted: ChangeAnyKey,
 ): Promise<KeyRow> {
   let serverUser: string | undefined
   try {
-    return await withKey(context, origin, id, async (key, now, tx) => {
+    return await inKeyTransaction(context, actor, id, async (key, now, tx) => {
       const { name = key.name } = wanted
       if (key.owner.kind === 'server' && name !== key.name) {
         // Before what is held below, in the order in which a key is made.
@@ -39,16 +41,16 @@ export async function changeAnyKey(
       if (secret !== undefined) {
         await lockImports(tx)
         const given = { secret, secretEncoding: encoding, graceSeconds }
-        changed = await setImportedSecret(tx, { context, origin, key, now }, given)
+        changed = await setImportedSecret(tx, { context, actor, key, now }, given)
       }
       if (Object.keys(rest).length === 0) return changed
       const change = await decideChange(tx, context, { key, wanted: rest, now })
-      await recordChange(tx, origin, { ...change, key, now })
+      await recordChange(tx, actor, { ...change, key, now })
       return updateKey(tx, id, change.changes)
     })
   } finally {
     // Also where nobody knows whether it was done.
-    if (serverUser !== undefined) context.forgetOwner(serverUser)
+    if (serverUser !== undefined) context.invalidateOwner(serverUser)
   }
 }
 
@@ -99,7 +101,7 @@ function requireFuture(wantedEnd: string, now: Date): void {
 
 async function decideChange(tx: Tx, context: AdminContext, { key, wanted, now }: Question): Promise<Change> {
   const { limits, read_only: readOnly, scopes, groups, services, expires_at: expiresAt, ...ofOwner } = wanted
-  const update = await decideUpdate(tx, context, { hand: 'administrator', key, wanted: ofOwner, now })
+  const update = await decideUpdate(tx, context, { actingAs: 'administrator', key, wanted: ofOwner, now })
   const changes: KeyChanges = { ...update.changes }
   if (readOnly !== undefined) changes.readOnly = readOnly
   if (scopes !== undefined) changes.scopes = scopes

@@ -1,6 +1,6 @@
-import type { LimitedParty, Quota } from '../auth/types.js'
 import type { KeyContext } from '../keys/context.js'
-import type { Tx } from '../store/keys.js'
+import type { LimitedParty, Quota } from '../limits/types.js'
+import type { Tx } from '../store/transaction.js'
 
 /** The counters behind limits, wherever they are kept. */
 export interface QuotaCounters {
@@ -22,5 +22,5 @@ export interface AdminContext extends KeyContext {
   ) => Promise<void>
   counters: QuotaCounters
   /** Called when keys were switched off or on. */
-  forgetKeys: () => void
+  invalidateAllKeys: () => void
 }

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { Problem } from '../errors.js'
+import { administratorOf } from '../audit/actor.js'
 import { removeKey } from '../keys/delete.js'
 import { asDocument } from '../keys/document.js'
 import { listKeyPage } from '../keys/list.js'
 import { revokeKey } from '../keys/revoke.js'
+import { Problem } from '../problems/problem.js'
 import * as schemas from '../schemas/admin.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import { keyPageSchema, keyParametersSchema, keySchema, revokeKeySchema } from '../schemas/key.js'
@@ -12,8 +13,8 @@ import { findKey, type KeyRow } from '../store/keys.js'
 import { changeAnyKey } from './change-key.js'
 import type { AdminContext } from './context.js'
 import { makeKey } from './make-key.js'
-import { administratorOf, byAdministrator, changeErrors, readErrors, tags } from './operation.js'
 import { resetQuotas, showQuotas } from './quotas.js'
+import { byAdministrator, changeErrors, readErrors, tags } from './route-defaults.js'
 
 const config = { access: byAdministrator }
 const params = keyParametersSchema

@@ -1,18 +1,20 @@
-import { Problem } from '../errors.js'
+import type { Actor } from '../audit/actor.js'
 import { recordChange, requirePlace } from '../keys/change.js'
-import { type Origin, requireMayLiveForEver } from '../keys/context.js'
+import { requireMayLiveForEver } from '../keys/context.js'
 import { type PreparedImport, prepareImport, requireNew } from '../keys/import.js'
 import { asRow, holdDefaultGroups, requireSense } from '../keys/issue.js'
 import { requireSwitchedOn } from '../keys/key-switch.js'
 import { inherit } from '../keys/scopes.js'
 import { makeValue } from '../keys/stored-value.js'
 import { newKeyId } from '../keys/value.js'
+import { Problem } from '../problems/problem.js'
 import type { CreateAnyKey } from '../schemas/admin.js'
 import { asLimitColumns } from '../schemas/limits.js'
-import { insertKey, type KeyRow, lockImports, type Tx } from '../store/keys.js'
+import { insertKey, type KeyRow, lockImports } from '../store/keys.js'
 import { lockOwner, lockServerNames } from '../store/owners.js'
-import { readImport, requireServerScopes } from './bodies.js'
+import type { Tx } from '../store/transaction.js'
 import type { AdminContext } from './context.js'
+import { readImport, requireServerScopes } from './import-body.js'
 import { makeServerUser } from './server-user.js'
 
 type Prepared = Omit<PreparedImport, 'imported'> & { imported: boolean; value: string | null }
@@ -25,7 +27,7 @@ type Prepared = Omit<PreparedImport, 'imported'> & { imported: boolean; value: s
  */
 export async function makeKey(
   context: AdminContext,
-  origin: Origin,
+  actor: Actor,
   body: CreateAnyKey,
 ): Promise<{ key: KeyRow; value: string | null }> {
   const { policy } = context
@@ -63,12 +65,12 @@ export async function makeKey(
       const action = imported ? 'key.imported' : 'key.created'
       const kind = owner === undefined ? 'server' : 'user'
       const details = { name: wanted.name, kind, scopes, groups: authorized, services }
-      await recordChange(tx, origin, { key: row, action, details, now })
+      await recordChange(tx, actor, { key: row, action, details, now })
       return insertKey(tx, row, prepared.stored)
     })
     return { key, value: prepared.value }
   } finally {
-    context.forget(id)
+    context.invalidateKey(id)
   }
 }
 

@@ -1,10 +1,10 @@
-import { Problem } from '../errors.js'
-import type { Origin } from '../keys/context.js'
+import type { Actor } from '../audit/actor.js'
+import { record } from '../audit/record.js'
+import { Problem } from '../problems/problem.js'
 import type { OwnerLimitsDocument } from '../schemas/admin.js'
 import { asLimitColumns, describeLimits } from '../schemas/limits.js'
 import { findOwner, lockOwner, updateOwnerLimits } from '../store/owners.js'
 import type { AdminContext } from './context.js'
-import { record } from './record.js'
 
 /** Limits over the calls with all keys of an owner, a person or a server user. @throws Problem not_found */
 export async function showOwnerLimits({ db }: AdminContext, subject: string): Promise<OwnerLimitsDocument> {
@@ -16,7 +16,7 @@ export async function showOwnerLimits({ db }: AdminContext, subject: string): Pr
 /** Sets all of them; holds from the answer on. @throws Problem not_found */
 export async function setOwnerLimits(
   context: AdminContext,
-  origin: Origin,
+  actor: Actor,
   subject: string,
   wanted: OwnerLimitsDocument,
 ): Promise<OwnerLimitsDocument> {
@@ -24,12 +24,12 @@ export async function setOwnerLimits(
     return await context.db.write(async (tx) => {
       if ((await lockOwner(tx, subject)) === null) throw new Problem('not_found')
       const owner = await updateOwnerLimits(tx, subject, asLimitColumns(wanted))
-      await record(tx, context, origin, {
+      await record(tx, context, actor, {
         ...{ action: 'owner.limited', targetId: subject, ownerSubject: subject, details: { ...wanted } },
       })
       return describeLimits(owner)
     })
   } finally {
-    context.forgetOwner(subject)
+    context.invalidateOwner(subject)
   }
 }

@@ -1,15 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Problem } from '../errors.js'
+import { administratorOf } from '../audit/actor.js'
 import { asDocument } from '../keys/document.js'
 import { listKeyPage } from '../keys/list.js'
+import { Problem } from '../problems/problem.js'
 import * as schemas from '../schemas/admin.js'
 import { described, ref } from '../schemas/common.js'
 import { keyPageSchema, listKeysSchema } from '../schemas/key.js'
 import { findOwner } from '../store/owners.js'
 import type { AdminContext } from './context.js'
-import { administratorOf, byAdministrator, changeErrors, readErrors, tags } from './operation.js'
 import { setOwnerLimits, showOwnerLimits } from './owner-limits.js'
 import { revokeAllKeys } from './revoke-all.js'
+import { byAdministrator, changeErrors, readErrors, tags } from './route-defaults.js'
 
 const config = { access: byAdministrator }
 const params = schemas.subjectParametersSchema

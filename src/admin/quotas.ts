@@ -1,8 +1,8 @@
-import { asLimits, asParty } from '../auth/limited-party.js'
-import type { LimitedParty, Quota } from '../auth/types.js'
-import { Problem } from '../errors.js'
-import { recordChange, withKey } from '../keys/change.js'
-import type { Origin } from '../keys/context.js'
+import type { Actor } from '../audit/actor.js'
+import { inKeyTransaction, recordChange } from '../keys/change.js'
+import { asLimits, asParty } from '../limits/party.js'
+import type { LimitedParty, Quota } from '../limits/types.js'
+import { Problem } from '../problems/problem.js'
 import type { KeyQuotas } from '../schemas/admin.js'
 import { describeLimits, type LimitColumns } from '../schemas/limits.js'
 import { findKey, type KeyRow } from '../store/keys.js'
@@ -21,10 +21,10 @@ export async function showQuotas({ db, counters }: AdminContext, id: string): Pr
 }
 
 /** Begins the key's own counters anew; those of its owner go on. @throws Problem not_found */
-export async function resetQuotas(context: AdminContext, origin: Origin, id: string): Promise<void> {
+export async function resetQuotas(context: AdminContext, actor: Actor, id: string): Promise<void> {
   // In the ledger first: a reset that nobody recorded must not be.
-  await withKey(context, origin, id, (key, now, tx) =>
-    recordChange(tx, origin, { key, action: 'key.quotas_reset', now }),
+  await inKeyTransaction(context, actor, id, (key, now, tx) =>
+    recordChange(tx, actor, { key, action: 'key.quotas_reset', now }),
   )
   await context.counters.reset(`key:${id}`)
 }

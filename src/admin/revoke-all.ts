@@ -1,6 +1,6 @@
-import { Problem } from '../errors.js'
+import type { Actor } from '../audit/actor.js'
 import { recordChange } from '../keys/change.js'
-import type { Origin } from '../keys/context.js'
+import { Problem } from '../problems/problem.js'
 import { claimRevokedKeysOf, revokeKeysOf } from '../store/keys.js'
 import { lockOwner } from '../store/owners.js'
 import type { AdminContext } from './context.js'
@@ -11,11 +11,7 @@ import type { AdminContext } from './context.js'
  * @returns the ids of the keys that worked or could have been made to work again
  * @throws Problem not_found for a person who is not known
  */
-export async function revokeAllKeys(
-  context: AdminContext,
-  origin: Origin,
-  subject: string,
-): Promise<string[]> {
+export async function revokeAllKeys(context: AdminContext, actor: Actor, subject: string): Promise<string[]> {
   try {
     return await context.db.write(async (tx) => {
       const owner = await lockOwner(tx, subject)
@@ -24,13 +20,13 @@ export async function revokeAllKeys(
       const ids = [...(await claimRevokedKeysOf(tx, subject)), ...(await revokeKeysOf(tx, subject, now))]
       for (const id of ids) {
         const details = { permanent: false, all: true }
-        await recordChange(tx, origin, {
+        await recordChange(tx, actor, {
           ...{ key: { id, ownerSubject: subject }, action: 'key.revoked', details, now },
         })
       }
       return ids
     })
   } finally {
-    context.forgetOwner(subject)
+    context.invalidateOwner(subject)
   }
 }

@@ -1,7 +1,8 @@
-import { Problem } from '../errors.js'
+import { Problem } from '../problems/problem.js'
 import type { ChangeAnyKey } from '../schemas/admin.js'
-import type { KeyRow, Tx } from '../store/keys.js'
+import type { KeyRow } from '../store/keys.js'
 import { insertServerUser, isServerNameTaken, updateServerUser } from '../store/owners.js'
+import type { Tx } from '../store/transaction.js'
 
 /** Makes sure that no other server key has this name; in a transaction that holds the names. @throws Problem name_taken */
 export async function requireServerName(tx: Tx, name: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { sendProblem } from '../errors.js'
+import { sendProblem } from '../problems/render.js'
 import { described, problemResponses } from '../schemas/common.js'
 import { jwksSchema } from '../schemas/jwks.js'
 import type { Keyring } from './keyring.js'

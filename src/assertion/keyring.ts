@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
 import type { PublicKey } from '../schemas/jwks.js'
-import type { Sealer } from '../sealing.js'
+import type { Sealer } from '../secrets/sealing.js'
 import type { Database } from '../store/database.js'
 import {
   deleteSigningKeys,

@@ -1,9 +1,10 @@
 import { isIP } from 'node:net'
 import Value from 'typebox/value'
 import { compileRanges } from '../addresses.js'
+import type { LimitDecision, Quota } from '../limits/types.js'
 import { type KeyVerdict, keyVerdictSchema, type VerifyKey } from '../schemas/verdict.js'
 import { endOfValue } from './bounds.js'
-import type { Access, KeyBounds, LimitDecision, PresentingCall, Principal, Quota, Verdict } from './types.js'
+import type { Access, KeyBounds, PresentingCall, Principal, Verdict } from './types.js'
 
 export interface KeyAskerOptions {
   /** Of Latchkey, as `https://keys.example.org`; a path is kept. */

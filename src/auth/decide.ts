@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { ProblemCode } from '../errors.js'
+import type { ProblemCode } from '../problems/catalogue.js'
 import { comesFromAllowedHost } from './bounds.js'
 import { everyRight, hasAllRights, hasRight } from './rights.js'
 import { isSafeMethod } from './same-origin.js'

@@ -1,21 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type ProblemCode, sendProblem } from '../errors.js'
+import { partiesOf } from '../limits/party.js'
+import type { LimitDecision, LimitedParty, Quota } from '../limits/types.js'
+import type { ProblemCode } from '../problems/catalogue.js'
+import { sendProblem } from '../problems/render.js'
 import { createCredentialReader, removeQueryKey } from './credentials.js'
 import { type Call, decideAccess } from './decide.js'
-import { partiesOf } from './limited-party.js'
 import { refuse } from './refuse.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
 import { challengeForRights } from './scope-challenge.js'
-import type {
-  Access,
-  Administration,
-  AuthOptions,
-  LimitDecision,
-  LimitedParty,
-  Principal,
-  Quota,
-  Verdict,
-} from './types.js'
+import type { Access, Administration, AuthOptions, Principal, Verdict } from './types.js'
 import { createCredentialVerifier } from './verify-credential.js'
 
 /** Goes on with the request; never called for one that was refused, which has been answered. */
@@ -83,7 +76,9 @@ export function createGuard(options: AuthOptions): Guard {
     const call: Call = { service, method, url: request.raw.url, headers, address, params, adminRole }
     const refusal = decideAccess(principal, key, access, call)
     const limited =
-      key === undefined ? null : partiesOf(key, service === 'own' ? null : (service?.groupLimits ?? null))
+      key === undefined
+        ? null
+        : partiesOf(key.limited, service === 'own' ? null : (service?.groupLimits ?? null))
     if (refusal !== null) {
       const details =
         refusal === 'insufficient_scope'

@@ -1,11 +1,12 @@
 import type {} from '@fastify/swagger'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { dropIfGone } from './gone.js'
+import { dropIfGone } from './dropped-connection.js'
 import { createGuard } from './guard.js'
 import type { Access, AuthOptions, PresentedForm, Principal } from './types.js'
 
-export { renderError } from '../errors.js'
+export type { LimitDecision, LimitedParty, Limiter, Limits, Quota } from '../limits/types.js'
+export { renderError } from '../problems/render.js'
 export { removeQueryKey } from './credentials.js'
 export { createRemoteAuth, type RemoteAuthOptions } from './remote.js'
 export type {
@@ -15,12 +16,7 @@ export type {
   CalledService,
   Confirmation,
   KeyBounds,
-  LimitDecision,
-  LimitedParty,
-  Limiter,
-  Limits,
   Principal,
-  Quota,
   RefusalRate,
   Verdict,
   Verify,

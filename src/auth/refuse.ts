@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { sendProblem } from '../errors.js'
+import { sendProblem } from '../problems/render.js'
 import type { Verdict } from './types.js'
 
 /** Answers a request whose credential was not accepted. */

@@ -1,11 +1,12 @@
 import { AddressRate } from '../limits/address-rate.js'
 import { createQuotaDescriber } from '../limits/headers.js'
+import type { LimitDecision } from '../limits/types.js'
 import { createKeyAsker } from './ask-key.js'
 import { createTokenVerifier } from './bearer.js'
 import { defaultHeaderPrefix } from './credential-headers.js'
 import { createIssuer } from './issuer.js'
 import { createRemoteKeyVerifier } from './remote-keys.js'
-import type { AuthOptions, LimitDecision } from './types.js'
+import type { AuthOptions } from './types.js'
 
 export interface RemoteAuthOptions {
   /** Where Latchkey is, as `https://keys.example.org`; a path is kept. Plain http is your choice. */

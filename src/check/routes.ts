@@ -1,17 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { partiesOf } from '../auth/limited-party.js'
 import { refuse } from '../auth/refuse.js'
-import type { CalledService, LimitedParty, Limiter, Verify } from '../auth/types.js'
+import type { Verify } from '../auth/types.js'
+import { partiesOf } from '../limits/party.js'
+import type { LimitedParty, Limiter } from '../limits/types.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import { keyVerdictSchema, verifyKeySchema } from '../schemas/verdict.js'
+import type { ServiceRegistry } from '../services/types.js'
 import { describeKey, describeRefusal, judgeCall, unbounded } from './verify.js'
 
 export interface CheckOptions {
   /** The same that guards this service's own routes. */
   verifyKey: Verify
   limiter: Limiter
-  /** A registered service; `unknown`: the database would tell, and cannot be asked. */
-  findService: (id: string) => CalledService | null | 'unknown'
+  services: Pick<ServiceRegistry, 'find'>
   /** How long services may go on with an answer when this one cannot be asked, in milliseconds. */
   maxStaleMs: number
   /** Milliseconds since the epoch. */
@@ -26,7 +27,7 @@ const cacheSeconds = 5
  * its own, a session neither: whoever holds a value may ask about it.
  */
 export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, options) => {
-  const { verifyKey, limiter, clock, findService } = options
+  const { verifyKey, limiter, clock, services } = options
   const maxStaleSeconds = Math.floor(options.maxStaleMs / 1000)
   const policy = {
     cacheSeconds: Math.min(cacheSeconds, maxStaleSeconds),
@@ -64,12 +65,13 @@ export const checkRoutes: FastifyPluginAsyncTypebox<CheckOptions> = async (app, 
       if (verdict.kind === 'refused') return describeRefusal(policy)
       if (verdict.kind !== 'accepted') return refuse(verdict, request, reply)
       const { principal, key = unbounded, isStale = false } = verdict
-      const service = question.service === undefined ? null : findService(question.service)
-      if (service === 'unknown') return refuse(servicesUnknown, request, reply)
+      const registered = question.service === undefined ? null : services.find(question.service)
+      if (registered === 'unknown') return refuse(servicesUnknown, request, reply)
+      const service = registered?.called ?? null
       const asked = { principal, key, isStale, question, service }
       const refusal = judgeCall(asked)
       // What has no bounds has no limits either, at the hook neither.
-      const parties = verdict.key === undefined ? null : partiesOf(key, service?.groupLimits ?? null)
+      const parties = verdict.key === undefined ? null : partiesOf(key.limited, service?.groupLimits ?? null)
       const counted = parties === null ? null : await countUnlessRefused(parties, refusal)
       if (counted?.kind === 'unavailable') return refuse(counted, request, reply)
       const now = clock()

@@ -1,6 +1,7 @@
 import { endOfValue } from '../auth/bounds.js'
 import { decideAccess, isAuthorized } from '../auth/decide.js'
-import type { CalledService, KeyBounds, LimitDecision, Principal, Quota } from '../auth/types.js'
+import type { CalledService, KeyBounds, Principal } from '../auth/types.js'
+import type { LimitDecision, Quota } from '../limits/types.js'
 import type { KeyVerdict, VerifyKey, verdictCodes } from '../schemas/verdict.js'
 
 export interface Policy {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { addAuditEntry } from '../store/audit.js'
 import type { Database } from '../store/database.js'
-import { revokeKeysOf, type Tx } from '../store/keys.js'
-import { announce } from '../store/notices.js'
+import { revokeKeysOf } from '../store/keys.js'
+import { notify } from '../store/notices.js'
 import {
   confirmOwners,
   disableOwner,
@@ -11,6 +11,7 @@ import {
   type OwnerRow,
   updateOwner,
 } from '../store/owners.js'
+import type { Tx } from '../store/transaction.js'
 import type { Person } from './source.js'
 
 /** What becomes of the keys of someone who is disabled: they wait, or they are revoked. */
@@ -77,7 +78,7 @@ async function disable(tx: Tx, policy: DisabledPolicy, sighting: Sighting): Prom
   if (policy === 'suspend') return
   for (const id of await revokeKeysOf(tx, subject, at)) {
     await record(tx, sighting, 'key.revoked', id)
-    await announce(tx, { key: id })
+    await notify(tx, { key: id })
   }
 }
 

@@ -9,7 +9,7 @@ export interface RightCheckOptions {
   db: Database
   owners: OwnerWatch
   /** Called when what is known of an owner changed. */
-  forgetOwner: (subject: string) => void
+  invalidateOwner: (subject: string) => void
   /** Milliseconds since the epoch. */
   clock: () => number
 }
@@ -18,7 +18,7 @@ export interface RightCheckOptions {
  * Makes the check whether a person, whose login says that they have a right, has it at the identity provider now:
  * what is known of them is as old there as it may be for their keys. Where nobody is followed, the login's word serves.
  */
-export function createRightCheck({ db, owners, forgetOwner, clock }: RightCheckOptions) {
+export function createRightCheck({ db, owners, invalidateOwner, clock }: RightCheckOptions) {
   return async (principal: Principal, right: string): Promise<Confirmation> => {
     const { subject } = principal
     owners.noteUse(subject)
@@ -67,7 +67,7 @@ export function createRightCheck({ db, owners, forgetOwner, clock }: RightCheckO
       })
     } finally {
       // Also where nobody knows whether it was done.
-      if (isChanged) forgetOwner(principal.subject)
+      if (isChanged) invalidateOwner(principal.subject)
     }
     return findOwner(db, principal.subject)
   }

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { type OwnerWatch, type Standing, trustLastLogin } from '../auth/owner-watch.js'
 import type { Database } from '../store/database.js'
 import { findDisabledPeople, findLongUnseenPeople, rememberFollowed, wasFollowed } from '../store/owners.js'
-import { createTurns } from '../store/turns.js'
+import { createTurns } from '../store/write-queue.js'
 import type { DisabledPolicy, Sighting } from './apply.js'
 import { createContact } from './contact.js'
 import { type Audience, createSightings } from './sightings.js'
@@ -68,7 +68,7 @@ export function followDirectory(options: FollowOptions): Directory {
   const looks = new Map<string, Promise<void>>()
   const inVainAt = new LRUCache<string, number>({ max: 10_000 })
   const used = new LRUCache<string, number>({ max: 100_000 })
-  let audience: Audience = { ownersUsedSince: () => [], forgetOwner: () => {}, confirmOwner: () => {} }
+  let audience: Audience = { ownersUsedSince: () => [], invalidateOwner: () => {}, confirmOwner: () => {} }
   let isRecalled = false
   let unseenAt = Number.NEGATIVE_INFINITY
   let timer: NodeJS.Timeout | undefined

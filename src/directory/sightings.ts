@@ -8,7 +8,7 @@ import { applySightings, type DisabledPolicy, type Sighting } from './apply.js'
 export interface Audience {
   /** People whose keys were used since then. */
   ownersUsedSince(since: number): string[]
-  forgetOwner(subject: string): void
+  invalidateOwner(subject: string): void
   confirmOwner(subject: string, knownAt: number): void
 }
 
@@ -109,7 +109,7 @@ export function createSightings({ db, policy, audience, log, clock }: SightingsO
 
   /** Called after each change, even one of which nobody knows whether it was done. */
   function onChange({ subject, person }: Sighting): void {
-    audience().forgetOwner(subject)
+    audience().invalidateOwner(subject)
     stored.delete(subject)
     if (person?.enabled === true) log.info({ subject }, 'an owner of keys changed at the identity provider')
     else

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Dispatcher, errors } from 'undici'
-import type { RegisteredService } from '../services/registry.js'
+import type { RegisteredService } from '../services/types.js'
 import { hasBody } from './request-body.js'
 
 /** In which a client must send something more of its body. */

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { sendProblem } from '../errors.js'
+import { sendProblem } from '../problems/render.js'
 import { hasBody } from './request-body.js'
 
 /** Whether a browser asks if a page of another site may make a call: it carries no credential. */

@@ -1,5 +1,5 @@
 import { Pool } from 'undici'
-import type { RegisteredService } from '../services/registry.js'
+import type { RegisteredService } from '../services/types.js'
 
 /** How a service is reached; worked out once for each version of its descriptor. */
 export interface Target {

@@ -1,6 +1,6 @@
 import type { Recheck } from '../auth/recheck.js'
 import { isSafeMethod } from '../auth/same-origin.js'
-import type { ServiceRegistry } from '../services/registry.js'
+import type { ServiceRegistry } from '../services/types.js'
 import type { Exchange } from './exchange.js'
 
 /** So that an exchange ends within a second of what ends it. */

@@ -2,7 +2,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { answerBrokenRequest } from '../errors.js'
+import { answerBrokenRequest } from '../problems/broken-requests.js'
 import { Exchange } from './exchange.js'
 import { hasBody } from './request-body.js'
 

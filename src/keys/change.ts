@@ -1,5 +1,5 @@
-import { Problem } from '../errors.js'
-import { describeOrigin } from '../management.js'
+import { type Actor, describeActor } from '../audit/actor.js'
+import { Problem } from '../problems/problem.js'
 import { addAuditEntry } from '../store/audit.js'
 import {
   countWorkingKeys,
@@ -7,12 +7,12 @@ import {
   isNameTaken,
   type KeyChanges,
   type KeyRow,
-  type Tx,
   updateKey,
 } from '../store/keys.js'
-import { announce } from '../store/notices.js'
+import { notify } from '../store/notices.js'
 import { findOwnerOfKey, lockOwner, type OwnerRow } from '../store/owners.js'
-import type { KeyContext, Origin } from './context.js'
+import type { Tx } from '../store/transaction.js'
+import type { KeyContext } from './context.js'
 import { isExpired } from './status.js'
 
 /** What an operation does to a key, and how the ledger tells it. */
@@ -32,11 +32,11 @@ export type Decide = (key: KeyRow, now: Date, tx: Tx) => Promise<Change | null> 
  * @returns the key after the change
  * @throws Problem not_found, and what `decide` throws
  */
-export function changeKey(context: KeyContext, origin: Origin, id: string, decide: Decide): Promise<KeyRow> {
-  return withKey(context, origin, id, async (key, now, tx) => {
+export function changeKey(context: KeyContext, actor: Actor, id: string, decide: Decide): Promise<KeyRow> {
+  return inKeyTransaction(context, actor, id, async (key, now, tx) => {
     const change = await decide(key, now, tx)
     if (change === null) return key
-    await recordChange(tx, origin, { ...change, key, now })
+    await recordChange(tx, actor, { ...change, key, now })
     return updateKey(tx, id, change.changes)
   })
 }
@@ -46,16 +46,16 @@ export function changeKey(context: KeyContext, origin: Origin, id: string, decid
  * keys never decide on the same facts; the time is read after that, so that it runs in the order of the changes.
  * @throws Problem not_found for a key that is not there or not the caller's: the two read the same
  */
-export async function withKey<T>(
+export async function inKeyTransaction<T>(
   context: KeyContext,
-  origin: Origin,
+  actor: Actor,
   id: string,
   work: (key: KeyRow, now: Date, tx: Tx) => Promise<T>,
 ): Promise<T> {
   let mayHaveChanged = false
   try {
     return await context.db.write(async (tx) => {
-      const subject = await lockOwnerFor(tx, origin, id)
+      const subject = await lockOwnerFor(tx, actor, id)
       const key = await findKey(tx, id)
       if (key === null || key.ownerSubject !== subject) throw new Problem('not_found')
       mayHaveChanged = true
@@ -63,13 +63,13 @@ export async function withKey<T>(
     })
   } finally {
     // Not for a stranger's attempt, nor when the database was down all along: the key in use must go on.
-    if (mayHaveChanged) context.forget(id)
+    if (mayHaveChanged) context.invalidateKey(id)
   }
 }
 
 /** Locks whose key it must be: the caller, or for an administrator its owner, who may be disabled. */
-async function lockOwnerFor(tx: Tx, { principal, hand }: Origin, id: string): Promise<string> {
-  if (hand === undefined) {
+async function lockOwnerFor(tx: Tx, { principal, actingAs }: Actor, id: string): Promise<string> {
+  if (actingAs === 'owner') {
     await lockEnabledOwner(tx, principal.subject)
     return principal.subject
   }
@@ -89,7 +89,7 @@ export async function lockEnabledOwner(tx: Tx, subject: string): Promise<OwnerRo
 /** Writes a change into the ledger and announces it to the other replicas: every change of a key goes through here. */
 export async function recordChange(
   tx: Tx,
-  origin: Origin,
+  actor: Actor,
   {
     key,
     action,
@@ -98,14 +98,14 @@ export async function recordChange(
   }: { key: { id: string; ownerSubject: string }; action: string; details?: Details; now: Date },
 ): Promise<void> {
   await addAuditEntry(tx, {
-    ...describeOrigin(origin),
+    ...describeActor(actor),
     at: now,
     action,
     targetId: key.id,
     ownerSubject: key.ownerSubject,
     details,
   })
-  await announce(tx, { key: key.id })
+  await notify(tx, { key: key.id })
 }
 
 /**

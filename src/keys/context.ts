@@ -1,17 +1,10 @@
 import type { OwnerWatch } from '../auth/owner-watch.js'
-import { Problem } from '../errors.js'
-import type * as management from '../management.js'
-import type { Sealer } from '../sealing.js'
+import { Problem } from '../problems/problem.js'
+import type { Sealer } from '../secrets/sealing.js'
 import type { Database } from '../store/database.js'
 import type { KeySwitch } from './key-switch.js'
 import type { ScopeDescriptions } from './scope-descriptions.js'
 import type { Random } from './value.js'
-
-/** Who asked for a change of a key, from where, and as whose hand. */
-export interface Origin extends management.Origin {
-  /** Default: the owner, who sees no keys but their own. */
-  hand?: 'administrator'
-}
 
 /** The operator's rules for keys. */
 export interface KeyPolicy {
@@ -41,9 +34,9 @@ export interface KeyContext {
   /** What rights mean; left out: nobody tells. */
   scopeDescriptions?: ScopeDescriptions
   /** Called after each change of a key, even one of which nobody knows whether it was done. */
-  forget: (keyId: string) => void
+  invalidateKey: (keyId: string) => void
   /** Called after each change of what is known of an owner. */
-  forgetOwner: (subject: string) => void
+  invalidateOwner: (subject: string) => void
 }
 
 /**

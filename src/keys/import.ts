@@ -1,5 +1,6 @@
+import type { Actor } from '../audit/actor.js'
 import { valueOfPair } from '../auth/key-shape.js'
-import { Problem } from '../errors.js'
+import { Problem } from '../problems/problem.js'
 import {
   deleteValue,
   hasValue,
@@ -7,10 +8,10 @@ import {
   type KeyRow,
   replaceValue,
   type StoredValue,
-  type Tx,
 } from '../store/keys.js'
+import type { Tx } from '../store/transaction.js'
 import { recordChange } from './change.js'
-import type { KeyContext, Origin } from './context.js'
+import type { KeyContext } from './context.js'
 import { requireRoomForOldValue } from './rotate.js'
 import { sealSecret } from './stored-value.js'
 import { hashValue, keyIdPattern, newKeyId } from './value.js'
@@ -79,12 +80,12 @@ async function requireNewValue(tx: Tx, hash: Buffer): Promise<void> {
 
 /**
  * Gives an imported key another secret that was made elsewhere, in a transaction that holds the key's owner. The one
- * before works until the end of the grace. Call `context.forget` afterwards.
+ * before works until the end of the grace. Call `context.invalidateKey` afterwards.
  * @throws Problem validation_failed for a key that was not imported and for a secret that does not serve, id_taken
  */
 export async function setImportedSecret(
   tx: Tx,
-  { context, origin, key, now }: { context: KeyContext; origin: Origin; key: KeyRow; now: Date },
+  { context, actor, key, now }: { context: KeyContext; actor: Actor; key: KeyRow; now: Date },
   { graceSeconds, ...wanted }: ImportedSecret & { graceSeconds: number },
 ): Promise<KeyRow> {
   if (!key.imported) {
@@ -97,7 +98,7 @@ export async function setImportedSecret(
   await deleteValue(tx, key.id, value.hash)
   await requireNewValue(tx, value.hash)
   const details = { grace_seconds: graceSeconds }
-  await recordChange(tx, origin, { key, action: 'key.secret_set', details, now })
+  await recordChange(tx, actor, { key, action: 'key.secret_set', details, now })
   return replaceValue(tx, key.id, {
     value,
     oldValidUntil: new Date(now.getTime() + graceSeconds * 1000),

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Database } from '../store/database.js'
 import { findImportedValues, hasImportedKeys, type ImportedValue } from '../store/keys.js'
 import { type Asked, isCertain } from '../store/notices.js'
-import { createLookUp } from './look-up.js'
+import { createLookUp } from './batched-lookup.js'
 
 export interface ImportedValuesOptions {
   db: Database

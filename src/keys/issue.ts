@@ -1,14 +1,17 @@
+import type { Actor } from '../audit/actor.js'
 import { challengeForRights } from '../auth/scope-challenge.js'
-import { type InvalidMember, Problem } from '../errors.js'
+import type { InvalidMember } from '../problems/input-faults.js'
+import { Problem } from '../problems/problem.js'
 import type { CreateKey } from '../schemas/key.js'
-import { insertKey, type JsonObject, type KeyRow, type NewKey, type Tx } from '../store/keys.js'
+import { insertKey, type JsonObject, type KeyRow, type NewKey } from '../store/keys.js'
 import { holdEntries } from '../store/services.js'
+import type { Tx } from '../store/transaction.js'
 import { refreshCallerFor, rememberCaller, requireCaller } from './caller.js'
 import { recordChange, requirePlace } from './change.js'
-import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
-import { requireKeepable } from './json.js'
+import { dayMs, type KeyContext, type KeyPolicy, requireMayLiveForEver } from './context.js'
 import { requireSwitchedOn } from './key-switch.js'
 import { findScopeFaults, inherit, missingRights } from './scopes.js'
+import { requireKeepable } from './storable-json.js'
 import { makeValue } from './stored-value.js'
 import { newKeyId } from './value.js'
 
@@ -19,13 +22,13 @@ import { newKeyId } from './value.js'
  */
 export async function issueKey(
   context: KeyContext,
-  origin: Origin,
+  actor: Actor,
   wanted: CreateKey,
 ): Promise<{ key: KeyRow; value: string }> {
   if (wanted.never_expires) requireMayLiveForEver(context)
   requireSense(wanted, context.policy)
   const { db, policy, clock, random } = context
-  const { principal } = origin
+  const { principal } = actor
   if (!wanted.scopes.includes(inherit)) await refreshCallerFor(context, principal, wanted.scopes)
   const id = newKeyId(random)
   const { value, stored } = await makeValue(context, { id, jwt: wanted.jwt })
@@ -42,15 +45,15 @@ export async function issueKey(
       const groups = await holdDefaultGroups(tx, policy)
       const row = { ...asRow(wanted, { id, ownerSubject: owner.subject, now, policy }), groups }
       const details = { name: wanted.name, scopes: wanted.scopes }
-      await recordChange(tx, origin, { key: row, action: 'key.created', details, now })
+      await recordChange(tx, actor, { key: row, action: 'key.created', details, now })
       return insertKey(tx, row, stored)
     })
     return { key, value }
   } finally {
-    context.forget(id)
+    context.invalidateKey(id)
     context.owners.noteUse(principal.subject)
     // Also where nobody knows whether it was done.
-    if (isOwnerChanged) context.forgetOwner(principal.subject)
+    if (isOwnerChanged) context.invalidateOwner(principal.subject)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Verdict } from '../auth/types.js'
-import { Problem } from '../errors.js'
-import type { Tx } from '../store/keys.js'
+import { Problem } from '../problems/problem.js'
 import { apiKeyProvider, isProviderDisabled } from '../store/providers.js'
+import type { Tx } from '../store/transaction.js'
 
 /** Whether API keys are off altogether in this process, whatever the database says. */
 export interface KeySwitch {

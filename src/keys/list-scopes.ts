@@ -1,12 +1,12 @@
+import type { Actor } from '../audit/actor.js'
 import { everyRight } from '../auth/rights.js'
-import type { Origin } from '../management.js'
 import type { ScopeList } from '../schemas/scope.js'
 import { findCallerRights } from './caller.js'
 import type { KeyContext } from './context.js'
 import { findScopeFaults, inherit, isScope } from './scopes.js'
 
 /** What the caller may give a key now, `inherit` first. @throws Problem invalid_credential, not_found */
-export async function listScopes(context: KeyContext, { principal }: Origin): Promise<ScopeList> {
+export async function listScopes(context: KeyContext, { principal }: Actor): Promise<ScopeList> {
   const { scopeDescriptions } = context
   const rights = await findCallerRights(context, principal)
   // Who has every right can give each that there is, and nobody knows more of them than the operator names.

@@ -1,4 +1,4 @@
-import { cutPage, readCursor } from '../pages.js'
+import { cutPage, readCursor } from '../http/pagination.js'
 import type { KeyStatus } from '../schemas/key.js'
 import { type KeyFilter, type KeyRow, listKeys } from '../store/keys.js'
 import type { KeyContext } from './context.js'

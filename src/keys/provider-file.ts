@@ -1,10 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { DeclarationInvalid, readDeclaration } from '../declarations.js'
+import { DeclarationInvalid, readDeclaration } from '../config/operator-files.js'
+import { createValidator } from '../http/validation.js'
 import { type Provider, providerSchema } from '../schemas/admin.js'
 import { addAuditEntry } from '../store/audit.js'
 import type { Database } from '../store/database.js'
 import { apiKeyProvider, switchProvider } from '../store/providers.js'
-import { createValidator } from '../validation.js'
 import type { KeySwitch } from './key-switch.js'
 
 export interface ProviderFileOptions {

@@ -1,7 +1,8 @@
-import { Problem } from '../errors.js'
+import type { Actor } from '../audit/actor.js'
+import { Problem } from '../problems/problem.js'
 import type { KeyRow } from '../store/keys.js'
 import { type Change, changeKey, requireRoom } from './change.js'
-import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForEver } from './context.js'
+import { dayMs, type KeyContext, type KeyPolicy, requireMayLiveForEver } from './context.js'
 
 /**
  * Gives a key a new end, and makes a revoked or expired one work again.
@@ -9,11 +10,11 @@ import { dayMs, type KeyContext, type KeyPolicy, type Origin, requireMayLiveForE
  */
 export function renewKey(
   context: KeyContext,
-  origin: Origin,
+  actor: Actor,
   id: string,
   wanted: { expires_at?: string },
 ): Promise<KeyRow> {
-  return changeKey(context, origin, id, async (key, now, tx) => {
+  return changeKey(context, actor, id, async (key, now, tx) => {
     const change = decideRenewal(key, wanted.expires_at, context, now)
     await requireRoom(tx, context, { ownerSubject: key.ownerSubject, now, exceptId: id })
     return change

@@ -1,7 +1,8 @@
-import { Problem } from '../errors.js'
+import type { Actor } from '../audit/actor.js'
+import { Problem } from '../problems/problem.js'
 import { type KeyRow, replaceValue } from '../store/keys.js'
-import { recordChange, withKey } from './change.js'
-import type { KeyContext, Origin } from './context.js'
+import { inKeyTransaction, recordChange } from './change.js'
+import type { KeyContext } from './context.js'
 import { makeValue } from './stored-value.js'
 
 /** Each value that still works is one more to compare with at a check. */
@@ -15,15 +16,15 @@ const maxOldValues = 10
  */
 export async function rotateKey(
   context: KeyContext,
-  origin: Origin,
+  actor: Actor,
   id: string,
   { grace_seconds: graceSeconds }: { grace_seconds: number },
 ): Promise<{ key: KeyRow; value: string }> {
-  return withKey(context, origin, id, async (before, now, tx) => {
+  return inKeyTransaction(context, actor, id, async (before, now, tx) => {
     if (graceSeconds > 0) requireRoomForOldValue(before, now)
     const { value, stored } = await makeValue(context, before)
     const details = { grace_seconds: graceSeconds }
-    await recordChange(tx, origin, { key: before, action: 'key.rotated', details, now })
+    await recordChange(tx, actor, { key: before, action: 'key.rotated', details, now })
     const oldValidUntil = new Date(now.getTime() + graceSeconds * 1000)
     return { key: await replaceValue(tx, id, { value: stored, oldValidUntil, now }), value }
   })

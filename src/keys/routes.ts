@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { ownerOf } from '../audit/actor.js'
+import { prepareManagement } from '../auth/management-scope.js'
 import type { Access } from '../auth/types.js'
-import { Problem } from '../errors.js'
-import { originOf, prepareManagement } from '../management.js'
+import { Problem } from '../problems/problem.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import * as schemas from '../schemas/key.js'
 import { scopeListSchema } from '../schemas/scope.js'
@@ -57,8 +58,8 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request, reply) => {
-      const origin = originOf(request)
-      const { key, value } = await issueKey(context, origin, request.body)
+      const actor = ownerOf(request)
+      const { key, value } = await issueKey(context, actor, request.body)
       reply.code(201).header('location', `api-keys/${key.id}`)
       return { ...document(key), value }
     },
@@ -103,7 +104,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
         },
       },
     },
-    async (request) => listScopes(context, originOf(request)),
+    async (request) => listScopes(context, ownerOf(request)),
   )
 
   app.get(
@@ -142,8 +143,8 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const origin = originOf(request)
-      return document(await updateKeyMembers(context, origin, request.params.id, request.body))
+      const actor = ownerOf(request)
+      return document(await updateKeyMembers(context, actor, request.params.id, request.body))
     },
   )
 
@@ -163,8 +164,8 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const origin = originOf(request)
-      return document(await revokeKey(context, origin, request.params.id, request.body))
+      const actor = ownerOf(request)
+      return document(await revokeKey(context, actor, request.params.id, request.body))
     },
   )
 
@@ -184,8 +185,8 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const origin = originOf(request)
-      return document(await renewKey(context, origin, request.params.id, request.body))
+      const actor = ownerOf(request)
+      return document(await renewKey(context, actor, request.params.id, request.body))
     },
   )
 
@@ -208,8 +209,8 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request) => {
-      const origin = originOf(request)
-      const { key, value } = await rotateKey(context, origin, request.params.id, request.body)
+      const actor = ownerOf(request)
+      const { key, value } = await rotateKey(context, actor, request.params.id, request.body)
       return { ...document(key), value }
     },
   )
@@ -231,7 +232,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
       },
     },
     async (request, reply) => {
-      await removeKey(context, originOf(request), request.params.id)
+      await removeKey(context, ownerOf(request), request.params.id)
       return reply.code(204).send(null)
     },
   )

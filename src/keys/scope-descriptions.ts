@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { DeclarationInvalid, readDeclaration, refuseFaults } from '../declarations.js'
+import { DeclarationInvalid, readDeclaration, refuseFaults } from '../config/operator-files.js'
+import { createValidator } from '../http/validation.js'
 import { type ScopeDescriptionsFile, scopeDescriptionsFileSchema } from '../schemas/scope.js'
-import { createValidator } from '../validation.js'
 import { inherit, isScope } from './scopes.js'
 
 const setting = 'SCOPES_FILE'

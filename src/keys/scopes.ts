@@ -1,6 +1,6 @@
 import { everyRight, hasRight } from '../auth/rights.js'
+import { createValidator } from '../http/validation.js'
 import { inputMembers } from '../schemas/key.js'
-import { createValidator } from '../validation.js'
 
 /** The scope that means all rights of the owner, as they are at each use. */
 export const inherit = 'inherit'

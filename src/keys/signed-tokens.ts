@@ -1,8 +1,8 @@
 import { decodeJwt, errors, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Verdict } from '../auth/types.js'
-import type { Sealer } from '../sealing.js'
-import type { KnownKey, SigningSecret } from './known-key.js'
+import type { Sealer } from '../secrets/sealing.js'
+import type { KnownKey, SigningSecret } from './cached-key.js'
 import { keyIdPattern } from './value.js'
 
 /** A token whose signature was verified: it stays good for as long as the secret that signed it. */

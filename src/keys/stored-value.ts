@@ -1,5 +1,5 @@
-import { Problem } from '../errors.js'
-import type { Sealer } from '../sealing.js'
+import { Problem } from '../problems/problem.js'
+import type { Sealer } from '../secrets/sealing.js'
 import type { StoredValue } from '../store/keys.js'
 import type { KeyContext } from './context.js'
 import { sealedFor } from './signed-tokens.js'

@@ -1,28 +1,30 @@
-import { Problem } from '../errors.js'
+import type { Actor } from '../audit/actor.js'
+import { Problem } from '../problems/problem.js'
 import type { UpdateKey } from '../schemas/key.js'
 import type { JsonObject } from '../store/keys.js'
-import { isNameTaken, type KeyChanges, type KeyRow, type Tx } from '../store/keys.js'
+import { isNameTaken, type KeyChanges, type KeyRow } from '../store/keys.js'
+import type { Tx } from '../store/transaction.js'
 import { type Change, changeKey, isWorking, requireRoom } from './change.js'
-import type { KeyContext, Origin } from './context.js'
-import { requireKeepable } from './json.js'
+import type { KeyContext } from './context.js'
+import { requireKeepable } from './storable-json.js'
 
 /** Changes what the owner may change of a key. @throws Problem not_found, name_taken, set_by_administrator, key_limit_reached */
 export function updateKeyMembers(
   context: KeyContext,
-  origin: Origin,
+  actor: Actor,
   id: string,
   wanted: UpdateKey,
 ): Promise<KeyRow> {
-  return changeKey(context, origin, id, (key, now, tx) =>
-    decideUpdate(tx, context, { hand: origin.hand ?? 'owner', key, wanted, now }),
+  return changeKey(context, actor, id, (key, now, tx) =>
+    decideUpdate(tx, context, { actingAs: actor.actingAs, key, wanted, now }),
   )
 }
 
-/** What it means for the key, as whoever has that hand. @throws Problem as `updateKeyMembers` */
+/** What it means for the key for an actor of that role. @throws Problem as `updateKeyMembers` */
 export async function decideUpdate(
   tx: Tx,
   context: KeyContext,
-  { hand, key, wanted, now }: { hand: 'owner' | 'administrator'; key: KeyRow; wanted: UpdateKey; now: Date },
+  { actingAs, key, wanted, now }: { actingAs: Actor['actingAs']; key: KeyRow; wanted: UpdateKey; now: Date },
 ): Promise<Change> {
   const { id, ownerSubject } = key
   if (wanted.config !== undefined) requireKeepable('config', wanted.config)
@@ -30,12 +32,12 @@ export async function decideUpdate(
     if (await isNameTaken(tx, ownerSubject, wanted.name)) throw new Problem('name_taken')
   }
   if (wanted.enabled === true && !key.enabled) {
-    if (key.disabledBy === 'administrator' && hand === 'owner') throw new Problem('set_by_administrator')
+    if (key.disabledBy === 'administrator' && actingAs === 'owner') throw new Problem('set_by_administrator')
     if (isWorking(key, now)) await requireRoom(tx, context, { ownerSubject, now, exceptId: id })
   }
   return {
     action: actionOf(key, wanted),
-    changes: asChanges(key, wanted, hand),
+    changes: asChanges(key, wanted, actingAs),
     details: { changed: Object.keys(wanted).sort() },
   }
 }
@@ -45,7 +47,7 @@ function actionOf(key: KeyRow, { enabled }: UpdateKey): string {
   return enabled ? 'key.enabled' : 'key.disabled'
 }
 
-function asChanges(key: KeyRow, wanted: UpdateKey, hand: 'owner' | 'administrator'): KeyChanges {
+function asChanges(key: KeyRow, wanted: UpdateKey, actingAs: Actor['actingAs']): KeyChanges {
   const changes: KeyChanges = {}
   if (wanted.name !== undefined) changes.name = wanted.name
   if (wanted.note !== undefined) changes.note = wanted.note
@@ -55,9 +57,9 @@ function asChanges(key: KeyRow, wanted: UpdateKey, hand: 'owner' | 'administrato
   if (wanted.config !== undefined) changes.config = wanted.config as JsonObject
   if (wanted.enabled !== undefined && wanted.enabled !== key.enabled) {
     changes.enabled = wanted.enabled
-    changes.disabledBy = wanted.enabled ? null : hand
+    changes.disabledBy = wanted.enabled ? null : actingAs
   }
   // Of a key that its owner had paused, so that they cannot go on with it.
-  if (wanted.enabled === false && hand === 'administrator') changes.disabledBy = hand
+  if (wanted.enabled === false && actingAs === 'administrator') changes.disabledBy = actingAs
   return changes
 }

@@ -1,17 +1,17 @@
 import { LRUCache } from 'lru-cache'
 import { type OwnerWatch, trustLastLogin } from '../auth/owner-watch.js'
 import type { RefusalRate, Verdict, Verify } from '../auth/types.js'
-import type { Sealer } from '../sealing.js'
+import type { Sealer } from '../secrets/sealing.js'
 import type { Database } from '../store/database.js'
 import { findKeysToVerify, type VerificationRow } from '../store/keys.js'
 import { isCertain } from '../store/notices.js'
 import { StoreUnavailable } from '../store/unavailable.js'
 import type { UsageCounter } from '../usage/counter.js'
+import { createLookUp } from './batched-lookup.js'
+import { KnownKey } from './cached-key.js'
+import { KnownOwners } from './cached-owners.js'
 import { hashOf, ImportedValues } from './imported-values.js'
 import { type KeySwitch, refuseWhileOff } from './key-switch.js'
-import { KnownKey } from './known-key.js'
-import { KnownOwners } from './known-owners.js'
-import { createLookUp } from './look-up.js'
 import { type HeldToken, judgeToken, SignedTokens } from './signed-tokens.js'
 import { hasValidChecksum, readKeyId } from './value.js'
 
@@ -52,11 +52,11 @@ export interface KeyVerifier {
   /** A JWT that a key signed. */
   verifyToken: Verify
   /** Drops what is remembered of a key. From its return on, no verdict rests on what was read before. */
-  forget(keyId: string): void
+  invalidate(keyId: string): void
   /** The same for every key: keys were switched off or on. */
-  forgetAll(): void
+  invalidateAll(): void
   /** The same for every key of an owner. */
-  forgetOwner(subject: string): void
+  invalidateOwner(subject: string): void
   /** The identity provider told, at this time, that what is known of the owner is so. */
   confirmOwner(subject: string, knownAt: number): void
   /** People whose keys were accepted since then. */
@@ -101,18 +101,18 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   let failedAt: number | undefined
 
   notices.subscribe((change) => {
-    if ('key' in change) forget(change.key)
-    if ('owner' in change) owners.forget(change.owner)
-    if ('provider' in change) forgetAll()
+    if ('key' in change) invalidate(change.key)
+    if ('owner' in change) owners.invalidate(change.owner)
+    if ('provider' in change) invalidateAll()
   })
 
   return {
     verify: keySwitch === undefined ? verify : refuseWhileOff(keySwitch, verify),
     verifyBy: keySwitch === undefined ? verifyBy : refuseWhileOff(keySwitch, verifyBy),
     verifyToken: keySwitch === undefined ? verifyToken : refuseWhileOff(keySwitch, verifyToken),
-    forget,
-    forgetAll,
-    forgetOwner: (subject) => owners.forget(subject),
+    invalidate,
+    invalidateAll,
+    invalidateOwner: (subject) => owners.invalidate(subject),
     confirmOwner: (subject, knownAt) => owners.confirm(subject, knownAt),
     ownersUsedSince: (since) => owners.usedSince(since),
   }
@@ -183,7 +183,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     const verifyBy = (key: KnownKey) => verifySignature(tokens, key, id, token)
     const key = keys.get(id)
     const isFresh = key !== undefined && serves(key, freshMs, now)
-    return countRefusal(isFresh ? verifyBy(key) : withKey(id, verifyBy), address)
+    return countRefusal(isFresh ? verifyBy(key) : withReadKey(id, verifyBy), address)
   }
 
   async function verifySignature(
@@ -231,11 +231,11 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   }
 
   function verifyByReading(id: string, judge: Judge): Promise<Verdict> {
-    return withKey(id, (key) => decide(key, judge, clock()))
+    return withReadKey(id, (key) => decide(key, judge, clock()))
   }
 
   /** Reads the key and passes it on, or the one that is held where the store cannot be asked. */
-  async function withKey(
+  async function withReadKey(
     id: string,
     verifyBy: (key: KnownKey) => Verdict | Promise<Verdict>,
   ): Promise<Verdict> {
@@ -353,7 +353,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     if (key.isImported) imported.release(key.hashes)
   }
 
-  function forget(id: string) {
+  function invalidate(id: string) {
     imported.noteChange()
     keys.delete(id)
     unknown.delete(id)
@@ -362,7 +362,7 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
     readings.delete(id)
   }
 
-  function forgetAll() {
+  function invalidateAll() {
     keys.clear()
     unknown.clear()
     for (const reading of readings.values()) reading.isOutdated = true

@@ -1,5 +1,5 @@
-import type { LimitDecision, LimitedParty, Quota } from '../auth/types.js'
 import type { Periods } from './calendar.js'
+import type { LimitDecision, LimitedParty, Quota } from './types.js'
 
 /**
  * Whether a call may be made, and what remains after it: it counts against all quotas, or against none where one

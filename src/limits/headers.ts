@@ -1,4 +1,4 @@
-import type { Quota } from '../auth/types.js'
+import type { Quota } from './types.js'
 
 export type DescribeQuotas = (quotas: readonly Quota[]) => Record<string, string>
 

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Limiter } from '../auth/types.js'
 import type { Database } from '../store/database.js'
-import { announceLimitReset, deleteLimitCounts } from '../store/limit-counters.js'
+import { deleteLimitCounts, notifyLimitReset } from '../store/limit-counters.js'
 import { createCalendar } from './calendar.js'
 import { createQuotaDescriber } from './headers.js'
 import { createJournal } from './journal.js'
 import { createMemoryCounters, type MemoryCountersOptions } from './memory.js'
 import { createSharedCounters } from './shared.js'
+import type { Limiter } from './types.js'
 
 export interface LimitKeeperOptions {
   db: Database
@@ -70,7 +70,7 @@ export function createLimitKeeper(options: LimitKeeperOptions): LimitKeeper {
     forget(partyId)
     // What replicas are just writing must not come after the deletion.
     if (db.kind === 'postgresql') {
-      await announceLimitReset(db, partyId)
+      await notifyLimitReset(db, partyId)
       await sleep(writtenAfterMs)
     }
     await home.journal.flush()

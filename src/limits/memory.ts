@@ -1,8 +1,8 @@
-import type { LimitDecision, LimitedParty, Quota } from '../auth/types.js'
 import type { Calendar, Periods } from './calendar.js'
 import { decideCall, isCountedByDay, listQuotas, type RemainingOf, startOfSecond } from './decide.js'
 import type { DayCount, Journal } from './journal.js'
-import { Tally } from './tally.js'
+import type { LimitDecision, LimitedParty, Quota } from './types.js'
+import { Tally } from './windows.js'
 
 /** Among how many replicas what remains is divided, and which of them this is, from 0 on. */
 export interface Share {

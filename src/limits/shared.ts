@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { LimitDecision, LimitedParty, Quota } from '../auth/types.js'
 import { StoreUnavailable } from '../store/unavailable.js'
 import type { Calendar, Periods } from './calendar.js'
 import { decideCall, isCountedByDay, listQuotas } from './decide.js'
@@ -7,6 +6,7 @@ import { flushEveryMsByDefault, type Journal } from './journal.js'
 import { createMemoryCounters, type MemoryCounters, type Share } from './memory.js'
 import { createRedisLink } from './redis-link.js'
 import { openKey, partyKey, takeScript } from './redis-scripts.js'
+import type { LimitDecision, LimitedParty, Quota } from './types.js'
 
 export interface SharedCountersOptions {
   redisUrl: string

@@ -1,15 +1,15 @@
 import type { Keyring, Signer } from '../assertion/keyring.js'
+import { type Actor, describeActor } from '../audit/actor.js'
 import { isAuthorized } from '../auth/decide.js'
-import { Problem } from '../errors.js'
 import { normalizePath } from '../gateway/path.js'
+import { readAuthorization } from '../keys/cached-key.js'
 import { lockEnabledOwner } from '../keys/change.js'
-import type { KeyContext, Origin } from '../keys/context.js'
+import type { KeyContext } from '../keys/context.js'
 import { requireSwitchedOn } from '../keys/key-switch.js'
-import { readAuthorization } from '../keys/known-key.js'
 import { statusOf } from '../keys/status.js'
-import { describeOrigin } from '../management.js'
+import { Problem } from '../problems/problem.js'
 import type { CreateLink, LinkDocument } from '../schemas/link.js'
-import type { RegisteredService, ServiceRegistry } from '../services/registry.js'
+import type { RegisteredService, ServiceRegistry } from '../services/types.js'
 import { addAuditEntry } from '../store/audit.js'
 import { findKey, type KeyRow } from '../store/keys.js'
 import { signLink } from './token.js'
@@ -29,7 +29,7 @@ export interface LinkContext extends Pick<KeyContext, 'db' | 'clock' | 'keySwitc
  */
 export async function makeLink(
   context: LinkContext,
-  origin: Origin,
+  actor: Actor,
   id: string,
   wanted: CreateLink,
 ): Promise<LinkDocument> {
@@ -39,7 +39,7 @@ export async function makeLink(
   const path = requirePath(wanted.path)
   const service = requireService(context, path)
   return context.db.write(async (tx) => {
-    const { subject } = origin.principal
+    const { subject } = actor.principal
     await lockEnabledOwner(tx, subject)
     const key = await findKey(tx, id)
     if (key === null || key.ownerSubject !== subject) throw new Problem('not_found')
@@ -49,7 +49,7 @@ export async function makeLink(
     const endsAt = endOf(key, wanted.expires_in, now)
     const expiresAt = endsAt.toISOString()
     await addAuditEntry(tx, {
-      ...describeOrigin(origin),
+      ...describeActor(actor),
       ...{ at: now, action: 'key.linked', targetId: id, ownerSubject: subject },
       details: { path, expires_at: expiresAt },
     })

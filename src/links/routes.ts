@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { originOf, prepareManagement } from '../management.js'
+import { ownerOf } from '../audit/actor.js'
+import { prepareManagement } from '../auth/management-scope.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import { keyParametersSchema } from '../schemas/key.js'
 import { createLinkSchema, linkSchema } from '../schemas/link.js'
@@ -34,7 +35,7 @@ export const linkRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = async (a
       },
     },
     async (request, reply) => {
-      const link = await makeLink(context, originOf(request), request.params.id, request.body)
+      const link = await makeLink(context, ownerOf(request), request.params.id, request.body)
       reply.code(201)
       return link
     },

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Keyring } from '../assertion/keyring.js'
 import type { RefusalRate, Verdict, Verify } from '../auth/types.js'
-import type { KnownKey } from '../keys/known-key.js'
+import type { KnownKey } from '../keys/cached-key.js'
 import type { KeyVerifier } from '../keys/verify.js'
 import { isWrittenAsLink, type Link, readLink } from './token.js'
 

@@ -1,7 +1,7 @@
 import { jwtVerify } from 'jose'
 import { signatureAlgorithms } from '../auth/bearer.js'
 import type { Issuer } from '../auth/issuer.js'
-import { Problem } from '../errors.js'
+import { Problem } from '../problems/problem.js'
 
 /** Whose sessions the identity provider has ended: one of its own sessions, or all of a person. */
 export type EndedSessions = { issuerSid: string } | { subject: string }

@@ -3,7 +3,7 @@ import * as oidc from 'openid-client'
 import { readFacts } from '../auth/claims.js'
 import type { OwnerWatch } from '../auth/owner-watch.js'
 import type { Verify } from '../auth/types.js'
-import { Problem, type ProblemDetails } from '../errors.js'
+import { Problem, type ProblemDetails } from '../problems/problem.js'
 import type { Database } from '../store/database.js'
 import { lockOwner, type OwnerFacts, rememberOwner } from '../store/owners.js'
 import { insertSession } from '../store/sessions.js'
@@ -21,7 +21,7 @@ export interface CompleteLoginOptions {
   /** Names of the claims that are kept as the person's attributes. */
   attributes: readonly string[]
   /** Called when what is known of an owner changed. */
-  forgetOwner: (subject: string) => void
+  invalidateOwner: (subject: string) => void
   configuration: oidc.Configuration
   verifyToken: Verify
   sessionLifetimeMs: number
@@ -87,7 +87,7 @@ export async function completeLogin(
     })
     .finally(() => {
       // Also where nobody knows whether it was done.
-      if (isChanged) options.forgetOwner(subject)
+      if (isChanged) options.invalidateOwner(subject)
     })
   if (owner === null) throw new LoginRefused({ detail: 'This account is disabled here.' }, facts)
   request.session.principal = asPrincipal(owner)

@@ -13,8 +13,8 @@ export interface SessionsOptions {
   db: Database
   publicUrl: string
   owners: OwnerWatch
-  secret: string
-  lifetimeMs: number
+  sessionSecret: string
+  sessionLifetimeMs: number
   /** Milliseconds since the epoch. */
   clock: () => number
 }
@@ -42,9 +42,9 @@ async function sessions(app: FastifyInstance, options: SessionsOptions) {
     done()
   })
   await app.register(session, {
-    secret: options.secret,
+    secret: options.sessionSecret,
     cookieName,
-    cookie: { ...cookieOptions(publicUrl), maxAge: options.lifetimeMs },
+    cookie: { ...cookieOptions(publicUrl), maxAge: options.sessionLifetimeMs },
     store: createSessionStore(options.db, options.owners, options.clock),
     saveUninitialized: false,
     rolling: false,

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { asProblem, logProblem, problemKinds, setProblemHeaders } from '../errors.js'
+import { problemKinds } from '../problems/catalogue.js'
+import { asProblem } from '../problems/problem.js'
+import { logProblem, setProblemHeaders } from '../problems/render.js'
 
 const style =
   'body{font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:4rem auto;padding:0 1rem;color:#1b1b1f}a{color:#0b57d0}small{color:#5f6368}'

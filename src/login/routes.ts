@@ -8,8 +8,9 @@ import type { Issuer } from '../auth/issuer.js'
 import type { OwnerWatch } from '../auth/owner-watch.js'
 import { isSameOrigin } from '../auth/same-origin.js'
 import type { Verify } from '../auth/types.js'
-import { Problem, renderError } from '../errors.js'
 import type { AddressRate } from '../limits/address-rate.js'
+import { Problem } from '../problems/problem.js'
+import { renderError } from '../problems/render.js'
 import type { Database } from '../store/database.js'
 import { deleteSessions } from '../store/sessions.js'
 import { readLogoutToken } from './back-channel.js'
@@ -26,7 +27,7 @@ export interface LoginOptions {
   /** Names of the claims that are kept as the person's attributes. */
   attributes: readonly string[]
   /** Called when what is known of an owner changed. */
-  forgetOwner: (subject: string) => void
+  invalidateOwner: (subject: string) => void
   issuer: Issuer
   /** This service's own client there. */
   clientId: string
@@ -91,7 +92,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
         code_challenge: await oidc.calculatePKCECodeChallenge(login.codeVerifier),
         code_challenge_method: 'S256',
       })
-      forgetOldest(request, reply)
+      dropOldestLogin(request, reply)
       reply.setCookie(cookies.pendingLogin(login.state), await pendingLogins.seal(login), {
         ...cookieOptions(publicUrl),
         maxAge: pendingLoginSeconds,
@@ -202,7 +203,7 @@ export const loginRoutes: FastifyPluginAsyncTypebox<LoginOptions> = async (app, 
   }
 
   /** Browsers send the oldest cookies first; all of those that people left behind would outgrow the header. */
-  function forgetOldest(request: FastifyRequest, reply: FastifyReply): void {
+  function dropOldestLogin(request: FastifyRequest, reply: FastifyReply): void {
     const underWay = Object.keys(request.cookies).filter((name) => name.startsWith(cookies.pendingLogins))
     const tooMany = underWay.slice(0, Math.max(0, underWay.length + 1 - maxPendingLogins))
     for (const name of tooMany) reply.clearCookie(name, cookieOptions(publicUrl))

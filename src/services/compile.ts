@@ -1,9 +1,9 @@
-import { asLimits, asParty } from '../auth/limited-party.js'
 import type { Access, CalledService } from '../auth/types.js'
+import { asLimits, asParty } from '../limits/party.js'
 import type { ServiceDescriptor } from '../schemas/service.js'
 import type { RegistryRow } from '../store/services.js'
 import { readDescriptor } from './descriptor.js'
-import type { RegisteredService } from './registry.js'
+import type { RegisteredService } from './types.js'
 
 /** Decides once for every call of a service what its descriptor says of it. */
 export function compileService(row: RegistryRow): RegisteredService {

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import { Problem } from '../errors.js'
-import { describeOrigin, type Origin } from '../management.js'
+import { type Actor, describeActor } from '../audit/actor.js'
+import { Problem } from '../problems/problem.js'
 import { addAuditEntry } from '../store/audit.js'
 import type { Database } from '../store/database.js'
-import type { JsonObject, Tx } from '../store/keys.js'
-import { announceRegistry, changeRegistry, type RegistryOrigin } from '../store/services.js'
+import type { JsonObject } from '../store/keys.js'
+import { changeRegistry, notifyRegistry, type RegistryOrigin } from '../store/services.js'
+import type { Tx } from '../store/transaction.js'
 import type { IsOwnAddress } from './descriptor.js'
-import type { ServiceRegistry } from './registry.js'
+import type { ServiceRegistry } from './types.js'
 
 /** What every change of groups and services needs. */
 export interface ServiceContext {
@@ -20,7 +21,7 @@ export interface ServiceContext {
 }
 
 /** Who changed an entry, for the ledger. */
-export type Author = ReturnType<typeof describeOrigin> | typeof fileAuthor
+export type Author = ReturnType<typeof describeActor> | typeof fileAuthor
 
 /** The file of services is nobody's request. */
 export const fileAuthor = {
@@ -29,7 +30,7 @@ export const fileAuthor = {
   requestId: '',
 }
 
-export const authorOf = (origin: Origin): Author => describeOrigin(origin)
+export const authorOf = (actor: Actor): Author => describeActor(actor)
 
 export interface EntryChange {
   action: `${'group' | 'service'}.${'created' | 'updated' | 'deleted'}`
@@ -63,7 +64,7 @@ export async function changeEntries<T>(
         },
         now,
       )
-      if (isChanged) await announceRegistry(tx)
+      if (isChanged) await notifyRegistry(tx)
       mayHaveChanged = isChanged
       return result
     })

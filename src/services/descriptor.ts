@@ -1,4 +1,4 @@
-import type { InvalidMember } from '../errors.js'
+import type { InvalidMember } from '../problems/input-faults.js'
 import { descriptorDefaults, type ServiceDescriptor, type UpdateService } from '../schemas/service.js'
 import type { JsonObject } from '../store/keys.js'
 import type { NewService } from '../store/services.js'

@@ -1,15 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { administratorOf } from '../audit/actor.js'
+import { prepareManagement } from '../auth/management-scope.js'
 import type { Access } from '../auth/types.js'
-import { Problem } from '../errors.js'
-import { originOf, prepareManagement } from '../management.js'
-import { cutPage, readCursor } from '../pages.js'
+import { cutPage, readCursor } from '../http/pagination.js'
+import { Problem } from '../problems/problem.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import * as schemas from '../schemas/service.js'
 import { findGroup, findService, listGroups, listServices } from '../store/services.js'
+import {
+  asGroupDocument,
+  createServiceGroup,
+  deleteServiceGroup,
+  updateServiceGroup,
+} from './change-group.js'
+import { asServiceDocument, changeService, createService, removeService } from './change-service.js'
 import type { ServiceContext } from './context.js'
-import { asGroupDocument, createServiceGroup, deleteServiceGroup, updateServiceGroup } from './groups.js'
-import { asServiceDocument, changeService, createService, removeService } from './services.js'
 
 export interface ServiceRoutesOptions {
   context: ServiceContext
@@ -77,7 +83,7 @@ const groupRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async (app,
       },
     },
     async (request, reply) => {
-      const group = await createServiceGroup(context, originOf(request), request.body)
+      const group = await createServiceGroup(context, administratorOf(request), request.body)
       reply.code(201).header('location', `groups/${group.id}`)
       return asGroupDocument(group)
     },
@@ -118,7 +124,9 @@ const groupRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async (app,
       },
     },
     async (request) =>
-      asGroupDocument(await updateServiceGroup(context, originOf(request), request.params.id, request.body)),
+      asGroupDocument(
+        await updateServiceGroup(context, administratorOf(request), request.params.id, request.body),
+      ),
   )
 
   app.delete(
@@ -135,7 +143,7 @@ const groupRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async (app,
       },
     },
     async (request, reply) => {
-      await deleteServiceGroup(context, originOf(request), request.params.id)
+      await deleteServiceGroup(context, administratorOf(request), request.params.id)
       return reply.code(204).send(null)
     },
   )
@@ -188,7 +196,7 @@ const descriptorRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async 
       },
     },
     async (request, reply) => {
-      const service = await createService(context, originOf(request), request.body)
+      const service = await createService(context, administratorOf(request), request.body)
       reply.code(201).header('location', `services/${service.id}`)
       return asServiceDocument(service)
     },
@@ -230,7 +238,9 @@ const descriptorRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async 
       },
     },
     async (request) =>
-      asServiceDocument(await changeService(context, originOf(request), request.params.id, request.body)),
+      asServiceDocument(
+        await changeService(context, administratorOf(request), request.params.id, request.body),
+      ),
   )
 
   app.delete(
@@ -247,7 +257,7 @@ const descriptorRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async 
       },
     },
     async (request, reply) => {
-      await removeService(context, originOf(request), request.params.id)
+      await removeService(context, administratorOf(request), request.params.id)
       return reply.code(204).send(null)
     },
   )

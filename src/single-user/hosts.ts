@@ -14,5 +14,3 @@ export function createHostCheck(publicUrls: readonly string[]): (host: string | 
     return known.has(name) || isLoopback(name)
   }
 }
-
-export const foreignHost = 'This service answers by the names of its own machine only.'

@@ -1,6 +1,6 @@
 import type { Database } from './database.js'
 import type { AuditEvent, Prisma } from './generated/client.js'
-import type { Tx } from './keys.js'
+import type { Tx } from './transaction.js'
 
 /** A line of the ledger. It must never hold a key's value. */
 export interface AuditEntry {

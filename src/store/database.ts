@@ -5,7 +5,8 @@ import type { RequireAwaited } from './availability.js'
 import { closeEngine, type Engine, type EngineOptions, openEngine } from './engine.js'
 import { type Prisma, PrismaClient } from './generated/client.js'
 import { migrate } from './migrate.js'
-import { keepQuiet, type Notices } from './notices.js'
+import type { Notices } from './notices.js'
+import type { Tx } from './transaction.js'
 import { asStoreErrors, isConflict, isUnavailable } from './unavailable.js'
 
 export interface DatabaseOptions extends EngineOptions {
@@ -32,7 +33,8 @@ export interface WriteOptions {
  * PostgreSQL does not answer, and those under way as soon as that is noticed, which takes less than a second.
  */
 export interface Database {
-  prisma: PrismaClient
+  /** For statements outside of a transaction. */
+  prisma: PrismaClient & Pick<Tx, 'announcesChanges'>
   kind: Engine['kind']
   /** The names of the migrations that opening it has applied. */
   appliedMigrations: string[]
@@ -44,7 +46,7 @@ export interface Database {
    * `tx` that the work catches has already undone the transaction: let it pass, and catch it outside.
    * What fails with StoreUnavailable was not stored, unless the server fell silent after it had been sent the COMMIT.
    */
-  write<T>(work: (tx: Prisma.TransactionClient) => Promise<T>, options?: WriteOptions): Promise<T>
+  write<T>(work: (tx: Tx) => Promise<T>, options?: WriteOptions): Promise<T>
   notices: Notices
   /** Whether the database answers within the time, and can still store. */
   isReachable(timeoutMs: number): Promise<boolean>
@@ -86,7 +88,7 @@ function createDatabase(engine: Engine, appliedMigrations: string[], notices: No
       availability.whileAnswering((requireAwaited) => asStoreErrors(queryRows(pool, query, requireAwaited))),
     write: (work, options) =>
       availability.whileAnswering(async (requireAwaited) => {
-        const checked = checkWork(engine, work, requireAwaited)
+        const checked = checkWork(work, requireAwaited)
         const result = await turns(() => writeWithRetries({ prisma, requireAwaited }, checked, options))
         // Outside the turn: the next commits join this sync or the one after it, instead of waiting for it.
         await asStoreErrors(engine.syncLog())
@@ -100,12 +102,11 @@ function createDatabase(engine: Engine, appliedMigrations: string[], notices: No
   }
 }
 
-type Work<T> = (tx: Prisma.TransactionClient) => Promise<T>
+type Work<T> = (tx: Tx) => Promise<T>
 
 /** Work whose caller was told meanwhile that the database is away does not end in a commit. */
-function checkWork<T>({ kind }: Engine, work: Work<T>, requireAwaited: RequireAwaited): Work<T> {
+function checkWork<T>(work: Work<T>, requireAwaited: RequireAwaited): Work<T> {
   return async (tx) => {
-    if (kind === 'embedded') keepQuiet(tx)
     const result = await work(tx)
     requireAwaited()
     return result
@@ -123,15 +124,17 @@ async function applyMigrations(engine: Engine, migrationsDir: string): Promise<s
   }
 }
 
-function createPrisma({ pool, availability }: Engine): PrismaClient {
+function createPrisma({ kind, pool, availability }: Engine): Database['prisma'] {
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
   const extended = prisma.$extends({
+    // The client of each transaction has this member too.
+    client: { announcesChanges: kind === 'postgresql' },
     query: {
       $allOperations: ({ args, query }) => availability.whileAnswering(() => asStoreErrors(query(args))),
     },
   })
   // The extension adds and changes no method, only which errors come; its type merely lost `$on`.
-  return extended as unknown as PrismaClient
+  return extended as unknown as Database['prisma']
 }
 
 async function queryRows<T>(
@@ -181,14 +184,16 @@ async function changeRows<T>(
 }
 
 async function writeWithRetries<T>(
-  { prisma, requireAwaited }: { prisma: PrismaClient; requireAwaited: RequireAwaited },
+  { prisma, requireAwaited }: Pick<Database, 'prisma'> & { requireAwaited: RequireAwaited },
   work: Work<T>,
   options: WriteOptions = {},
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     requireAwaited()
     try {
-      return await asStoreErrors(prisma.$transaction(work, { ...transactionTimes, ...options }))
+      // Prisma's types leave out what the extension adds to the client of a transaction.
+      const run = (tx: Prisma.TransactionClient) => work(tx as Tx)
+      return await asStoreErrors(prisma.$transaction(run, { ...transactionTimes, ...options }))
     } catch (error) {
       if (attempt === attempts || !isConflict(error)) throw error
       // Those who collided must not come back at the same moment.

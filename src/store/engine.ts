@@ -4,8 +4,8 @@ import { type Availability, createAvailability } from './availability.js'
 import { type EmbeddedDatabase, openFolder, openInMemory } from './embedded.js'
 import { type ListenerOptions, startListener } from './listener.js'
 import { type Notices, noNotices } from './notices.js'
-import { createTurns, type Turns } from './turns.js'
 import type { SegmentDisk } from './wal-sync.js'
+import { createTurns, type Turns } from './write-queue.js'
 
 export interface EngineOptions {
   /** `postgresql://…`; undefined: the embedded database in `dataDir`. */

@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto'
 import type { Database } from './database.js'
 import type { Prisma } from './generated/client.js'
+import type { Tx } from './transaction.js'
 
-export type Tx = Prisma.TransactionClient
 /** What a JSON column keeps. */
 export type JsonObject = Prisma.InputJsonObject
 

@@ -1,5 +1,5 @@
 import type { Database } from './database.js'
-import { announce } from './notices.js'
+import { notify } from './notices.js'
 
 export interface LimitCount {
   party: string
@@ -44,15 +44,15 @@ export async function readLimitCounts(
 }
 
 /** Tells every replica that what it has not written of a party yet shall be forgotten. */
-export async function announceLimitReset(db: Database, party: string): Promise<void> {
-  await db.write((tx) => announce(tx, { limits: party }))
+export async function notifyLimitReset(db: Database, party: string): Promise<void> {
+  await db.write((tx) => notify(tx, { limits: party }))
 }
 
 /** Forgets all that was counted of a party, and tells every replica. */
 export async function deleteLimitCounts(db: Database, party: string): Promise<void> {
   await db.write(async (tx) => {
     await tx.limitCounter.deleteMany({ where: { party } })
-    await announce(tx, { limits: party })
+    await notify(tx, { limits: party })
   })
 }
 

@@ -40,7 +40,7 @@ interface Connection {
 }
 
 /**
- * Hears what other replicas announce, on a connection of its own, for ever: a lost one is replaced. The same
+ * Hears what other replicas notify, on a connection of its own, for ever: a lost one is replaced. The same
  * connection feels the pulse of the database: an answer proves that all that was announced before the question has
  * been heard, and its absence that the database does not answer.
  * @returns after the first attempt, whether it succeeded or not
@@ -87,7 +87,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     const broken = new AbortController()
     client.on('error', (error) => broken.abort(error))
     client.on('end', () => broken.abort(new Error('The server closed the connection')))
-    client.on('notification', ({ payload = '' }) => hear(payload))
+    client.on('notification', ({ payload = '' }) => notifyListeners(payload))
     const askedAt = performance.now()
     try {
       await withinTime(connectPatienceMs, listen(client))
@@ -141,7 +141,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     log?.('The database connection that hears of changes is lost', { error: reason })
   }
 
-  function hear(payload: string) {
+  function notifyListeners(payload: string) {
     const change = readPayload(payload)
     if (change !== null) for (const listener of listeners) listener(change)
   }

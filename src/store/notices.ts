@@ -1,4 +1,4 @@
-import type { Tx } from './keys.js'
+import type { Tx } from './transaction.js'
 
 /**
  * The id of something whose knowledge is out of date. `services`: all that is known of groups and services;
@@ -47,19 +47,12 @@ export function isCertain(
 /** For a database of one process, which forgets what it changes by itself. */
 export const noNotices: Notices = { epoch: 0, silentForMs: () => 0, subscribe: () => () => {} }
 
-const unannounced = new WeakSet<Tx>()
-
-/** Makes `announce` do nothing in this transaction: nobody else could hear it. */
-export function keepQuiet(tx: Tx): void {
-  unannounced.add(tx)
-}
-
 /**
- * Tells every replica, in the transaction that makes the change: they hear of it when it is stored, and never of one
- * that was undone.
+ * Announces a change to the other replicas, in the transaction that makes it. They get it once it is stored, and never
+ * get a change that was rolled back. On the embedded database, which no other process uses, it does nothing.
  */
-export async function announce(tx: Tx, change: Change): Promise<void> {
-  if (unannounced.has(tx)) return
+export async function notify(tx: Tx, change: Change): Promise<void> {
+  if (!tx.announcesChanges) return
   await tx.$executeRaw`SELECT pg_notify(${channel}, ${writePayload(change)})`
 }
 

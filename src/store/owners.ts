@@ -1,7 +1,7 @@
 import type { Database } from './database.js'
 import type { Owner, Prisma } from './generated/client.js'
-import type { Tx } from './keys.js'
-import { announce } from './notices.js'
+import { notify } from './notices.js'
+import type { Tx } from './transaction.js'
 
 export type OwnerRow = Owner
 
@@ -46,7 +46,7 @@ export async function rememberOwner(
     )
     SELECT EXISTS (SELECT * FROM after EXCEPT SELECT * FROM before) AS changed`
   const isChanged = outcome?.changed === true
-  if (isChanged) await announce(tx, { owner: facts.subject })
+  if (isChanged) await notify(tx, { owner: facts.subject })
   return isChanged
 }
 
@@ -79,7 +79,7 @@ export async function putOwner(tx: Tx, { subject, ...facts }: OwnerFacts): Promi
     create: { subject, kind: 'user', ...known },
     update: known,
   })
-  await announce(tx, { owner: subject })
+  await notify(tx, { owner: subject })
 }
 
 /** Makes the server user of one key, whose name nobody else has. Its rights are the key's: nobody else tells them. */
@@ -97,12 +97,12 @@ export async function updateServerUser(
   changes: { login?: string; rights?: string[] },
 ): Promise<void> {
   await tx.owner.update({ where: { subject }, data: changes })
-  await announce(tx, { owner: subject })
+  await notify(tx, { owner: subject })
 }
 
 export async function deleteOwner(tx: Tx, subject: string): Promise<void> {
   await tx.owner.delete({ where: { subject } })
-  await announce(tx, { owner: subject })
+  await notify(tx, { owner: subject })
 }
 
 /** Calls over all of an owner's keys; null: unlimited. The caller holds the owner. */
@@ -114,7 +114,7 @@ export interface OwnerLimits {
 
 export async function updateOwnerLimits(tx: Tx, subject: string, limits: OwnerLimits): Promise<OwnerRow> {
   const owner = await tx.owner.update({ where: { subject }, data: limits })
-  await announce(tx, { owner: subject })
+  await notify(tx, { owner: subject })
   return owner
 }
 
@@ -131,12 +131,12 @@ export async function updateOwner(
 ): Promise<void> {
   const attributes = facts.attributes as Prisma.InputJsonObject
   await tx.owner.update({ where: { subject }, data: { ...facts, rights: [...facts.rights], attributes } })
-  await announce(tx, { owner: subject })
+  await notify(tx, { owner: subject })
 }
 
 export async function disableOwner(tx: Tx, subject: string, knownAt: Date): Promise<void> {
   await tx.owner.update({ where: { subject }, data: { enabled: false, knownAt } })
-  await announce(tx, { owner: subject })
+  await notify(tx, { owner: subject })
 }
 
 /** Notes that the identity provider still tells the same of these people. */

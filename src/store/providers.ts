@@ -1,6 +1,6 @@
 import type { Database } from './database.js'
-import type { Tx } from './keys.js'
-import { announce } from './notices.js'
+import { notify } from './notices.js'
+import type { Tx } from './transaction.js'
 
 /** The way to authenticate that an administrator may switch off. */
 export const apiKeyProvider = 'api-key'
@@ -20,6 +20,6 @@ export async function switchProvider(tx: Tx, name: string, disabled: boolean): P
     where: { name, disabled: !disabled },
     data: { disabled },
   })
-  if (count > 0) await announce(tx, { provider: name })
+  if (count > 0) await notify(tx, { provider: name })
   return count > 0
 }

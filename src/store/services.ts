@@ -1,7 +1,8 @@
 import type { Database } from './database.js'
 import type { Prisma, Service, ServiceGroup } from './generated/client.js'
-import type { JsonObject, KeyPosition, Tx } from './keys.js'
-import { announce } from './notices.js'
+import type { JsonObject, KeyPosition } from './keys.js'
+import { notify } from './notices.js'
+import type { Tx } from './transaction.js'
 
 export type GroupRow = ServiceGroup
 export type ServiceRow = Service
@@ -22,7 +23,7 @@ export const changeRegistry = <T>(db: Database, work: (tx: Tx) => Promise<T>): P
   })
 
 /** Every change of the registry is announced. */
-export const announceRegistry = (tx: Tx): Promise<void> => announce(tx, { services: true })
+export const notifyRegistry = (tx: Tx): Promise<void> => notify(tx, { services: true })
 
 export interface EntryFilter {
   limit: number

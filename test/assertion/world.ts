@@ -1,6 +1,6 @@
 import { createKeyring, type KeyringOptions } from '../../src/assertion/keyring.js'
 import type { Principal } from '../../src/auth/types.js'
-import { createSealer } from '../../src/sealing.js'
+import { createSealer } from '../../src/secrets/sealing.js'
 import type { Database } from '../../src/store/database.js'
 
 export const [secret, otherSecret] = [

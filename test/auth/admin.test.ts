@@ -30,7 +30,7 @@ beforeEach(async () => {
 /** Who calls a route for administrators, where these are the people of the identity provider. */
 async function callAs(claims: Record<string, unknown>, directory: Directory = fixedPeople, method = 'GET') {
   const { db, clock } = service
-  const confirm = createRightCheck({ db, owners: directory, forgetOwner: () => {}, clock: clock.now })
+  const confirm = createRightCheck({ db, owners: directory, invalidateOwner: () => {}, clock: clock.now })
   const app = await guardedApp(
     service,
     [{ url: '/', method: ['GET', 'POST'], access: { by: 'admin' }, handler: () => 'secret data' }],

@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import auth, { type AuthOptions, type Verdict } from '../../src/auth/index.js'
-import { renderError } from '../../src/errors.js'
+import { renderError } from '../../src/problems/render.js'
 import { requestRaw } from '../support/raw-http.js'
 import { startService, type TestService } from '../support/service.js'
 

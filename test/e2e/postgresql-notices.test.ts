@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.js'
-import { announce, type Change } from '../../src/store/notices.js'
+import { type Change, notify } from '../../src/store/notices.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { requirePostgresql } from './support/environment.js'
 import { projectFolder } from './support/folders.js'
@@ -63,7 +63,7 @@ async function endListening(): Promise<void> {
   expect(ended.length).toBe(replicas.length)
 }
 
-const announceAt = ({ db }: Replica, change: Change) => db.write((tx) => announce(tx, change))
+const announceAt = ({ db }: Replica, change: Change) => db.write((tx) => notify(tx, change))
 
 test('a change is heard by every replica within 100 ms of being stored', async () => {
   const [one, other] = [await openReplica(), await openReplica()]
@@ -81,7 +81,7 @@ test('nobody hears of a change before it is stored', async () => {
   let heardBefore: Change[] = []
 
   await one.db.write(async (tx) => {
-    await announce(tx, { key: 'k1' })
+    await notify(tx, { key: 'k1' })
     await sleep(300)
     heardBefore = [...other.heard]
   })
@@ -94,7 +94,7 @@ test('a change that was undone is never heard of', async () => {
   const [one, other] = [await openReplica(), await openReplica()]
 
   const writing = one.db.write(async (tx) => {
-    await announce(tx, { key: 'undone' })
+    await notify(tx, { key: 'undone' })
     throw new Error('undo it')
   })
 
@@ -109,7 +109,7 @@ test('whoever has unsubscribed hears nothing more', async () => {
   const unsubscribe = db.notices.subscribe((change) => more.push(change))
 
   unsubscribe()
-  await db.write((tx) => announce(tx, { key: 'k1' }))
+  await db.write((tx) => notify(tx, { key: 'k1' }))
 
   await expect.poll(() => heard).toEqual([{ key: 'k1' }])
   expect(more).toEqual([])
@@ -152,7 +152,7 @@ test('a connection that was ended is replaced at once, in a new epoch, and nobod
 test('with no place for that connection the silence grows, and all else goes on', async () => {
   const [one, other] = [await openReplica(), await openReplica()]
   const { epoch } = other.db.notices
-  for (const { db } of replicas) await db.write((tx) => announce(tx, { key: 'warm' }))
+  for (const { db } of replicas) await db.write((tx) => notify(tx, { key: 'warm' }))
   await runSql(superuserUrl, `ALTER DATABASE ${name} CONNECTION LIMIT 0`)
 
   await endListening()
@@ -203,7 +203,7 @@ test.each(['', 'k1', 'key:', '{"key":"k1"}', 'secret:k1', 'KEY:k1', `key${'x'.re
     await runSql(url, 'SELECT pg_notify($1, $2)', ['latchkey_changes', payload])
     await runSql(url, 'SELECT pg_notify($1, $2)', ['another_channel', 'key:k1'])
 
-    await db.write((tx) => announce(tx, { key: 'ours' }))
+    await db.write((tx) => notify(tx, { key: 'ours' }))
     await expect.poll(() => heard).toEqual([{ key: 'ours' }])
   },
 )

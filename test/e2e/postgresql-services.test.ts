@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Origin } from '../../src/management.js'
-import { applyServicesFile } from '../../src/services/apply.js'
+import type { Actor } from '../../src/audit/actor.js'
+import { applyServicesFile } from '../../src/services/apply-file.js'
+import { createServiceGroup, deleteServiceGroup } from '../../src/services/change-group.js'
+import { changeService, createService, removeService } from '../../src/services/change-service.js'
 import type { ServiceContext } from '../../src/services/context.js'
-import { createServiceGroup, deleteServiceGroup } from '../../src/services/groups.js'
-import { requireGroupsAndServices } from '../../src/services/refer.js'
+import { requireGroupsAndServices } from '../../src/services/references.js'
 import { createServiceRegistry } from '../../src/services/registry.js'
-import { changeService, createService, removeService } from '../../src/services/services.js'
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { requirePostgresql } from './support/environment.js'
@@ -19,13 +19,14 @@ type Replica = ServiceContext & { db: Database }
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-replicas-'))
 const path = join(folder, 'services.json')
-const origin: Origin = {
+const actor: Actor = {
   principal: {
     ...{ subject: 'admin', login: 'admin', name: null, email: null, kind: 'user', via: 'session' },
     ...{ roles: [], scopes: [], attributes: {}, config: {} },
   },
   address: '127.0.0.1',
   requestId: 'request',
+  actingAs: 'administrator',
 }
 
 let superuserUrl: string
@@ -63,9 +64,9 @@ async function openReplica(): Promise<Replica> {
 
 const noLimits = { per_second: null, per_day: null, per_month: null }
 const makeGroup = (id: string) =>
-  createServiceGroup(one, origin, { id, name: id, description: '', limits: noLimits })
+  createServiceGroup(one, actor, { id, name: id, description: '', limits: noLimits })
 const makeService = (id: string, group: string) =>
-  createService(one, origin, {
+  createService(one, actor, {
     ...{ id, name: id, group, prefix: `/${id}`, target: 'http://upstream.test', strip_prefix: true },
     access: { scopes: [], write_scopes: [], kinds: ['user', 'server'] },
     accept: { query: false, cookie: true, basic: true },
@@ -97,7 +98,7 @@ test('a change is known to every replica within 100 ms, and here before it is an
   expect(one.registry.match('/auxip/x')).toMatchObject({ called: { id: 'auxip' } })
   await expect.poll(() => other.registry.find('auxip'), { timeout: 1000, interval: 2 }).not.toBeNull()
 
-  await changeService(one, origin, 'auxip', { enabled: false })
+  await changeService(one, actor, 'auxip', { enabled: false })
   const changedAt = performance.now()
 
   expect(one.registry.match('/auxip/x')).toBeNull()
@@ -148,7 +149,7 @@ describe('at once', () => {
     const making = makeKey(other, { groups: ['rs'], services: [] }, 300)
     await sleep(100)
 
-    const deleting = deleteServiceGroup(one, origin, 'rs')
+    const deleting = deleteServiceGroup(one, actor, 'rs')
 
     await expect(deleting).rejects.toMatchObject({ code: 'in_use' })
     await expect(making).resolves.toBeUndefined()
@@ -165,7 +166,7 @@ describe('at once', () => {
     for (const [at, remove] of [removeService, deleteServiceGroup].entries()) {
       const id = at === 0 ? 'auxip' : 'rs'
       const outcomes = await Promise.allSettled([
-        remove(one, origin, id),
+        remove(one, actor, id),
         ...Array.from({ length: 5 }, () =>
           makeKey(other, named[at] ?? named[0] ?? { groups: [], services: [] }),
         ),
@@ -174,7 +175,7 @@ describe('at once', () => {
       // Either it is gone and no key names it, or it is there and every key was made.
       expect(made.some((isMade) => isMade)).toBe(!removed)
       await one.db.prisma.apiKey.deleteMany()
-      if (!removed) await remove(one, origin, id)
+      if (!removed) await remove(one, actor, id)
     }
   })
 })

@@ -126,11 +126,11 @@ test('what was imported since is found as soon as its change is heard, whatever 
   const verifier = aVerifier()
   expect(await check(verifier, 'foreign')).toBe('refused')
   await anImport('one', 'another')
-  verifier.forget('one')
+  verifier.invalidate('one')
   expect(await check(verifier, 'foreign')).toBe('refused')
   await anImport('two', 'foreign')
 
-  verifier.forget('two')
+  verifier.invalidate('two')
 
   expect(await check(verifier, 'foreign')).toBe('accepted')
 })
@@ -142,7 +142,7 @@ test('an import while its value is being looked for does not stay unknown', asyn
   const early = check(verifier, 'foreign')
   await held.reached
   await anImport('two', 'foreign')
-  verifier.forget('two')
+  verifier.invalidate('two')
 
   held.release()
 
@@ -157,7 +157,7 @@ test('a value that another key has now opens that key', async () => {
   await db.prisma.apiKey.deleteMany()
   await anImport('two', 'foreign')
 
-  for (const id of ['one', 'two']) verifier.forget(id)
+  for (const id of ['one', 'two']) verifier.invalidate(id)
 
   expect(await verifier.verify('foreign', '192.0.2.1')).toMatchObject({ principal: { keyId: 'two' } })
 })

@@ -152,9 +152,9 @@ describe('a key that was read', () => {
 
 describe('what is remembered is dropped', () => {
   test.each<[string, (verifier: KeyVerifier) => void, string[]]>([
-    ['of a key', (verifier) => verifier.forget(id), [value]],
+    ['of a key', (verifier) => verifier.invalidate(id), [value]],
     ['of a key that another replica tells of', () => store.tell({ key: id }), [value]],
-    ['of all keys of an owner', (verifier) => verifier.forgetOwner('alice-id'), [value, otherValue]],
+    ['of all keys of an owner', (verifier) => verifier.invalidateOwner('alice-id'), [value, otherValue]],
     [
       'of all keys of an owner whom another replica tells of',
       () => store.tell({ owner: 'alice-id' }),
@@ -173,8 +173,8 @@ describe('what is remembered is dropped', () => {
 
 describe('a change while the key is being read', () => {
   test.each<[string, (verifier: KeyVerifier) => void]>([
-    ['of the key', (verifier) => verifier.forget(id)],
-    ['of its owner', (verifier) => verifier.forgetOwner('alice-id')],
+    ['of the key', (verifier) => verifier.invalidate(id)],
+    ['of its owner', (verifier) => verifier.invalidateOwner('alice-id')],
   ])('%s admits nobody by what was read before', async (_case, change) => {
     const verifier = aVerifier()
     const answer = store.hold()
@@ -193,7 +193,7 @@ describe('a change while the key is being read', () => {
     const answer = store.hold()
     const early = check(verifier)
     await untilAsked(1)
-    verifier.forget(id)
+    verifier.invalidate(id)
     const later = check(verifier)
     answer()
 
@@ -223,7 +223,7 @@ test('a failed look-up from before a change does not end the one after it', asyn
   store.failure = new Error('broken connection')
   const early = check(verifier)
   await untilAsked(1)
-  verifier.forget(id)
+  verifier.invalidate(id)
   store.failure = null
   const answerLater = store.hold()
   const later = check(verifier)
@@ -257,7 +257,7 @@ describe('an unknown key', () => {
     await check(verifier, unknownValue)
     store.rows.set('unknown0', aRow({ id: 'unknown0' }))
 
-    verifier.forget('unknown0')
+    verifier.invalidate('unknown0')
 
     expect(await kindOf(verifier, unknownValue)).toBe('accepted')
   })
@@ -363,8 +363,8 @@ describe('while the database cannot be asked', () => {
     const verifier = aVerifier()
     await check(verifier)
     await check(verifier, otherValue)
-    verifier.forget(id)
-    verifier.forgetOwner('alice-id')
+    verifier.invalidate(id)
+    verifier.invalidateOwner('alice-id')
     store.failure = isDown()
 
     expect([await kindOf(verifier), await kindOf(verifier, otherValue)]).toEqual([
@@ -465,7 +465,7 @@ describe('where owners are followed at the identity provider', () => {
         ...standings('look', 'current'),
         look: async () => {
           change(verifier)
-          verifier.forget(id)
+          verifier.invalidate(id)
         },
       }),
     })
@@ -518,7 +518,7 @@ describe('where owners are followed at the identity provider', () => {
       owners: aWatch({
         ...standings('look', 'current'),
         look: async () => {
-          verifier.forget(id)
+          verifier.invalidate(id)
           store.failure = isDown()
         },
       }),

@@ -124,7 +124,7 @@ test('a look-up that was under way while the key was revoked admits nobody, then
   await reached
 
   await ask.as('alice', 'POST', `/api-keys/${id}/revoke`)
-  verifier.forget(id)
+  verifier.invalidate(id)
   const afterwards = check(verifier, value)
   release()
 
@@ -140,7 +140,7 @@ test('a later look-up does not wait for one that is stuck from before the change
   const { reached, release } = db.holdNext(lookUpQuery)
   const early = check(verifier, value)
   await reached
-  verifier.forget(id)
+  verifier.invalidate(id)
 
   expect(await check(verifier, value)).toBe('accepted')
 

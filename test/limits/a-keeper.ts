@@ -1,5 +1,5 @@
-import type { LimitDecision, LimitedParty, Limits } from '../../src/auth/types.js'
 import { createLimitKeeper, type LimitKeeper, type LimitKeeperOptions } from '../../src/limits/index.js'
+import type { LimitDecision, LimitedParty, Limits } from '../../src/limits/types.js'
 import type { Database } from '../../src/store/database.js'
 
 /** Limits of nothing but what is named. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Quota } from '../../src/auth/types.js'
 import { createQuotaDescriber } from '../../src/limits/headers.js'
+import type { Quota } from '../../src/limits/types.js'
 
 const now = Date.parse('2026-11-21T12:00:00.250Z')
 const describe = createQuotaDescriber({ prefix: 'Otoroshi', clock: () => now })

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
-import openApi from '../../src/openapi.js'
+import openApi from '../../src/http/openapi.js'
 import type { ServiceDescriptor } from '../../src/schemas/service.js'
 import { serviceDocuments } from '../../src/service-documents/index.js'
 import type { Database } from '../../src/store/database.js'
@@ -72,7 +72,7 @@ export async function showDocuments(db: Database, ...services: Wanted[]) {
   }
   await app.register(openApi, {
     ...{ publicUrl, gatewayUrl, version: '0.0.0-test', sessionCookie: 'session' },
-    login: { issuer: 'https://sso.example.org/realms/r', clientId: 'docs' },
+    login: { issuer: 'https://sso.example.org/realms/r', swaggerClientId: 'docs' },
   })
   await app.register(serviceDocuments, {
     ...{ db, publicUrl, gatewayUrl, clock: () => world.now, timeoutMs: 300, maxBytes: 100_000 },

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createServiceRegistry, type ServiceRegistry } from '../../src/services/registry.js'
+import { createServiceRegistry } from '../../src/services/registry.js'
+import type { ServiceRegistry } from '../../src/services/types.js'
 import type { Notices } from '../../src/store/notices.js'
 import { insertGroup, insertService } from '../../src/store/services.js'
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.js'

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from '../../src/store/database.js'
-import { announce, type Change, readPayload } from '../../src/store/notices.js'
+import { type Change, notify, readPayload } from '../../src/store/notices.js'
 import { openTestDatabase } from '../support/database.js'
 
 describe('on the embedded database', () => {
@@ -24,7 +24,7 @@ describe('on the embedded database', () => {
     const writing = database.write(async (tx) => {
       // A failed statement undoes the transaction: one more that was sent would be refused.
       await tx.$executeRaw`SELECT no_such_column`.catch(() => {})
-      await announce(tx, { key: 'k1' })
+      await notify(tx, { key: 'k1' })
       announced = true
     })
 

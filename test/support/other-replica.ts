@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import type { Actor } from '../../src/audit/actor.js'
 import { trustLastLogin } from '../../src/auth/owner-watch.js'
-import type { KeyContext, Origin } from '../../src/keys/context.js'
+import type { KeyContext } from '../../src/keys/context.js'
 import { type Import, prepareImport, requireNew, setImportedSecret } from '../../src/keys/import.js'
-import { createSealer } from '../../src/sealing.js'
+import { createSealer } from '../../src/secrets/sealing.js'
 import type { Database } from '../../src/store/database.js'
 import { findKey, insertKey } from '../../src/store/keys.js'
 import type { Change } from '../../src/store/notices.js'
@@ -21,9 +22,10 @@ export interface OtherReplica {
   tell(change: Change): void
 }
 
-const origin: Origin = {
+const actor: Actor = {
   address: '192.0.2.9',
   requestId: 'test',
+  actingAs: 'owner',
   principal: {
     ...{ subject: 'admin-id', login: 'admin', name: null, email: null, kind: 'user', via: 'oauth2' },
     ...{ roles: [], scopes: [], attributes: {}, config: {} },
@@ -58,8 +60,8 @@ export async function openOtherReplica(
       ...{ prefix: 'lk', lifetimeDays: 15, maxLifetimeDays: 366, maxPerUser: 20 },
       ...{ allowNeverExpires: true, defaultGroups: [], allowWeakSecrets },
     },
-    forget: () => {},
-    forgetOwner: () => {},
+    invalidateKey: () => {},
+    invalidateOwner: () => {},
   }
   const tell = (change: Change) => {
     for (const listener of listeners) listener(change)
@@ -91,7 +93,7 @@ export async function openOtherReplica(
       await own.write(async (tx) => {
         const key = await findKey(tx, id)
         if (key === null) throw new Error('There is no such key')
-        await setImportedSecret(tx, { context, origin, key, now: new Date(clock()) }, wanted)
+        await setImportedSecret(tx, { context, actor, key, now: new Date(clock()) }, wanted)
       })
       tell({ key: id })
     },

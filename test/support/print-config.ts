@@ -1,5 +1,5 @@
 // In a process of its own, since it is about the working folder and the environment of a process.
-import { loadConfig, readEnvironment } from '../../src/config.js'
+import { loadConfig, readEnvironment } from '../../src/config/load.js'
 
 try {
   const { port, keys, host, adminRole } = loadConfig(readEnvironment())

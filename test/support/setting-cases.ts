@@ -1,4 +1,5 @@
-import type { Config, settings } from '../../src/config.js'
+import type { Config } from '../../src/config/load.js'
+import type { settings } from '../../src/config/settings.js'
 
 export const withIssuer = { OIDC_ISSUER: 'https://sso.example.org/realms/r', OIDC_CLIENT_SECRET: 'hush-hush' }
 

@@ -1,0 +1,50 @@
+import type { Import } from '../keys/import.js'
+import { findScopeFaults, inherit } from '../keys/scopes.js'
+import type { InvalidMember } from '../problems/input-faults.js'
+import { Problem } from '../problems/problem.js'
+import type { CreateAnyKey } from '../schemas/admin.js'
+
+/**
+ * What of a body makes it an import; null: nothing, so that the key is made here.
+ * @throws Problem validation_failed for members that only make sense together
+ */
+export function readImport(body: CreateAnyKey): Import | null {
+  const { id, secret, secret_encoding: secretEncoding, value_sha256: valueSha256, owner, jwt } = body
+  const errors: InvalidMember[] = []
+  const demand = (holds: boolean, path: string, message: string) => {
+    if (!holds) errors.push({ path, message })
+  }
+  const isImport = secret !== undefined || valueSha256 !== undefined
+  demand(secret === undefined || valueSha256 === undefined, 'value_sha256', 'contradicts secret')
+  demand(secret === undefined || id !== undefined, 'id', 'is required with secret')
+  demand(secret !== undefined || secretEncoding === undefined, 'secret_encoding', 'needs secret')
+  demand(
+    isImport || id === undefined,
+    'id',
+    'needs secret or value_sha256: what is made here gets its id here',
+  )
+  // Whoever makes a key sees its value, and a person's is nobody else's to see.
+  demand(
+    isImport || owner === undefined,
+    'owner',
+    'needs secret or value_sha256: people make their keys themselves',
+  )
+  demand(valueSha256 === undefined || !jwt, 'jwt', 'needs secret: nothing can be signed with a hash')
+  if (errors.length > 0) throw new Problem('validation_failed', { errors })
+  if (valueSha256 !== undefined) return { kind: 'hash', valueSha256, ...(id === undefined ? {} : { id }) }
+  if (secret === undefined || id === undefined) return null
+  return { kind: 'pair', id, jwt, secret, secretEncoding: secretEncoding ?? 'utf8' }
+}
+
+/** A server user has no rights but those that its key names. @throws Problem validation_failed */
+export function requireServerScopes(scopes: readonly string[]): void {
+  if (!scopes.includes(inherit)) return
+  const message = `must name rights: there is nobody whose rights a server key could ${inherit}`
+  throw new Problem('validation_failed', { errors: [{ path: 'scopes', message }] })
+}
+
+/** @throws Problem validation_failed */
+export function requireInheritAlone(scopes: readonly string[]): void {
+  const errors = findScopeFaults(scopes)
+  if (errors.length > 0) throw new Problem('validation_failed', { errors })
+}

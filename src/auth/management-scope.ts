@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify'
+import { sendProblem } from '../problems/render.js'
+
+/**
+ * What all endpoints have in common that manage keys and services: JSON alone, and tokens of known clients alone.
+ * @param managementClients clients whose tokens may manage; else a service that a token was forwarded to could
+ */
+export function prepareManagement(app: FastifyInstance, managementClients: readonly string[]): void {
+  takeJsonOnly(app)
+  app.addHook('onRequest', (request, reply, done) => {
+    const { via, clientId = '' } = request.principal
+    if (via === 'oauth2' && !managementClients.includes(clientId)) {
+      return sendProblem(reply, 'client_not_allowed')
+    }
+    done()
+  })
+  // A POST without a body means one without members.
+  app.addHook('preValidation', (request, _reply, done) => {
+    if (request.method === 'POST' && request.body === undefined) request.body = {}
+    done()
+  })
+}
+
+/** No forms and no text, which a page of any site can send; and JSON that was announced but not sent is no body. */
+function takeJsonOnly(app: FastifyInstance): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else parseJson(request, String(body), done)
+  })
+}

@@ -1,0 +1,84 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { createTokenVerifier } from '../auth/bearer.js'
+import { createIssuer, type Issuer } from '../auth/issuer.js'
+import type { RefusalRate, Verify } from '../auth/types.js'
+import type { Config } from '../config/load.js'
+import type { Database } from '../store/database.js'
+import { type Directory, fixedPeople, followDirectory } from './follow.js'
+import { createKeycloakDirectory, deriveAdminUrl } from './keycloak.js'
+import { type DirectorySource, noDirectory } from './source.js'
+
+export interface IdentityProviderOptions {
+  config: Config
+  issuerUrl: string
+  /** Secret of this service's own client. */
+  clientSecret: string
+  db: Database
+  /** Counts refused tokens by address. */
+  refusals: RefusalRate
+  /** Owners that the identity provider does not know, and who are not looked up there. */
+  isStranger: (subject: string) => boolean
+  /** Where people are looked up. Default: Keycloak's admin API, or nowhere with the embedded identity provider. */
+  source?: DirectorySource
+  /** Milliseconds since the epoch. */
+  clock: () => number
+  log: FastifyBaseLogger
+}
+
+/** The identity provider: its metadata and keys, its people, and the check of its tokens. */
+export interface IdentityProvider {
+  issuer: Issuer
+  directory: Directory
+  /** Verifies an access token for one of the accepted audiences. */
+  verifyToken: Verify
+  /** Verifies a token of a login: for this service's own client, whichever audiences are accepted elsewhere. */
+  verifyOwnToken: Verify
+}
+
+/** Prepares the connection to the identity provider. Nothing is asked before the first need. */
+export function connectIdentityProvider(options: IdentityProviderOptions): IdentityProvider {
+  const { config, db, clock, log } = options
+  const { clientId, attributes } = config
+  const issuer = createIssuer({
+    issuer: options.issuerUrl,
+    clientId,
+    clientSecret: options.clientSecret,
+    clock,
+  })
+  const source = options.source ?? findDirectory(config, issuer)
+  const { isStranger } = options
+  const directory =
+    source === undefined
+      ? fixedPeople
+      : followDirectory({ ...config.directory, source, isStranger, db, log, clock })
+  return {
+    issuer,
+    directory,
+    verifyToken: createTokenVerifier({
+      ...{ issuer, attributes, refusals: options.refusals, clock },
+      audiences: config.audiences,
+      isDisabled: (subject) => isStranger(subject) || directory.isDisabled(subject),
+    }),
+    verifyOwnToken: createTokenVerifier({
+      ...{ issuer, attributes, clock },
+      audiences: [clientId],
+      // The token comes from the identity provider itself, so a refusal is nobody's guess.
+      refusals: { retryAfterSeconds: () => 0, count: () => {} },
+      maxCached: 1,
+    }),
+  }
+}
+
+/** Undefined: the embedded identity provider, whose two people never change. */
+function findDirectory(config: Config, issuer: Issuer): DirectorySource | undefined {
+  if (config.issuer === undefined) return undefined
+  if (config.directory.url === 'off') return noDirectory('DIRECTORY_URL is off')
+  const adminUrl = config.directory.url ?? deriveAdminUrl(config.issuer)
+  if (adminUrl === undefined) {
+    return noDirectory(
+      'OIDC_ISSUER does not end in /realms/<name>, so DIRECTORY_URL must say where people are',
+    )
+  }
+  const { clientId, attributes } = config
+  return createKeycloakDirectory({ issuer, adminUrl, clientId, attributes })
+}

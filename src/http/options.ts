@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto'
+import { type FastifyServerOptions, LogController } from 'fastify'
+import type { Config } from '../config/load.js'
+import { loggerOptions } from '../log.js'
+import { answerBrokenRequest, answerBrokenUrl } from '../problems/broken-requests.js'
+import { buildSerializer } from './serialization.js'
+
+const bodyLimitBytes = 65_536
+// Nobody holds a connection open by sending slowly, nor the end of the process; the bodies here are small.
+const requestTimeoutMs = 15_000
+
+export interface HttpOptions {
+  /** Changes the URL of a request before it is routed. Default: no. */
+  rewriteUrl?: FastifyServerOptions['rewriteUrl']
+  /** Texts that no log line may contain, beside everything that has the shape of a credential. Default: none. */
+  secrets?: readonly string[]
+  /** Where log lines go. Default: standard output. */
+  logStream?: { write(line: string): void } | undefined
+}
+
+/** Returns Fastify's options: how the service speaks HTTP, and what it logs. */
+export function serverOptions(config: Config, options: HttpOptions): FastifyServerOptions {
+  const { rewriteUrl, secrets = [], logStream } = options
+  const logger = loggerOptions(config.logLevel, config.keys.prefix, config.headerPrefix, secrets)
+  return {
+    ...(rewriteUrl === undefined ? {} : { rewriteUrl }),
+    logger: logStream === undefined ? logger : { ...logger, stream: logStream },
+    // One line for each answer, by a hook, instead of two of Fastify's.
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    trustProxy: config.trustProxy.length === 0 ? false : config.trustProxy,
+    schemaController: { compilersFactory: { buildSerializer } },
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    // A request on an open connection is served to its end, then the connection closes.
+    return503OnClosing: false,
+    frameworkErrors: answerBrokenUrl,
+    clientErrorHandler: answerBrokenRequest,
+  }
+}

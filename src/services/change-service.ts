@@ -1,0 +1,81 @@
+import type { Actor } from '../audit/actor.js'
+import { Problem } from '../problems/problem.js'
+import type { ServiceDescriptor, ServiceDocument, UpdateService } from '../schemas/service.js'
+import {
+  deleteService,
+  findGroup,
+  findService,
+  findServiceAt,
+  insertService,
+  type ServiceRow,
+  updateService,
+} from '../store/services.js'
+import type { Tx } from '../store/transaction.js'
+import { authorOf, changeEntries, findChanges, requireChangeable, type ServiceContext } from './context.js'
+import { changeDescriptor, checkDescriptor, readDescriptor, writeDescriptor } from './descriptor.js'
+
+/** @throws Problem id_taken (the id or the prefix) · validation_failed */
+export const createService = (
+  context: ServiceContext,
+  actor: Actor,
+  wanted: ServiceDescriptor,
+): Promise<ServiceRow> =>
+  changeEntries(context, authorOf(actor), async (tx, record, now) => {
+    const descriptor = requireSense(context, wanted)
+    if ((await findService(tx, wanted.id)) !== null) throw new Problem('id_taken')
+    await requirePlace(tx, descriptor)
+    const { id, ...details } = descriptor
+    await record({ action: 'service.created', id, details })
+    return insertService(tx, { ...writeDescriptor(descriptor), origin: 'api', createdAt: now })
+  })
+
+/** @throws Problem not_found · set_by_file · id_taken (the prefix) · validation_failed */
+export const changeService = (
+  context: ServiceContext,
+  actor: Actor,
+  id: string,
+  wanted: UpdateService,
+): Promise<ServiceRow> =>
+  changeEntries(context, authorOf(actor), async (tx, record) => {
+    const row = requireChangeable(await findService(tx, id))
+    const before = readDescriptor(row)
+    const after = requireSense(context, changeDescriptor(before, wanted))
+    const details = findChanges(before, after)
+    if (Object.keys(details).length === 0) return row
+    await requirePlace(tx, after)
+    await record({ action: 'service.updated', id, details })
+    return updateService(tx, id, writeDescriptor(after))
+  })
+
+/** @throws Problem not_found · set_by_file · in_use while keys name it */
+export const removeService = (context: ServiceContext, actor: Actor, id: string): Promise<void> =>
+  changeEntries(context, authorOf(actor), async (tx, record) => {
+    const { name, prefix } = readDescriptor(requireChangeable(await findService(tx, id)))
+    if (!(await deleteService(tx, id))) throw new Problem('in_use')
+    await record({ action: 'service.deleted', id, details: { name, prefix } })
+  })
+
+function requireSense({ isOwnAddress }: ServiceContext, wanted: ServiceDescriptor): ServiceDescriptor {
+  const { descriptor, faults } = checkDescriptor(wanted, isOwnAddress)
+  if (faults.length > 0) throw new Problem('validation_failed', { errors: faults })
+  return descriptor
+}
+
+/** Its group is there, and its prefix is nobody else's. */
+async function requirePlace(tx: Tx, { id, group, prefix }: ServiceDescriptor): Promise<void> {
+  if ((await findGroup(tx, group)) === null) {
+    throw new Problem('validation_failed', {
+      errors: [{ path: 'group', message: 'is no service group' }],
+    })
+  }
+  const other = await findServiceAt(tx, prefix)
+  if (other === null || other.id === id) return
+  throw new Problem('id_taken', { detail: `The service ${other.id} has this prefix already.` })
+}
+
+/** A service as it is shown. */
+export const asServiceDocument = (row: ServiceRow): ServiceDocument => ({
+  ...readDescriptor(row),
+  origin: row.origin,
+  created_at: row.createdAt.toISOString(),
+})

@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest'
+import { KnownKey } from '../../src/keys/cached-key.js'
+import { KnownOwners } from '../../src/keys/cached-owners.js'
+import { hashValue } from '../../src/keys/value.js'
+import type { VerificationRow } from '../../src/store/keys.js'
+import { aRow, aValueOf } from './stored-rows.js'
+
+const now = Date.UTC(2026, 10, 21, 12)
+const value = aValueOf('Zk3vQ9aB')
+const oldValue = aValueOf('Zk3vQ9aB', 2)
+const olderValue = aValueOf('Zk3vQ9aB', 3)
+const wrongValue = aValueOf('Zk3vQ9aB', 4)
+
+type Use = [
+  kind: 'key' | 'old value',
+  what: string,
+  at: number,
+  address?: string,
+  userAgent?: string | undefined,
+]
+
+function aKey(facts: Partial<VerificationRow> = {}, uses: Use[] = []): KnownKey {
+  const row = aRow(facts)
+  const usage = {
+    record: (id: string, at: number, address: string, userAgent: string | undefined) =>
+      void uses.push(['key', id, at, address, userAgent]),
+    recordOldValue: (hash: Buffer, at: number) => void uses.push(['old value', hash.toString('hex'), at]),
+    flush: async () => {},
+    close: async () => {},
+  }
+  return new KnownKey(row, new KnownOwners().take(row), 1, 2, usage)
+}
+
+describe('the right value opens a key', () => {
+  test.each([
+    ['that never ends', {}],
+    ['a millisecond before its end', { expires_at: new Date(now + 1) }],
+  ])('%s', (_case, facts) => {
+    expect(aKey(facts).judge(value, now)).toMatchObject({ kind: 'accepted' })
+    expect(aKey(facts).judge(wrongValue, now)).toEqual({ kind: 'refused' })
+  })
+})
+
+describe('even the right value does not open a key', () => {
+  test.each([
+    ['at the millisecond of its end', { expires_at: new Date(now) }],
+    ['after its end', { expires_at: new Date(now - 1) }],
+    ['that is disabled', { enabled: false }],
+    ['that was revoked', { revoked_at: new Date(now) }],
+    ['whose owner is disabled', { owner_enabled: false }],
+    ['that has no value at all', { hashes: [], valid_untils: [] }],
+    ['whose stored hash is cut short', { hashes: [hashValue(value).subarray(1)] }],
+  ])('%s', (_case, facts) => {
+    expect(aKey(facts).judge(value, now)).toEqual({ kind: 'refused' })
+  })
+})
+
+describe('a rotated key', () => {
+  const rotated = {
+    hashes: [value, oldValue, olderValue].map(hashValue),
+    valid_untils: [null, new Date(now + 2), new Date(now + 1)],
+  }
+  const kinds = (key: KnownKey, at: number) =>
+    [value, oldValue, olderValue, wrongValue].map((one) => key.judge(one, at).kind)
+
+  test('opens to each value for as long as that one may', () => {
+    const key = aKey(rotated)
+
+    expect(kinds(key, now)).toEqual(['accepted', 'accepted', 'accepted', 'refused'])
+    expect(kinds(key, now + 1)).toEqual(['accepted', 'accepted', 'refused', 'refused'])
+    expect(kinds(key, now + 2)).toEqual(['accepted', 'refused', 'refused', 'refused'])
+    expect(kinds(key, now)).toEqual(['accepted', 'accepted', 'accepted', 'refused'])
+  })
+
+  test('of which only old values are left opens to those', () => {
+    const key = aKey({ hashes: [hashValue(oldValue)], valid_untils: [new Date(now + 1)] })
+
+    expect(kinds(key, now)).toEqual(['refused', 'accepted', 'refused', 'refused'])
+    expect(kinds(key, now + 1)).toEqual(Array(4).fill('refused'))
+  })
+
+  test('opens to no old value once it is closed itself', () => {
+    expect(kinds(aKey({ ...rotated, enabled: false }), now)).toEqual(Array(4).fill('refused'))
+    expect(kinds(aKey({ ...rotated, expires_at: new Date(now) }), now)).toEqual(Array(4).fill('refused'))
+  })
+
+  test('notes which value was used', () => {
+    const uses: Use[] = []
+    const key = aKey(rotated, uses)
+    for (const [at, one] of [value, oldValue].entries()) {
+      const verdict = key.judge(one, now)
+      if (verdict.kind === 'accepted') verdict.recordUse?.(now + at, '192.0.2.1', 'curl')
+    }
+
+    expect(uses).toEqual([
+      ['key', 'Zk3vQ9aB', now, '192.0.2.1', 'curl'],
+      ['key', 'Zk3vQ9aB', now + 1, '192.0.2.1', 'curl'],
+      ['old value', hashValue(oldValue).toString('hex'), now + 1],
+    ])
+  })
+
+  test('has the same bounds by whichever value it was opened', () => {
+    const key = aKey({ ...rotated, read_only: true })
+    const verdicts = [value, oldValue].map((one) => key.judge(one, now))
+
+    for (const verdict of verdicts) {
+      expect(verdict).toMatchObject({ kind: 'accepted', key: { readOnly: true } })
+      expect(verdict).toHaveProperty('principal', key.principal)
+    }
+  })
+})
+
+test('a key without bounds has none, and no end', () => {
+  expect(aKey()).toMatchObject({
+    readOnly: false,
+    allowedReferers: null,
+    allowedIps: null,
+    allowsAddress: null,
+    expiresAt: Number.POSITIVE_INFINITY,
+  })
+})
+
+test('the bounds of a key are those that it was given', () => {
+  const key = aKey({
+    read_only: true,
+    allowed_referers: ['portal.example'],
+    allowed_ips: ['192.0.2.0/24'],
+    expires_at: new Date(now),
+  })
+
+  expect(key).toMatchObject({
+    readOnly: true,
+    allowedReferers: ['portal.example'],
+    allowedIps: ['192.0.2.0/24'],
+    expiresAt: now,
+  })
+  expect(['192.0.2.7', '192.0.3.7'].map((address) => key.allowsAddress?.(address))).toEqual([true, false])
+  expect(key.key).toBe(key)
+  expect([key.readAt, key.epoch]).toEqual([1, 2])
+})
+
+test('whoever holds a key acts for its owner, with the rights that it was given of theirs', () => {
+  const { principal } = aKey({
+    scopes: ['read', 'lost'],
+    owner_name: 'Alice',
+    email: 'alice@example.test',
+    attributes: { team: 'a' },
+    config: { project: 'demo' },
+  })
+
+  expect(principal).toEqual({
+    subject: 'alice-id',
+    login: 'alice',
+    name: 'Alice',
+    email: 'alice@example.test',
+    kind: 'user',
+    via: 'api-key',
+    roles: ['read', 'write'],
+    scopes: ['read'],
+    attributes: { team: 'a' },
+    config: { project: 'demo', team: 'a' },
+    keyId: 'Zk3vQ9aB',
+  })
+  expect(Object.isFrozen(principal)).toBe(true)
+})
+
+describe('the config that services see', () => {
+  test.each([
+    ['is empty where there is nothing to say', {}, {}, {}],
+    ['is that of the key', { a: 1 }, {}, { a: 1 }],
+    ['is the attributes of the owner', {}, { a: 1 }, { a: 1 }],
+    ['is both', { a: 1 }, { b: 2 }, { a: 1, b: 2 }],
+    ['believes the directory before the owner', { a: 1 }, { a: 2 }, { a: 2 }],
+  ])('%s', (_case, config, attributes, seen) => {
+    expect(aKey({ config, attributes }).principal.config).toEqual(seen)
+  })
+})

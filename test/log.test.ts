@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto'
+import { Writable } from 'node:stream'
+import Fastify from 'fastify'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createLineRedactor, loggerOptions, redactUrl } from '../src/log.js'
+import { answerBrokenUrl } from '../src/problems/broken-requests.js'
+import { renderError } from '../src/problems/render.js'
+import { type LoggedIn, logIn } from './support/log-in.js'
+import { requestRaw } from './support/raw-http.js'
+import { type CreatedKey, startService, type TestService } from './support/service.js'
+import { openWatchedDatabase, type WatchedDatabase } from './support/watched-database.js'
+
+let service: TestService
+let db: WatchedDatabase
+let key: CreatedKey
+let unread: CreatedKey
+let token: string
+let session: LoggedIn
+/** What must stand in no log line and no answer, in each form that it has. */
+let secrets: string[]
+beforeAll(async () => {
+  db = await openWatchedDatabase()
+  service = await startService({ LOG_LEVEL: 'trace' }, { db })
+  key = await service.createKey('alice')
+  unread = await service.createKey('alice')
+  token = await service.token()
+  session = await logIn(service, 'alice')
+  secrets = [
+    ...[key.value, unread.value].flatMap((value) => [value, value.slice(12), ...hashesOf(value)]),
+    token,
+    token.split('.')[2] ?? '',
+    session.cookie.split('=')[1] ?? '',
+    decodeURIComponent(session.cookie.split('=')[1] ?? '').split('.')[0] ?? '',
+    's'.repeat(32),
+    'c'.repeat(32),
+  ]
+})
+afterAll(async () => {
+  db.isDown = false
+  await service.close()
+})
+beforeEach(() => {
+  db.isDown = false
+  service.clock.advance(2000)
+})
+
+function hashesOf(value: string): string[] {
+  const hash = createHash('sha256').update(value).digest()
+  return [hash.toString('hex'), hash.toString('base64'), hash.toString('base64url'), [...hash].join(',')]
+}
+
+function expectNoSecret(text: string) {
+  for (const secret of secrets) expect(text).not.toContain(secret)
+}
+
+const everyWay = (): Record<string, string>[] => [
+  { 'x-api-key': key.value },
+  { authorization: `Apikey ${key.value}` },
+  { authorization: `Bearer ${unread.value}` },
+  { authorization: `Bearer ${token}` },
+  { authorization: token },
+  { authorization: key.value },
+  { ...session },
+]
+
+describe('neither log nor answer holds a secret', () => {
+  test('of calls that are answered or refused', async () => {
+    for (const headers of everyWay()) {
+      for (const url of [
+        '/me',
+        '/api-keys',
+        '/nowhere',
+        `/catalog/search?q=${key.value}`,
+        '/catalog/%zz',
+        `/api-keys/${key.value}`,
+      ]) {
+        const answer = await service.inject({ url, headers })
+        // A page of the search echoes its own address: what was asked for there is what the caller sent as data.
+        if (!url.includes('search')) expectNoSecret(answer.body + JSON.stringify(answer.headers))
+      }
+    }
+    expectNoSecret(service.log.join(''))
+  })
+
+  test('while the database is down', async () => {
+    db.isDown = true
+    service.clock.advance(10_000)
+    const statuses = []
+    for (const headers of everyWay()) {
+      const answer = await service.inject({ url: '/me', headers })
+      statuses.push(answer.status)
+      expectNoSecret(answer.body + JSON.stringify(answer.headers))
+    }
+
+    expect(statuses).toContain(503)
+    expectNoSecret(service.log.join(''))
+  })
+
+  test('of a body that is broken or too large', async () => {
+    for (const payload of [
+      `{"name": "${key.value}`,
+      JSON.stringify({ name: key.value, owner: token }),
+      key.value.repeat(2000),
+    ]) {
+      const headers = { ...(await service.as('alice')), 'content-type': 'application/json' }
+      const answer = await service.inject({ method: 'POST', url: '/api-keys', headers, payload })
+
+      expect(answer.status).toBeGreaterThanOrEqual(400)
+      expectNoSecret(answer.body)
+    }
+    expectNoSecret(service.log.join(''))
+  })
+
+  test('of what is no HTTP', async () => {
+    const answer = await requestRaw(service.config.port, ['GET /me HTTP/1.1', `X-API-Key: ${key.value}\x01`])
+
+    expectNoSecret(answer.body)
+    expectNoSecret(service.log.join(''))
+  })
+})
+
+test('the session says 503 and not 401 while the database is down', async () => {
+  db.isDown = true
+  const answer = await service.inject({ url: '/me', headers: { ...session } })
+
+  expect(answer.status).toBe(503)
+  expect(answer.json.code).toBe('unavailable')
+  expect(answer.headers['retry-after']).toBe('5')
+})
+
+describe('a fault of the service', () => {
+  const lines: string[] = []
+  const stream = new Writable({
+    write: (chunk, _encoding, done) => {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+  const app = Fastify({
+    logger: { ...loggerOptions('info', 'lk'), stream },
+    frameworkErrors: answerBrokenUrl,
+  })
+  app.setErrorHandler(renderError)
+  app.get('/quotes', (request) => {
+    throw new Error(`cannot read ${request.headers['x-api-key']} nor ${request.headers.authorization}`)
+  })
+  app.get('/logs', (request) => {
+    request.log.info({ headers: request.headers, request: { headers: request.headers } }, request.url)
+    throw Object.assign(new Error('x'), {
+      headers: request.headers,
+      cause: new Error(String(request.headers.authorization)),
+    })
+  })
+
+  test.each(['/quotes', '/logs'])(
+    'is answered without its text, and logged without the credentials that it quotes: %s',
+    async (url) => {
+      const own = {
+        'otoroshi-client-secret': key.value.slice(-49),
+        'otoroshi-token': token,
+        'otoroshi-authorization': btoa(`${key.id}:${key.value.slice(-49)}`),
+      }
+      const headers = {
+        ...{ 'x-api-key': key.value, authorization: `Bearer ${token}`, cookie: session.cookie },
+        ...own,
+      }
+      const answer = await app.inject({ url: `${url}?api_key=${key.value}`, headers })
+
+      expect(answer.statusCode).toBe(500)
+      expect(answer.json()).toMatchObject({
+        code: 'internal_error',
+        detail: 'Something went wrong here. The request id finds it in the log.',
+      })
+      expect(answer.body).not.toMatch(/cannot read|stack|secrets\.test/)
+      expectNoSecret(answer.body)
+      expect(lines.join('')).toContain(answer.json().requestId)
+      expect(lines.join('')).toContain('secrets.test')
+      expectNoSecret(lines.join(''))
+      for (const secret of Object.values(own)) expect(lines.join('')).not.toContain(secret)
+    },
+  )
+})
+
+test('a line of the log names the key by its id and hides the rest, wherever it stands', () => {
+  const redact = createLineRedactor('lk')
+  for (const before of ['', ' ', '"', '%20', '%3D', '=', 'x', '_', '/']) {
+    expect(redact(`${before}${key.value} end`)).toBe(`${before}lk_${key.id}_[hidden] end`)
+    expect(redact(`${before}${token} end`)).toBe(`${before}[hidden] end`)
+  }
+  expect(redact('authorization: Basic YTpiY2RlZmdo')).toBe('authorization: Basic [hidden]')
+})
+
+test.each([
+  ['/a', '/a'],
+  ['/a?b=c', '/a?b=c'],
+  ['/a?api_key=x&b=c', '/a?api_key=[hidden]&b=c'],
+  ['/a?b=c&API-KEY=x', '/a?b=c&API-KEY=[hidden]'],
+  ['/a?api%5fkey=x', '/a?api%5fkey=[hidden]'],
+  ['/a?api_key=x=y', '/a?api_key=[hidden]'],
+  ['/a?api_key', '/a?api_key=[hidden]'],
+  ['/a??api_key=x', '/a??api_key=[hidden]'],
+  ['/a?ApiKey=x&x-api-key=x', '/a?ApiKey=[hidden]&x-api-key=[hidden]'],
+  ['/auth/callback?code=x&state=y&iss=z', '/auth/callback?code=[hidden]&state=[hidden]&iss=z'],
+  ['/dev-idp/realms/latchkey/device?user_code=x', '/dev-idp/realms/latchkey/device?user_code=[hidden]'],
+  ['/a?%zz=1&token=x', '/a?%zz=1&token=[hidden]'],
+  [
+    '/a?refresh_token=x&id_token=x&client_secret=x&password=x',
+    '/a?refresh_token=[hidden]&id_token=[hidden]&client_secret=[hidden]&password=[hidden]',
+  ],
+  ['/k/a-foreign-value/tiles?b=1', '/k/[hidden]/tiles?b=1'],
+  ['/k/a-foreign-value', '/k/[hidden]'],
+  ['/kk/a/tiles', '/kk/a/tiles'],
+])('the log tells %s as %s', (url, expected) => {
+  expect(redactUrl(url)).toBe(expected)
+})
