@@ -1,4 +1,5 @@
 import { isLoopback } from '../addresses.js'
+import { trimSlashes } from '../urls.js'
 import { CommandFailed, exitCodes } from './exit-codes.js'
 import { type Profile, type ProfileBook, readProfiles } from './profile/profiles.js'
 import type { Terminal } from './terminal.js'
@@ -56,7 +57,7 @@ function readAddress(text: string): string {
   if (url.username + url.password + url.search + url.hash !== '') {
     refuse('LATCHKEY_URL holds more than where the service is: a user, a query or a fragment')
   }
-  return url.href.replace(/\/+$/, '')
+  return trimSlashes(url.href)
 }
 
 function sayNoProfile({ profiles }: ProfileBook): string {

@@ -1,3 +1,4 @@
+import { trimSlashes } from '../urls.js'
 import { InvalidOptionError } from './errors.js'
 
 export interface PlaceOptions {
@@ -13,7 +14,7 @@ export function requireServiceUrl(text: string, options: PlaceOptions): string {
   const url = requireSafeUrl(text, options)
   if (url.search !== '' || url.hash !== '')
     throw new InvalidOptionError('The url of Latchkey has no query and no fragment')
-  return url.href.replace(/\/+$/, '')
+  return trimSlashes(url.href)
 }
 
 /** The origins that may see the credential. @throws InvalidOptionError as above */

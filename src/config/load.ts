@@ -1,3 +1,4 @@
+import { trimSlashes } from '../urls.js'
 import { type CheckedSettings, checkSettings } from './checks.js'
 import { parseEnvironment, parseRate, parseUrl, urlHost } from './parse.js'
 import { type Environment, off } from './settings.js'
@@ -55,7 +56,7 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
     host: values.HOST,
     port: values.PORT,
     /** Without a trailing slash. */
-    publicUrl: publicUrl.origin + publicUrl.pathname.replace(/\/+$/, ''),
+    publicUrl: publicUrl.origin + trimSlashes(publicUrl.pathname),
     /** Null: there is none. */
     gateway,
     /** Undefined: groups and services come through the API alone. */
@@ -80,7 +81,7 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
     attributes: values.OIDC_ATTRIBUTES ?? [],
     directory: {
       /** Undefined: derived from the issuer. */
-      url: values.DIRECTORY_URL?.replace(/\/+$/, ''),
+      url: values.DIRECTORY_URL && trimSlashes(values.DIRECTORY_URL),
       syncMs: values.DIRECTORY_SYNC_SECONDS * 1000,
       maxStaleMs: values.DIRECTORY_MAX_STALE_SECONDS * 1000,
       policy: values.OWNER_DISABLED_POLICY,
@@ -140,5 +141,5 @@ function parseGateway(values: Environment, publicUrl: URL | undefined, faults: s
   if (url !== undefined && url.origin === publicUrl?.origin) {
     faults.push('GATEWAY_PUBLIC_URL must be of another origin than PUBLIC_URL')
   }
-  return { port, publicUrl: url === undefined ? '' : url.origin + url.pathname.replace(/\/+$/, '') }
+  return { port, publicUrl: url === undefined ? '' : url.origin + trimSlashes(url.pathname) }
 }

@@ -1,5 +1,6 @@
 import { Pool } from 'undici'
 import type { RegisteredService } from '../services/types.js'
+import { trimSlashes } from '../urls.js'
 
 /** How a service is reached; worked out once for each version of its descriptor. */
 export interface Target {
@@ -20,7 +21,7 @@ export function targetOf(service: RegisteredService): Target {
     const { origin, pathname } = new URL(url)
     target = {
       origin,
-      basePath: pathname.replace(/\/+$/, ''),
+      basePath: trimSlashes(pathname),
       hiddenPrefix: strips && prefix !== '/' ? prefix : '',
     }
     compiled.set(service, target)

@@ -28,7 +28,8 @@ export function newValueFor(prefix: string, id: string, random: Random): string 
 }
 
 /** The last part of a new value: what the key signs JWTs with, by its UTF-8 bytes. */
-export const secretOf = (value: string): string => value.slice(value.search(/[0-9A-Za-z]+$/))
+export const secretOf = (value: string): string =>
+  value.slice(Math.max(value.lastIndexOf('_'), value.lastIndexOf(':')) + 1)
 
 /** Ids of all keys: those that administrators choose may have dots and hyphens. */
 export const keyIdPattern = /^(?!\.+$)[A-Za-z0-9.-]{1,64}$/

@@ -36,11 +36,15 @@ export const serviceDocuments: FastifyPluginAsyncTypebox<ServiceDocumentsOptions
     const documented = registry.list().filter(({ descriptor }) => descriptor.openapi_url !== null)
     if (documented.length === 0) return {}
     const own = { name: 'Latchkey', url: `${publicUrl}/docs/json` }
-    const urls = documented.map(({ descriptor: { id, name } }) => ({
+    const named = documented.map(({ descriptor: { id, name } }) => ({
+      id,
       name: name === own.name ? id : name,
+    }))
+    const urls = makeNamesUnique(named).map(({ id, name }) => ({
+      name,
       url: `${publicUrl}/docs/services/${id}.json`,
     }))
-    return { urls: [own, ...makeNamesUnique(urls)] }
+    return { urls: [own, ...urls] }
   })
 
   app.get(
@@ -77,10 +81,10 @@ function readLocks(document: unknown): Json {
   return Object.fromEntries(schemes.filter(([name]) => sharedLocks.includes(name)))
 }
 
-/** Swagger UI finds the chosen one by its name. */
-function makeNamesUnique(urls: readonly { name: string; url: string }[]) {
-  return urls.map(({ name, url }, at) => {
-    const isTaken = urls.some((other, otherAt) => otherAt !== at && other.name === name)
-    return { name: isTaken ? `${name} (${url.replace(/^.*\/(.*)\.json$/, '$1')})` : name, url }
+/** Adds the id to a name that two services share, because Swagger UI finds the chosen service by its name. */
+function makeNamesUnique(services: readonly { id: string; name: string }[]) {
+  return services.map(({ id, name }) => {
+    const isTaken = services.some((other) => other.id !== id && other.name === name)
+    return { id, name: isTaken ? `${name} (${id})` : name }
   })
 }

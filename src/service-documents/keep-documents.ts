@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { ServiceDescriptor } from '../schemas/service.js'
 import type { Database } from '../store/database.js'
 import { findServiceDocument, saveServiceDocument } from '../store/service-documents.js'
+import { trimSlashes } from '../urls.js'
 import { checkDocument, type ServiceDocument } from './check-document.js'
 import { DocumentUnavailable, fetchDocument } from './fetch-document.js'
 
@@ -106,5 +107,5 @@ export function keepDocuments(options: KeepOptions): DocumentKeeper {
 
 /** A path is one below the target. */
 function locate(target: string, openapiUrl: string): string {
-  return openapiUrl.startsWith('/') ? target.replace(/\/+$/, '') + openapiUrl : openapiUrl
+  return openapiUrl.startsWith('/') ? trimSlashes(target) + openapiUrl : openapiUrl
 }

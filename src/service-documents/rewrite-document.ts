@@ -1,4 +1,5 @@
 import type { ServiceDescriptor } from '../schemas/service.js'
+import { trimSlashes } from '../urls.js'
 import { isObject, type Json, listOperations, type ServiceDocument } from './check-document.js'
 
 export interface RewriteOptions {
@@ -99,5 +100,3 @@ function cutStart(path: string, start: string): string | null {
   if (path !== start && !path.startsWith(`${start}/`)) return null
   return path.slice(start.length)
 }
-
-const trimSlashes = (path: string) => path.replace(/\/+$/, '')

@@ -2,6 +2,7 @@ import type { InvalidMember } from '../problems/input-faults.js'
 import { descriptorDefaults, type ServiceDescriptor, type UpdateService } from '../schemas/service.js'
 import type { JsonObject } from '../store/keys.js'
 import type { NewService } from '../store/services.js'
+import { trimSlashes } from '../urls.js'
 
 /** Whether a URL leads back to this service itself, which would go round in circles. */
 export type IsOwnAddress = (url: URL) => boolean
@@ -54,7 +55,7 @@ export function checkDescriptor(
     faults.push({ path: 'openapi_url', message: `${mustBeUrl}, or a path of the target` })
   }
   return {
-    descriptor: { ...descriptor, target: target.origin + target.pathname.replace(/\/+$/, '') },
+    descriptor: { ...descriptor, target: target.origin + trimSlashes(target.pathname) },
     faults,
   }
 }

@@ -39,12 +39,14 @@ export async function createProfile(
 
 const nameRule = 'small letters and digits, with . _ - between them, 63 at most'
 
-/** IPv6 addresses hold what a name may not. */
+/** Names a profile after the host. IPv6 addresses hold characters that a name may not. */
 function nameAfter({ url }: Profile): string {
-  const name = new URL(url).hostname
-    .replace(/[^a-z0-9._-]+/g, '-')
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '')
-    .slice(0, 63)
+  const plain = new URL(url).hostname.replace(/[^a-z0-9._-]+/g, '-')
+  const isEdge = (at: number) => !/[a-z0-9]/.test(plain.charAt(at))
+  let [start, end] = [0, plain.length]
+  while (start < end && isEdge(start)) start += 1
+  while (end > start && isEdge(end - 1)) end -= 1
+  const name = plain.slice(start, Math.min(end, start + 63))
   return isProfileName(name) ? name : 'service'
 }
 

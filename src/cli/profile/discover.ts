@@ -1,3 +1,4 @@
+import { trimSlashes } from '../../urls.js'
 import { tellCause } from '../cause-code.js'
 import { isSafeOnTheWay } from '../destination.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
@@ -43,7 +44,7 @@ function readAddress(address: string): string {
       `${printable(address)} is no URL of a service, as https://keys.example.org is`,
     )
   }
-  return url.href.replace(/\/+$/, '')
+  return trimSlashes(url.href)
 }
 
 function refusePlainHttp(url: string, isInsecure: boolean): void {

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto'
 import { Writable } from 'node:stream'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createLineRedactor, loggerOptions, redactUrl } from '../src/log.js'
-import { answerBrokenUrl } from '../src/problems/broken-requests.js'
-import { renderError } from '../src/problems/render.js'
-import { type LoggedIn, logIn } from './support/log-in.js'
-import { requestRaw } from './support/raw-http.js'
-import { type CreatedKey, startService, type TestService } from './support/service.js'
-import { openWatchedDatabase, type WatchedDatabase } from './support/watched-database.js'
+import { loggerOptions } from '../../src/log/options.js'
+import { createLineRedactor, redactUrl } from '../../src/log/redaction.js'
+import { answerBrokenUrl } from '../../src/problems/broken-requests.js'
+import { renderError } from '../../src/problems/render.js'
+import { type LoggedIn, logIn } from '../support/log-in.js'
+import { requestRaw } from '../support/raw-http.js'
+import { type CreatedKey, startService, type TestService } from '../support/service.js'
+import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.js'
 
 let service: TestService
 let db: WatchedDatabase
@@ -174,7 +175,7 @@ describe('a fault of the service', () => {
       expect(answer.body).not.toMatch(/cannot read|stack|secrets\.test/)
       expectNoSecret(answer.body)
       expect(lines.join('')).toContain(answer.json().requestId)
-      expect(lines.join('')).toContain('secrets.test')
+      expect(lines.join('')).toContain('options.test')
       expectNoSecret(lines.join(''))
       for (const secret of Object.values(own)) expect(lines.join('')).not.toContain(secret)
     },

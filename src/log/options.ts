@@ -1,0 +1,37 @@
+import type { FastifyRequest } from 'fastify'
+import type { LoggerOptions } from 'pino'
+import { stdSerializers } from 'pino'
+import { createHeaderHider, createLineRedactor, redactUrl } from './redaction.js'
+
+const credentialHeaders = (headerPrefix: string) => [
+  ...['authorization', 'cookie', 'set-cookie', 'x-api-key'],
+  ...['Client-Secret', 'Authorization', 'Token'].map((end) => `${headerPrefix}-${end}`.toLowerCase()),
+]
+
+/**
+ * What the process logs, and what it never does.
+ * @param headerPrefix of the headers that present keys. Default `Otoroshi`
+ * @param secrets that no line may have in it, beside whatever has the shape of a credential
+ */
+export function loggerOptions(
+  level: string,
+  keyPrefix: string,
+  headerPrefix = 'Otoroshi',
+  secrets: readonly string[] = [],
+): LoggerOptions {
+  return {
+    level,
+    hooks: { streamWrite: createLineRedactor(keyPrefix, secrets) },
+    // Not pino's `redact`, which makes each line eight times as expensive.
+    formatters: { log: createHeaderHider(credentialHeaders(headerPrefix)) },
+    serializers: {
+      err: stdSerializers.err,
+      req: (request: FastifyRequest) => ({
+        method: request.method,
+        url: redactUrl(request.url),
+        address: request.ip,
+      }),
+      res: (reply: { statusCode: number }) => ({ status: reply.statusCode }),
+    },
+  }
+}

@@ -1,0 +1,120 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { checkSync } from 'recheck'
+import { parseSync } from 'vite'
+import { expect, test } from 'vitest'
+import { settings } from '../src/config/settings.js'
+import { createLineRedactor } from '../src/log/redaction.js'
+import { trimSlashes } from '../src/urls.js'
+
+const src = fileURLToPath(new URL('../src', import.meta.url))
+
+interface Expression {
+  /** Where it stands, for the message of a failure. */
+  where: string
+  source: string
+  flags: string
+}
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts') && !file.includes('generated/'),
+)
+const nodes = files.flatMap((file) =>
+  listNodes(parseSync(file, readFileSync(join(src, file), 'utf8')).program).map((node) => ({ file, node })),
+)
+
+type Node = Record<string, unknown>
+
+function listNodes(value: unknown): Node[] {
+  if (Array.isArray(value)) return value.flatMap(listNodes)
+  if (typeof value !== 'object' || value === null) return []
+  return [value as Node, ...Object.values(value).flatMap(listNodes)]
+}
+
+const literals = nodes.flatMap(({ file, node }): Expression[] => {
+  if (node.type !== 'Literal' || typeof node.regex !== 'object' || node.regex === null) return []
+  const { pattern, flags } = node.regex as { pattern: string; flags: string }
+  return [{ where: file, source: pattern, flags }]
+})
+
+/** Expressions that are made while the service runs, each as it is made from the default settings. */
+const constructed: Expression[] = [
+  { where: 'log/redaction.ts', source: 'lk_([0-9A-Za-z]{8})_[0-9A-Za-z]{20,}', flags: 'g' },
+]
+
+/** The `pattern` of every schema, which Ajv holds against what clients send. */
+const schemas: Expression[] = (
+  await Promise.all(
+    files
+      .filter((file) => file.startsWith('schemas/'))
+      .map(async (file) => listPatterns(file, await import(join(src, file)))),
+  )
+)
+  .flat()
+  .concat(listPatterns('config/settings.ts', settings))
+
+function listPatterns(where: string, value: unknown): Expression[] {
+  if (typeof value !== 'object' || value === null) return []
+  const { pattern } = value as { pattern?: unknown }
+  const own = typeof pattern === 'string' ? [{ where, source: pattern, flags: 'u' }] : []
+  return [...own, ...Object.values(value).flatMap((member) => listPatterns(where, member))]
+}
+
+const unique = new Map(
+  [...literals, ...constructed, ...schemas].map((one) => [`/${one.source}/${one.flags}`, one]),
+)
+
+test('every regular expression of src takes linear time, whatever it is held against', () => {
+  const slow = [...unique].flatMap(([text, { where, source, flags }]) => {
+    const { status } = checkSync(source, flags)
+    return status === 'safe' ? [] : [`${where} ${text}: ${status}`]
+  })
+
+  expect(literals.length).toBeGreaterThan(90)
+  expect(schemas.length).toBeGreaterThan(10)
+  expect(slow).toEqual([])
+})
+
+test('every expression that is made while the service runs is among those that are checked', () => {
+  const made = nodes.filter(({ node }) => {
+    const { name } = Object(node.callee) as { name?: unknown }
+    return (node.type === 'NewExpression' || node.type === 'CallExpression') && name === 'RegExp'
+  })
+
+  expect(made.map(({ file }) => file).sort()).toEqual(constructed.map(({ where }) => where).sort())
+})
+
+/** What a stranger may send, at the size that a request or a service's document may have. */
+const hostileTexts = {
+  'the beginning of a token, again and again': 'eyJ'.repeat(21_000),
+  'tokens without an end': 'eyJ--------'.repeat(6000),
+  'parts of tokens': 'eyJ--------.'.repeat(5000),
+  'parts that are no tokens': 'a.'.repeat(32_000),
+  'slashes, and something else at the end': `${'/'.repeat(64_000)}x`,
+  'the names of schemes': 'Bearer '.repeat(9000),
+  'spaces after a scheme': `Bearer${' '.repeat(64_000)}`,
+  'the beginning of a key': 'lk_aaaaaaaa_'.repeat(5000),
+}
+
+/** Quadratic time would be seconds; a slow and busy machine needs a tenth of this. */
+const linearCpuMs = 100
+
+test.each(Object.entries(hostileTexts))('%s takes linear time to redact', (_name, text) => {
+  const redact = createLineRedactor('lk')
+  redact(text)
+
+  expect(leastCpuMs(() => redact(text))).toBeLessThan(linearCpuMs)
+  expect(leastCpuMs(() => trimSlashes(text))).toBeLessThan(linearCpuMs)
+})
+
+/** The best of some runs: others may be slowed down by the garbage collector. */
+function leastCpuMs(work: () => unknown): number {
+  const runs = Array.from({ length: 5 }, () => {
+    const before = process.cpuUsage()
+    work()
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
+  })
+  return Math.min(...runs)
+}
