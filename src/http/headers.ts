@@ -1,7 +1,8 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import helmet from 'helmet'
 import { isLoopback } from '../addresses.js'
 import { dropIfGone } from '../auth/dropped-connection.js'
 import { createIdentityHeaderRemover } from '../auth/identity-headers.js'
@@ -19,11 +20,13 @@ async function addCommonHeaders(
   app: FastifyInstance,
   { config, takesHost = () => true }: CommonHeadersOptions,
 ): Promise<void> {
+  const securityHeaders = readSecurityHeaders(config.publicUrl)
   const removeIdentityHeaders = createIdentityHeaderRemover(config.identityHeaderPrefix)
   const { publicUrl } = config
   app.addHook('onRequest', (request, reply, done) => {
     if (dropIfGone(request, reply)) return
     removeIdentityHeaders(request.raw)
+    reply.headers(securityHeaders)
     reply.header('x-request-id', request.id)
     if (!takesHost(request.headers.host)) {
       return sendProblem(reply, 'invalid_request', { detail: foreignHost })
@@ -34,26 +37,12 @@ async function addCommonHeaders(
     const { principal } = request
     const caller = principal && { subject: principal.subject, via: principal.via, keyId: principal.keyId }
     const level = request.url.startsWith('/health/') ? 'debug' : 'info'
-    request.log[level]({ req: request, res: reply, ms: Math.round(reply.elapsedTime), caller }, 'answered')
+    // Not the request's own logger, which would be made for this one line.
+    app.log[level](
+      { reqId: request.id, req: request, res: reply, ms: Math.round(reply.elapsedTime), caller },
+      'answered',
+    )
     done()
-  })
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    // Swagger UI's login window must keep its opener, and there is nothing else here that others could open.
-    crossOriginOpenerPolicy: false,
-    frameguard: { action: 'deny' },
-    // With no-referrer a browser would send `Origin: null` with the logout form.
-    referrerPolicy: { policy: 'same-origin' },
-    // Other services below this domain are not ours to move to https.
-    strictTransportSecurity: publicUrl.startsWith('https:') && { includeSubDomains: false },
   })
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
@@ -72,6 +61,38 @@ async function addCommonHeaders(
 }
 
 export const commonHeaders = fp(addCommonHeaders, { name: 'latchkey-common-headers', fastify: '5.x' })
+
+/** Asks helmet once: the headers are the same for every answer, and making them takes longer than a check of a key. */
+function readSecurityHeaders(publicUrl: string): Record<string, string> {
+  const headers: Record<string, string> = {}
+  const answer = {
+    setHeader: (name: string, value: string) => {
+      headers[name.toLowerCase()] = value
+    },
+    removeHeader: () => {},
+  }
+  const setHeaders = helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // Swagger UI's login window must keep its opener, and there is nothing else here that others could open.
+    crossOriginOpenerPolicy: false,
+    frameguard: { action: 'deny' },
+    // With no-referrer a browser would send `Origin: null` with the logout form.
+    referrerPolicy: { policy: 'same-origin' },
+    // Other services below this domain are not ours to move to https.
+    strictTransportSecurity: publicUrl.startsWith('https:') && { includeSubDomains: false },
+  })
+  // It reads nothing of the request, and sets and removes headers of the answer.
+  setHeaders({} as IncomingMessage, answer as unknown as ServerResponse, () => {})
+  return headers
+}
 
 const foreignHost = 'This service answers by the names of its own machine only.'
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { type FastifyServerOptions, LogController } from 'fastify'
 import type { Config } from '../config/load.js'
-import { loggerOptions } from '../log.js'
+import { loggerOptions } from '../log/options.js'
+import { createRequestLog } from '../log/request-log.js'
 import { answerBrokenRequest, answerBrokenUrl } from '../problems/broken-requests.js'
 import { buildSerializer } from './serialization.js'
 
@@ -27,6 +28,7 @@ export function serverOptions(config: Config, options: HttpOptions): FastifyServ
     logger: logStream === undefined ? logger : { ...logger, stream: logStream },
     // One line for each answer, by a hook, instead of two of Fastify's.
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: createRequestLog,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     trustProxy: config.trustProxy.length === 0 ? false : config.trustProxy,
