@@ -109,9 +109,9 @@ test('no files import each other in a circle, types included', () => {
   }
 })
 
-test('no file has more than 400 lines, but for tables', () => {
+test('no file has more than 350 lines, but for tables', () => {
   const tables = ['schemas/admin.ts']
-  const long = [...textOf].filter(([, text]) => text.split('\n').length > 401).map(([file]) => nameOf(file))
+  const long = [...textOf].filter(([, text]) => text.split('\n').length > 351).map(([file]) => nameOf(file))
 
   expect(long.filter((name) => !tables.includes(name))).toEqual([])
 })

@@ -5,7 +5,7 @@ import { asLimits, asParty } from '../limits/party.js'
 import type { LimitedParty } from '../limits/types.js'
 import type { VerificationRow } from '../store/keys.js'
 import type { UsageCounter } from '../usage/counter.js'
-import type { KnownOwner } from './cached-owners.js'
+import type { CachedOwner } from './cached-owners.js'
 import { grantedScopes } from './scopes.js'
 import { hashPresented } from './value.js'
 
@@ -36,7 +36,7 @@ const noHash = ''
  * A key as it was read. Everything that does not depend on the time is decided here, once. It is its own verdict
  * and its own bounds, since a service may remember a hundred thousand of them.
  */
-export class KnownKey implements Accepted, KeyBounds {
+export class CachedKey implements Accepted, KeyBounds {
   readonly principal: Principal
   readonly readOnly: boolean
   readonly allowedReferers: readonly string[] | null
@@ -59,7 +59,7 @@ export class KnownKey implements Accepted, KeyBounds {
    */
   constructor(
     row: VerificationRow,
-    readonly owner: KnownOwner,
+    readonly owner: CachedOwner,
     readonly readAt: number,
     readonly epoch: number,
     usage: UsageCounter,
@@ -197,7 +197,7 @@ function isEqual(presented: Buffer, hash: string): boolean {
   return timingSafeEqual(presented, kept)
 }
 
-function asPrincipal(row: VerificationRow, owner: KnownOwner): Principal {
+function asPrincipal(row: VerificationRow, owner: CachedOwner): Principal {
   return Object.freeze<Principal>({
     subject: owner.subject,
     login: owner.login,
@@ -217,7 +217,7 @@ function asPrincipal(row: VerificationRow, owner: KnownOwner): Principal {
 /** What the directory says of the owner stands over what the owner says of the key. */
 function mergeConfig(
   own: Record<string, unknown>,
-  attributes: KnownOwner['attributes'],
+  attributes: CachedOwner['attributes'],
 ): Readonly<Record<string, unknown>> {
   if (Object.keys(own).length === 0) return Object.keys(attributes).length === 0 ? nothing : attributes
   return { ...own, ...attributes }
@@ -226,7 +226,7 @@ function mergeConfig(
 /** A user's key that names nothing is for all services, a server's key for none. */
 export function readAuthorization(
   { groups, services }: Pick<VerificationRow, 'groups' | 'services'>,
-  owner: Pick<KnownOwner, 'kind'>,
+  owner: Pick<CachedOwner, 'kind'>,
 ): KeyBounds['authorized'] {
   if (owner.kind === 'user' && groups.length === 0 && services.length === 0) return null
   return { groups, services }

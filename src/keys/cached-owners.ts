@@ -3,7 +3,7 @@ import type { Limits } from '../limits/types.js'
 import type { VerificationRow } from '../store/keys.js'
 
 /** What is remembered of an owner, shared by all of their keys that are remembered. */
-export interface KnownOwner {
+export interface CachedOwner {
   readonly subject: string
   readonly kind: 'user' | 'server'
   readonly login: string
@@ -31,8 +31,8 @@ export type Moment = number
 const maxChanges = 10_000
 
 /** Owners of the remembered keys: each is held once, and for as long as a remembered key refers to them. */
-export class KnownOwners {
-  readonly #owners = new Map<string, KnownOwner>()
+export class CachedOwners {
+  readonly #owners = new Map<string, CachedOwner>()
   readonly #changes = new Map<string, Moment>()
   #now: Moment = 0
   #forgottenUntil: Moment = 0
@@ -47,7 +47,7 @@ export class KnownOwners {
   }
 
   /** The owner of a key that was just read, as one more key refers to them. */
-  take(row: VerificationRow): KnownOwner {
+  take(row: VerificationRow): CachedOwner {
     const known = this.#owners.get(row.subject)
     if (known !== undefined && isSame(known, row)) {
       known.keys += 1
@@ -61,7 +61,7 @@ export class KnownOwners {
   }
 
   /** One key less refers to the owner. */
-  release(owner: KnownOwner): void {
+  release(owner: CachedOwner): void {
     owner.keys -= 1
     if (owner.keys === 0 && this.#owners.get(owner.subject) === owner) this.#owners.delete(owner.subject)
   }
@@ -94,7 +94,7 @@ export class KnownOwners {
   }
 }
 
-function asOwner(row: VerificationRow, former: KnownOwner | undefined): KnownOwner {
+function asOwner(row: VerificationRow, former: CachedOwner | undefined): CachedOwner {
   return {
     subject: row.subject,
     kind: row.kind,
@@ -115,7 +115,7 @@ function asOwner(row: VerificationRow, former: KnownOwner | undefined): KnownOwn
 const readLimits = (row: VerificationRow) =>
   asLimits(row.owner_limit_per_second, row.owner_limit_per_day, row.owner_limit_per_month)
 
-function isSame(known: KnownOwner, row: VerificationRow): boolean {
+function isSame(known: CachedOwner, row: VerificationRow): boolean {
   return (
     known.isEnabled === row.owner_enabled &&
     JSON.stringify(known.limits) === JSON.stringify(readLimits(row)) &&

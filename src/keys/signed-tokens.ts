@@ -2,7 +2,7 @@ import { decodeJwt, errors, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Verdict } from '../auth/types.js'
 import type { Sealer } from '../secrets/sealing.js'
-import type { KnownKey, SigningSecret } from './cached-key.js'
+import type { CachedKey, SigningSecret } from './cached-key.js'
 import { keyIdPattern } from './value.js'
 
 /** A token whose signature was verified: it stays good for as long as the secret that signed it. */
@@ -76,7 +76,7 @@ export class SignedTokens {
    * @returns null when none of them signed it, or it is not of now
    * @throws SealBroken when a secret cannot be opened: then nobody knows
    */
-  async verify(key: KnownKey, keyId: string, token: string): Promise<HeldToken | null> {
+  async verify(key: CachedKey, keyId: string, token: string): Promise<HeldToken | null> {
     for (const { sealed } of key.signingSecrets(this.#clock())) {
       const payload = await this.#verifyBy(await this.#open(sealed, keyId), token)
       if (payload === null) continue
@@ -116,7 +116,7 @@ export class SignedTokens {
 }
 
 /** What the key says now of a token whose signature was good. */
-export function judgeToken(key: KnownKey, { sealed }: HeldToken, now: number): Verdict {
+export function judgeToken(key: CachedKey, { sealed }: HeldToken, now: number): Verdict {
   const signedBy = key.signingSecrets(now).find((secret: SigningSecret) => secret.sealed === sealed)
   return signedBy?.accepted ?? refused
 }

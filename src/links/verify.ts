@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Keyring } from '../assertion/keyring.js'
 import type { RefusalRate, Verdict, Verify } from '../auth/types.js'
-import type { KnownKey } from '../keys/cached-key.js'
+import type { CachedKey } from '../keys/cached-key.js'
 import type { KeyVerifier } from '../keys/verify.js'
 import { isWrittenAsLink, type Link, readLink } from './token.js'
 
@@ -23,7 +23,7 @@ const tailLength = 43
 
 /** A link whose signature was good. What it opens is up to its key, each time anew. */
 class HeldLink {
-  #accepted: { of: KnownKey; verdict: Verdict } | null = null
+  #accepted: { of: CachedKey; verdict: Verdict } | null = null
 
   constructor(
     readonly token: string,
@@ -37,7 +37,7 @@ class HeldLink {
     return now >= this.from && now < this.from + cacheMs
   }
 
-  readonly judge = (key: KnownKey, now: number): Verdict => {
+  readonly judge = (key: CachedKey, now: number): Verdict => {
     const { generation, endsAt } = this.link
     if (now >= endsAt || !key.hasLinks(generation, now)) return refused
     // One verdict for all tiles of a map, until the key is read anew.
@@ -46,7 +46,7 @@ class HeldLink {
   }
 
   /** The key with all its bounds, and those of the link. */
-  #accept(key: KnownKey): Verdict {
+  #accept(key: CachedKey): Verdict {
     const { principal, allowedReferers, allowedIps, allowsAddress, expiresAt, authorized, limited } = key
     const { path, endsAt } = this.link
     return {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { KnownKey } from '../../src/keys/cached-key.js'
-import { KnownOwners } from '../../src/keys/cached-owners.js'
+import { CachedKey } from '../../src/keys/cached-key.js'
+import { CachedOwners } from '../../src/keys/cached-owners.js'
 import { hashValue } from '../../src/keys/value.js'
 import type { VerificationRow } from '../../src/store/keys.js'
 import { aRow, aValueOf } from './stored-rows.js'
@@ -19,7 +19,7 @@ type Use = [
   userAgent?: string | undefined,
 ]
 
-function aKey(facts: Partial<VerificationRow> = {}, uses: Use[] = []): KnownKey {
+function aKey(facts: Partial<VerificationRow> = {}, uses: Use[] = []): CachedKey {
   const row = aRow(facts)
   const usage = {
     record: (id: string, at: number, address: string, userAgent: string | undefined) =>
@@ -28,7 +28,7 @@ function aKey(facts: Partial<VerificationRow> = {}, uses: Use[] = []): KnownKey 
     flush: async () => {},
     close: async () => {},
   }
-  return new KnownKey(row, new KnownOwners().take(row), 1, 2, usage)
+  return new CachedKey(row, new CachedOwners().take(row), 1, 2, usage)
 }
 
 describe('the right value opens a key', () => {
@@ -60,7 +60,7 @@ describe('a rotated key', () => {
     hashes: [value, oldValue, olderValue].map(hashValue),
     valid_untils: [null, new Date(now + 2), new Date(now + 1)],
   }
-  const kinds = (key: KnownKey, at: number) =>
+  const kinds = (key: CachedKey, at: number) =>
     [value, oldValue, olderValue, wrongValue].map((one) => key.judge(one, at).kind)
 
   test('opens to each value for as long as that one may', () => {

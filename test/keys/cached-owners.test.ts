@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { KnownOwners } from '../../src/keys/cached-owners.js'
+import { CachedOwners } from '../../src/keys/cached-owners.js'
 import { aRow } from './stored-rows.js'
 
 const at = (ms: number) => ({ known_at: new Date(ms) })
 
 test('keys of one owner share what is known of them', () => {
-  const owners = new KnownOwners()
+  const owners = new CachedOwners()
 
   const first = owners.take(aRow(at(2000)))
   const second = owners.take(aRow({ id: 'another0', ...at(1000) }))
@@ -16,7 +16,7 @@ test('keys of one owner share what is known of them', () => {
 })
 
 test('what is known of an owner cannot be changed by whoever is told', () => {
-  const owner = new KnownOwners().take(aRow({ attributes: { team: 'a' } }))
+  const owner = new CachedOwners().take(aRow({ attributes: { team: 'a' } }))
 
   expect([Object.isFrozen(owner.rights), Object.isFrozen(owner.attributes)]).toEqual([true, true])
 })
@@ -32,7 +32,7 @@ describe('an owner who was read with another', () => {
     ['right instead', { rights: ['read', 'x'] }],
     ['attribute', { attributes: { team: 'a' } }],
   ])('%s than before takes the older knowledge out of use', (_what, facts) => {
-    const owners = new KnownOwners()
+    const owners = new CachedOwners()
     const before = owners.take(aRow())
     before.usedAt = 7
 
@@ -45,7 +45,7 @@ describe('an owner who was read with another', () => {
 })
 
 test('an owner is forgotten with the last of their keys', () => {
-  const owners = new KnownOwners()
+  const owners = new CachedOwners()
   const owner = owners.take(aRow())
   owners.take(aRow({ id: 'another0' }))
 
@@ -58,7 +58,7 @@ test('an owner is forgotten with the last of their keys', () => {
 })
 
 test('the last key of older knowledge does not take the newer away', () => {
-  const owners = new KnownOwners()
+  const owners = new CachedOwners()
   const before = owners.take(aRow())
   const after = owners.take(aRow({ login: 'alice2' }))
 
@@ -68,7 +68,7 @@ test('the last key of older knowledge does not take the newer away', () => {
 })
 
 test('a change of an owner is one for look-ups under way, for those before, and for nobody else', () => {
-  const owners = new KnownOwners()
+  const owners = new CachedOwners()
   const owner = owners.take(aRow())
   const other = owners.take(aRow({ subject: 'bob-id' }))
   const before = owners.now()
@@ -84,7 +84,7 @@ test('a change of an owner is one for look-ups under way, for those before, and 
 })
 
 test('a change of an owner whom nobody knows is one as well', () => {
-  const owners = new KnownOwners()
+  const owners = new CachedOwners()
   const before = owners.now()
 
   owners.invalidate('alice-id')
@@ -93,7 +93,7 @@ test('a change of an owner whom nobody knows is one as well', () => {
 })
 
 test('more changes than are remembered count as changes of everybody', () => {
-  const owners = new KnownOwners()
+  const owners = new CachedOwners()
   const before = owners.now()
   for (let at = 0; at < 10_000; at++) owners.invalidate(`person-${at}`)
   expect(owners.hasChangedSince('alice-id', before)).toBe(false)
@@ -109,7 +109,7 @@ test('more changes than are remembered count as changes of everybody', () => {
 })
 
 test('what the identity provider confirms is as new as it says, also after a clock that was ahead', () => {
-  const owners = new KnownOwners()
+  const owners = new CachedOwners()
   const owner = owners.take(aRow(at(1000)))
 
   owners.confirm('nobody', 9000)
@@ -120,7 +120,7 @@ test('what the identity provider confirms is as new as it says, also after a clo
 })
 
 test('of the owners those are followed who are people and whose keys were used since then', () => {
-  const owners = new KnownOwners()
+  const owners = new CachedOwners()
   const used = (subject: string, usedAt: number, kind: 'user' | 'server' = 'user') => {
     owners.take(aRow({ subject, kind })).usedAt = usedAt
   }
