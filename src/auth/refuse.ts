@@ -24,12 +24,13 @@ export function refuse(
 }
 
 const logEveryMs = 1000
-let loggedAt = Number.NEGATIVE_INFINITY
+/** When each app logged an outage last. The key is its HTTP server, because every scope of an app has the same one. */
+const loggedAt = new WeakMap<object, number>()
 
-/** An outage is told once a second, not once a request: anybody can send many. */
-function logUnavailable({ log }: FastifyRequest, err: unknown): void {
+/** Logs an outage once a second and app, not once a request, because anybody can send many. */
+function logUnavailable({ log, server: { server } }: FastifyRequest, err: unknown): void {
   const now = performance.now()
-  const isDue = now - loggedAt >= logEveryMs
-  if (isDue) loggedAt = now
+  const isDue = now - (loggedAt.get(server) ?? Number.NEGATIVE_INFINITY) >= logEveryMs
+  if (isDue) loggedAt.set(server, now)
   log[isDue ? 'error' : 'debug']({ err }, 'a credential could not be checked')
 }
