@@ -39,6 +39,8 @@ export interface RuntimeOptions {
   secrets: Pick<Secrets, 'sessionSecret'> & Partial<Secrets>
   /** Milliseconds since the epoch. Default: the system's clock. */
   clock?: () => number
+  /** Aborts a question to the identity provider that takes longer. Default: `AbortSignal.timeout`. */
+  timeout?: (ms: number) => AbortSignal
   /** Where people are looked up. Default: Keycloak's admin API, or nowhere with the embedded identity provider. */
   directory?: DirectorySource
   /** Default: the system's. */
@@ -200,6 +202,7 @@ const createIdentityProvider = (options: RuntimeOptions, refusals: AddressRate, 
     clientSecret: options.config.clientSecret ?? options.secrets.embeddedClientSecret ?? '',
     isStranger: isSingleUser,
     ...(options.directory === undefined ? {} : { source: options.directory }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
   })
 
 function createServiceContext(

@@ -10,6 +10,8 @@ export interface IssuerOptions {
   clientSecret?: string
   /** Milliseconds since the epoch. Default: the system's clock. */
   clock?: () => number
+  /** Aborts a question that takes longer. Default: `AbortSignal.timeout`. */
+  timeout?: (ms: number) => AbortSignal
 }
 
 /** The identity provider as far as its discovery document tells, found at the first use and tried again after a failure. */
@@ -31,7 +33,7 @@ const retryAfterFailureMs = 1000
 
 /** Nothing is asked until the first use: the embedded identity provider is not listening yet when this is made. */
 export function createIssuer(options: IssuerOptions): Issuer {
-  const clock = options.clock ?? Date.now
+  const { clock = Date.now, timeout = (ms) => AbortSignal.timeout(ms) } = options
   // The discovery document and the keys are asked for without a client; openid-client wants a name for one.
   const { clientId = 'none', clientSecret } = options
   const authentication = clientSecret === undefined ? oidc.None() : oidc.ClientSecretBasic(clientSecret)
@@ -56,7 +58,7 @@ export function createIssuer(options: IssuerOptions): Issuer {
   async function isReachable(timeoutMs: number): Promise<boolean> {
     try {
       const document = `${options.issuer}/.well-known/openid-configuration`
-      const answer = await fetch(document, { signal: AbortSignal.timeout(timeoutMs), redirect: 'error' })
+      const answer = await fetch(document, { signal: timeout(timeoutMs), redirect: 'error' })
       await answer.body?.cancel()
       return answer.ok
     } catch {

@@ -22,6 +22,8 @@ export interface IdentityProviderOptions {
   source?: DirectorySource
   /** Milliseconds since the epoch. */
   clock: () => number
+  /** Aborts a question to the identity provider that takes longer. Default: `AbortSignal.timeout`. */
+  timeout?: (ms: number) => AbortSignal
   log: FastifyBaseLogger
 }
 
@@ -37,13 +39,14 @@ export interface IdentityProvider {
 
 /** Prepares the connection to the identity provider. Nothing is asked before the first need. */
 export function connectIdentityProvider(options: IdentityProviderOptions): IdentityProvider {
-  const { config, db, clock, log } = options
+  const { config, db, clock, timeout, log } = options
   const { clientId, attributes } = config
   const issuer = createIssuer({
     issuer: options.issuerUrl,
     clientId,
     clientSecret: options.clientSecret,
     clock,
+    ...(timeout === undefined ? {} : { timeout }),
   })
   const source = options.source ?? findDirectory(config, issuer)
   const { isStranger } = options

@@ -73,6 +73,8 @@ export async function startService(
   options: {
     db?: Database
     directory?: DirectorySource
+    /** Aborts a question to the identity provider that takes longer. */
+    timeout?: (ms: number) => AbortSignal
     /** Whether the gateway listens too. */
     hasGateway?: boolean
   } = {},
@@ -98,6 +100,7 @@ export async function startService(
     version: '0.0.0-test',
     clock: clock.now,
     ...(options.directory === undefined ? {} : { directory: options.directory }),
+    ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
     logStream: { write: (line) => log.push(line) },
   })
   await app.listen({ host: '127.0.0.1', port })
