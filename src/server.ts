@@ -25,6 +25,7 @@ const lastAnswerMs = 500
 /** The process: settings, database, service, and their end in the opposite order. */
 async function main(): Promise<void> {
   const config = loadConfig(readEnvironment())
+  await tryPorts(config)
   const packageFile = require.resolve('#package/package.json')
   const opening = openDatabase({
     url: config.databaseUrl,
@@ -117,27 +118,58 @@ const listenFaults: Record<string, (setting: string) => string> = {
   EACCES: (setting) => `the system does not allow this ${setting}`,
 }
 
+interface Place {
+  name: 'service' | 'gateway'
+  setting: 'PORT' | 'GATEWAY_PORT'
+  host: string
+  port: number
+}
+
+/** Where this process listens, in the order of `buildApps`. */
+function listPlaces({ host, port, gateway }: Config): Place[] {
+  const service: Place = { name: 'service', setting: 'PORT', host, port }
+  if (gateway === null) return [service]
+  return [service, { name: 'gateway', setting: 'GATEWAY_PORT', host, port: gateway.port }]
+}
+
+/**
+ * Tries every port before the database is made, because that takes seconds. Another program may still take the port
+ * before `listenAll`, which reports it then.
+ * @throws CannotListen
+ */
+async function tryPorts(config: Config): Promise<void> {
+  for (const place of listPlaces(config)) await listen(place, (address) => bindAndClose(address))
+}
+
+function bindAndClose(address: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = new TcpServer()
+    server.once('error', reject)
+    server.listen(address, () => server.close(() => resolve()))
+  })
+}
+
 /** The service first: when its port is taken, the gateway must not have answered anybody. */
-async function listenAll([app, gateway]: FastifyInstance[], config: Config): Promise<void> {
-  const { host, port } = config
+async function listenAll(apps: FastifyInstance[], config: Config): Promise<void> {
+  const places = listPlaces(config)
   try {
-    if (app !== undefined) await listen(app, 'service', { host, port, setting: 'PORT' })
-    if (gateway !== undefined && config.gateway !== null) {
-      await listen(gateway, 'gateway', { host, port: config.gateway.port, setting: 'GATEWAY_PORT' })
+    for (const [index, app] of apps.entries()) {
+      const place = places[index]
+      if (place !== undefined) await listen(place, (address) => app.listen(address))
     }
   } catch (error) {
-    await app?.close()
+    await apps[0]?.close()
     throw error
   }
 }
 
+/** @throws CannotListen */
 async function listen(
-  app: FastifyInstance,
-  name: string,
-  { host, port, setting }: { host: string; port: number; setting: string },
+  { name, setting, host, port }: Place,
+  begin: (address: { host: string; port: number }) => Promise<unknown>,
 ): Promise<void> {
   try {
-    await app.listen({ host, port })
+    await begin({ host, port })
   } catch (error) {
     const fault = listenFaults[(error as NodeJS.ErrnoException).code ?? '']
     throw fault === undefined

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { createBrowser, signIn } from './support/browser-flow.js'
+import { copyDatabaseTo } from './support/database.js'
 import { type ServerProcess, startServer } from './support/server-process.js'
 import { findFreePort } from './support/service.js'
 
@@ -46,6 +47,21 @@ test('in an empty folder it starts with nothing but Node, and tells where to go 
   expect(welcome).toContain(`curl -H 'X-API-Key: YOUR_KEY' ${url}/catalog/collections`)
   expect(welcome).toContain('for development only')
   expect(server.complaints()).toBe('')
+})
+
+test('all it prints is its log and that welcome, and nothing of the libraries that it loads', () => {
+  const lines = server
+    .output()
+    .split('\n')
+    .filter((line) => line !== '')
+
+  const [log, told] = [
+    lines.filter((line) => line.startsWith('{')),
+    lines.filter((line) => !line.startsWith('{')),
+  ]
+  for (const line of log) expect(JSON.parse(line)).toHaveProperty('msg')
+  expect(told).toHaveLength(6)
+  expect(told[0]).toMatch(/^ {2}Latchkey is ready/)
 })
 
 test('all it writes is one folder that nobody else may look into', () => {
@@ -92,32 +108,35 @@ test('a second process on its folder is refused and told why', async () => {
   expect((await callWithKey()).status).toBe(200)
 })
 
-test('a port that is taken is told in one sentence, and the folder is given back', async () => {
+test.each<[string, (taken: number, free: number) => NodeJS.ProcessEnv, string]>([
+  ['service', (taken) => ({ PORT: `${taken}` }), 'PORT'],
+  ['gateway', (taken, free) => ({ PORT: `${free}`, GATEWAY_PORT: `${taken}` }), 'GATEWAY_PORT'],
+])(
+  'a port of the %s that is taken is told in one sentence, before anything is written',
+  async (name, env, setting) => {
+    const empty = mkdtempSync(join(tmpdir(), 'latchkey-server-'))
+    const second = startServer(empty, env(port, await findFreePort()))
+
+    expect(await second.exited).toEqual({ code: 1, signal: null })
+    expect(second.complaints()).toBe(
+      `The ${name} cannot listen on 127.0.0.1 port ${port}: another program listens there; stop it, or choose another ${setting}\n`,
+    )
+    expect(second.output()).toBe('')
+    expect(readdirSync(empty)).toEqual([])
+    rmSync(empty, { recursive: true })
+  },
+)
+
+test('secrets that cannot be read stop it in one sentence without them, and the folder is given back', async () => {
   const other = mkdtempSync(join(tmpdir(), 'latchkey-server-'))
-  const second = startServer(other, { PORT: String(port) })
-
-  expect(await second.exited).toEqual({ code: 1, signal: null })
-  expect(second.complaints()).toBe(
-    `The service cannot listen on 127.0.0.1 port ${port}: another program listens there; stop it, or choose another PORT\n`,
-  )
-  expect(existsSync(join(other, 'data', 'db.lock'))).toBe(false)
-
-  // The same of the gateway, which has a port of its own.
-  const gateway = startServer(other, { PORT: String(await findFreePort()), GATEWAY_PORT: String(port) })
-
-  expect(await gateway.exited).toEqual({ code: 1, signal: null })
-  expect(gateway.complaints()).toBe(
-    `The gateway cannot listen on 127.0.0.1 port ${port}: another program listens there; stop it, or choose another GATEWAY_PORT\n`,
-  )
-  expect(existsSync(join(other, 'data', 'db.lock'))).toBe(false)
-
-  // The same folder, since a first start is slow: secrets that cannot be read stop the next one.
+  copyDatabaseTo(join(other, 'data'))
   writeFileSync(join(other, 'data', 'secrets.json'), '{"sessionSecret":"half of a secr')
   const third = startServer(other, { PORT: String(await findFreePort()) })
 
   expect(await third.exited).toEqual({ code: 1, signal: null })
   expect(third.complaints()).toMatch(/^The secrets in .* are not valid JSON\. Restore the file/)
   expect(third.complaints()).not.toMatch(/half of|^ {4}at /m)
+  expect(existsSync(join(other, 'data', 'db.lock'))).toBe(false)
   rmSync(other, { recursive: true })
 })
 
