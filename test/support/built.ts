@@ -1,0 +1,14 @@
+import { fileURLToPath } from 'node:url'
+
+/** The programs that tests start as processes. Never called: the imports tell `vitest --changed` what they are made of. */
+const programs = {
+  'src/server': () => import('../../src/server.js'),
+  'src/cli/main': () => import('../../src/cli/main.js'),
+  'test/processes/count-calls': () => import('../processes/count-calls.js'),
+  'test/processes/print-config': () => import('../processes/print-config.js'),
+  'test/processes/write-sessions': () => import('../processes/write-sessions.js'),
+}
+
+/** The path of a program as `npm run build` made it. Every run of the tests builds what changed: see `global-setup.ts`. */
+export const pathOfBuilt = (program: keyof typeof programs): string =>
+  fileURLToPath(new URL(`../../dist/${program}.js`, import.meta.url))
