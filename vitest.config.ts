@@ -1,13 +1,20 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/longest-first.js'
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/e2e/**', 'test/soak/**'],
     globalSetup: ['test/support/global-setup.ts'],
-    // Vitest leaves one core for itself, which of two is half: the tests wait more than they count.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Two on two cores, because tests that start processes mostly wait. At most four, because each may take 1.2 GB.
+    maxWorkers: Math.min(4, Math.max(2, availableParallelism() - 1)),
+    // The files of a worker share what is loaded, compiled and started once, which is most of what a file costs.
+    isolate: false,
+    unstubEnvs: true,
+    unstubGlobals: true,
+    restoreMocks: true,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -47,12 +47,24 @@ export class FolderUnopenable extends Error {
 
 /** A database that is gone with the process. */
 export async function openInMemory(loadDataDir?: Blob): Promise<EmbeddedDatabase> {
+  return serveInMemory(await startInMemory(loadDataDir))
+}
+
+/** Starts PostgreSQL in memory. It can serve several databases, one after the other: see `serveInMemory`. */
+export async function startInMemory(loadDataDir?: Blob): Promise<PGlite> {
   const { PGlite } = await import('@electric-sql/pglite')
-  const lite = await PGlite.create({
+  return PGlite.create({
     dataDir: 'memory://',
     startParams: [...PGlite.defaultStartParams, ...sessionParams],
     ...(loadDataDir === undefined ? {} : { loadDataDir }),
   })
+}
+
+/**
+ * Serves a database from `lite`. Only one at a time may be served, and the caller removes what the one before left in
+ * the session (`DISCARD ALL`), because a new pool prepares the same statements again.
+ */
+export async function serveInMemory(lite: PGlite): Promise<EmbeddedDatabase> {
   return {
     poolConfig: await createPoolConfig(lite.execProtocolStream.bind(lite)),
     syncLog: async () => {},

@@ -12,8 +12,8 @@ export interface EngineOptions {
   url: string | undefined
   /** The embedded database goes into `<dataDir>/db`; `:memory:` keeps it in this process and loses it at its end. */
   dataDir: string
-  /** For tests: what `:memory:` begins from, so that it need not be made anew. */
-  loadDataDir?: Blob | undefined
+  /** For tests: opens the database of `:memory:`. Default: a new one. */
+  openMemory?: (() => Promise<EmbeddedDatabase>) | undefined
   /** For tests that observe when the embedded database's log is synced. */
   disk?: SegmentDisk | undefined
   /** Hears of connections that broke, of the database's silence and return, and of a full disk; `error` may be undefined. */
@@ -38,8 +38,8 @@ const patienceMs = 30_000
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   if (options.url !== undefined) return openPostgres(options.url)
-  const { dataDir, disk, loadDataDir, log } = options
-  if (dataDir === ':memory:') return openEmbedded(await openInMemory(loadDataDir), log)
+  const { dataDir, disk, openMemory = openInMemory, log } = options
+  if (dataDir === ':memory:') return openEmbedded(await openMemory(), log)
   return openEmbedded(await openFolder({ folder: join(dataDir, 'db'), ...(disk ? { disk } : {}) }), log)
 }
 

@@ -16,7 +16,7 @@ import {
   serviceClient,
 } from './world.js'
 
-// First in this file: oidc-provider says most of what it has to say when it is loaded.
+// What oidc-provider writes when it is loaded: see test/server.test.ts, whose process loads it anew.
 test('nothing is written to the console', async () => {
   const spies = (['log', 'info', 'warn', 'error'] as const).map((name) => vi.spyOn(console, name))
 

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createStorage } from '../../src/dev/storage.js'
 
 test('a flood of one kind of record leaves the other kinds alone', async () => {
@@ -17,13 +17,13 @@ test('a flood of one kind of record leaves the other kinds alone', async () => {
 
 test('a record is gone when its time is over', async () => {
   vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
   const codes = createStorage()('AuthorizationCode')
   await codes.upsert('code', { grantId: 'g' }, 60)
 
   vi.advanceTimersByTime(61_000)
 
   expect(await codes.find('code')).toBeUndefined()
-  vi.useRealTimers()
 })
 
 test('a record changes only when it is written again', async () => {

@@ -5,16 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../src/store/database.js'
 import { startChild } from '../support/child-process.js'
-import { readDatabaseTemplate } from '../support/database.js'
+import { copyDatabaseTo } from '../support/database.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { aKeeper } from './a-keeper.js'
 
 test('a process that is killed forgets at most the calls of its last second', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'latchkey-limits-'))
-  await (
-    await openDatabase({ url: undefined, dataDir, migrationsDir, loadDataDir: readDatabaseTemplate() })
-  ).close()
-  const child = startChild('count-calls.ts', dataDir, 'key:killed')
+  copyDatabaseTo(dataDir)
+  const child = startChild('count-calls', dataDir, 'key:killed')
   await child.waitForLine('')
   await sleep(2700)
 

@@ -3,9 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLimitKeeper } from '../../src/limits/index.js'
 import { openDatabase } from '../../src/store/database.js'
-import { migrationsDir } from './migrations-dir.js'
+import { migrationsDir } from '../support/migrations-dir.js'
 
-const [dataDir = '', id = '', every = '5'] = process.argv.slice(3)
+const [dataDir = '', id = '', every = '5'] = process.argv.slice(2)
 const db = await openDatabase({ url: undefined, dataDir, migrationsDir })
 const keeper = createLimitKeeper({
   db,

@@ -1,10 +1,10 @@
 // A process that opens the database in the folder it is given, then writes sessions without end, and prints the name of
 // each one once it is acknowledged. Whoever started it kills it.
 import { openDatabase } from '../../src/store/database.js'
-import { migrationsDir } from './migrations-dir.js'
-import { writeSession } from './sessions.js'
+import { migrationsDir } from '../support/migrations-dir.js'
+import { writeSession } from '../support/sessions.js'
 
-const [dataDir = '', prefix = ''] = process.argv.slice(3)
+const [dataDir = '', prefix = ''] = process.argv.slice(2)
 const database = await openDatabase({ url: undefined, dataDir, migrationsDir })
 process.stdout.write('open\n')
 

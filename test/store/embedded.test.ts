@@ -1,29 +1,22 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { StoreUnavailable } from '../../src/store/unavailable.js'
 import type { SegmentDisk } from '../../src/store/wal-sync.js'
 import { startChild, type TestChild } from '../support/child-process.js'
+import { copyDatabaseTo } from '../support/database.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { aSession, readSessionNames, writeSession } from '../support/sessions.js'
 
-let template: string
 let dataDir: string
 let opened: Database[]
 let children: TestChild[]
 
-beforeAll(async () => {
-  template = mkdtempSync(join(tmpdir(), 'latchkey-embedded-'))
-  const database = await openDatabase({ url: undefined, dataDir: template, migrationsDir })
-  await database.close()
-})
-afterAll(() => rmSync(template, { recursive: true }))
-
 beforeEach(() => {
   dataDir = mkdtempSync(join(tmpdir(), 'latchkey-embedded-'))
-  cpSync(template, dataDir, { recursive: true })
+  copyDatabaseTo(dataDir)
   opened = []
   children = []
 })
@@ -40,7 +33,7 @@ async function open(disk?: SegmentDisk): Promise<Database> {
 }
 
 function startWriter(prefix: string): TestChild {
-  const child = startChild('write-sessions.ts', dataDir, prefix)
+  const child = startChild('write-sessions', dataDir, prefix)
   children.push(child)
   return child
 }
@@ -85,7 +78,8 @@ describe('the folder', () => {
     expect(statSync(join(dataDir, 'db')).mode & 0o777).toBe(0o700)
   })
 
-  test('a first start that was killed half way is begun anew', async () => {
+  // This one makes a database, which takes long on a loaded machine.
+  test('a first start that was killed half way is begun anew', { timeout: 120_000 }, async () => {
     rmSync(join(dataDir, 'db'), { recursive: true })
     mkdirSync(join(dataDir, 'db.new'))
     writeFileSync(join(dataDir, 'db.new', 'PG_VERSION'), '18')

@@ -1,12 +1,10 @@
 import { appendFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Database, openDatabase } from '../../src/store/database.js'
-import { openInMemory } from '../../src/store/embedded.js'
+import type { Database } from '../../src/store/database.js'
 import { MigrationRefused } from '../../src/store/migrate.js'
-import { readDatabaseTemplate } from '../support/database.js'
+import { openTestDatabase } from '../support/database.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 
 const init = '20261121000000_init'
@@ -23,13 +21,9 @@ afterEach(async () => {
   rmSync(join(folder, '..'), { recursive: true })
 })
 
-async function open(loadDataDir?: Blob): Promise<Database> {
-  const database = await openDatabase({
-    url: undefined,
-    dataDir: ':memory:',
-    migrationsDir: folder,
-    loadDataDir,
-  })
+/** @param before what was done to the database by hand, which has all migrations of this checkout */
+async function open(before = ''): Promise<Database> {
+  const database = await openTestDatabase({ before, migrations: folder })
   opened.push(database)
   return database
 }
@@ -39,27 +33,16 @@ function addMigration(name: string, sql: string): void {
   writeFileSync(join(folder, name, 'migration.sql'), sql)
 }
 
-/** The template, after something was done to it by hand. */
-async function alterTemplate(sql: string): Promise<Blob> {
-  const embedded = await openInMemory(readDatabaseTemplate())
-  const pool = new pg.Pool(embedded.poolConfig)
-  await pool.query(sql)
-  const dump = await embedded.dump()
-  await pool.end()
-  await embedded.close()
-  return dump
-}
-
 describe('opening a database', () => {
   test('an empty database gets every migration', async () => {
-    const database = await open()
+    const database = await open('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
 
     expect(database.appliedMigrations[0]).toBe(init)
     expect(await database.prisma.owner.count()).toBe(0)
   })
 
   test('a database that has every migration gets none again', async () => {
-    const database = await open(readDatabaseTemplate())
+    const database = await open()
 
     expect(database.appliedMigrations).toEqual([])
   })
@@ -67,7 +50,7 @@ describe('opening a database', () => {
   test('a new migration is applied, and recorded as `prisma migrate` records it', async () => {
     addMigration('29990101000000_note', 'CREATE TABLE note (id INT); INSERT INTO note VALUES (1), (2);')
 
-    const database = await open(readDatabaseTemplate())
+    const database = await open()
 
     expect(database.appliedMigrations).toEqual(['29990101000000_note'])
     const rows = await database.query({
@@ -83,10 +66,8 @@ describe('opening a database', () => {
   })
 
   test('a migration marked as rolled back is applied again', async () => {
-    const rolledBack = await alterTemplate(
-      `INSERT INTO _prisma_migrations (id, checksum, migration_name, rolled_back_at)
-       VALUES ('1', 'x', '29990101000000_note', now())`,
-    )
+    const rolledBack = `INSERT INTO _prisma_migrations (id, checksum, migration_name, rolled_back_at)
+       VALUES ('1', 'x', '29990101000000_note', now())`
     addMigration('29990101000000_note', 'CREATE TABLE note (id INT)')
 
     const database = await open(rolledBack)
@@ -97,17 +78,15 @@ describe('opening a database', () => {
   test('a migration that was changed after it had been applied is refused by name', async () => {
     appendFileSync(join(folder, init, 'migration.sql'), '-- one more line\n')
 
-    const opening = open(readDatabaseTemplate())
+    const opening = open()
 
     await expect(opening).rejects.toThrow(MigrationRefused)
     await expect(opening).rejects.toThrow(`${init} was changed after it had been applied`)
   })
 
   test('a database that a newer version has migrated is refused, and the newer version asked for', async () => {
-    const newer = await alterTemplate(
-      `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at)
-       VALUES ('1', 'x', '29990101000000_later', now())`,
-    )
+    const newer = `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at)
+       VALUES ('1', 'x', '29990101000000_later', now())`
 
     const opening = open(newer)
 
@@ -116,7 +95,7 @@ describe('opening a database', () => {
   })
 
   test('a half-done migration is refused until a person has resolved it', async () => {
-    const halfDone = await alterTemplate('UPDATE _prisma_migrations SET finished_at = NULL')
+    const halfDone = 'UPDATE _prisma_migrations SET finished_at = NULL'
 
     const opening = open(halfDone)
 
@@ -127,7 +106,7 @@ describe('opening a database', () => {
   test('a migration that fails is undone whole and named, with the reason for the log', async () => {
     addMigration('29990101000000_bad', 'CREATE TABLE half (id INT); SELECT no_such_column FROM half;')
 
-    const error = await open(readDatabaseTemplate()).catch((error: unknown) => error)
+    const error = await open().catch((error: unknown) => error)
 
     expect(error).toBeInstanceOf(MigrationRefused)
     expect(error).toMatchObject({
@@ -139,7 +118,7 @@ describe('opening a database', () => {
   test('a migration folder without its file is refused', async () => {
     mkdirSync(join(folder, '29990101000000_empty'))
 
-    await expect(open(readDatabaseTemplate())).rejects.toThrow('migration.sql')
+    await expect(open()).rejects.toThrow('migration.sql')
   })
 })
 
@@ -150,13 +129,13 @@ test('server keys that share a name get their id behind it, but for the oldest',
     `INSERT INTO api_keys (id, owner_subject, name, created_at)
      VALUES ('${id}', '${subject}', '${name}', '2026-11-0${day}T00:00:00Z');`
   const long = 'L'.repeat(100)
-  const before = await alterTemplate(`
+  const before = `
     DROP INDEX owners_server_login_key;
     DELETE FROM _prisma_migrations WHERE migration_name LIKE '%server_key_names';
     ${['b', 'a', 'c', 'd'].map((id) => owner(`server:${id}`, 'server')).join('')} ${owner('p', 'user')} ${owner('q', 'user')}
     ${key('a', 'server:a', 'Ingestion', 2)} ${key('b', 'server:b', 'Ingestion', 1)}
     ${key('c', 'server:c', long, 1)} ${key('d', 'server:d', long, 2)}
-    ${key('e', 'p', 'Ingestion', 3)} ${key('f', 'q', 'Ingestion', 4)}`)
+    ${key('e', 'p', 'Ingestion', 3)} ${key('f', 'q', 'Ingestion', 4)}`
 
   const { prisma, appliedMigrations } = await open(before)
 
@@ -176,11 +155,11 @@ test('a server key that has such a name already gives way, and none is renamed f
     INSERT INTO owners (subject, kind, login, known_at) VALUES ('server:${id}', 'server', '${name}', now());
     INSERT INTO api_keys (id, owner_subject, name, created_at)
     VALUES ('${id}', 'server:${id}', '${name}', '2026-11-0${day}T00:00:00Z');`
-  const before = await alterTemplate(`
+  const before = `
     DROP INDEX owners_server_login_key;
     DELETE FROM _prisma_migrations WHERE migration_name LIKE '%server_key_names';
     ${server('a', 'Ingestion', 1)} ${server('b', 'Ingestion', 2)} ${server('c', 'Ingestion (b)', 3)}
-    ${server('d', `${long} (f)`, 4)} ${server('e', `${long}LLLL`, 5)} ${server('f', `${long}LLLL`, 6)}`)
+    ${server('d', `${long} (f)`, 4)} ${server('e', `${long}LLLL`, 5)} ${server('f', `${long}LLLL`, 6)}`
 
   const { prisma } = await open(before)
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { pathOfBuilt } from './built.js'
 
 export interface TestChild {
   pid: number
@@ -13,11 +13,10 @@ export interface TestChild {
   kill(): Promise<void>
 }
 
-/** Starts a TypeScript file of this folder in a Node process of its own. */
-export function startChild(file: string, ...words: string[]): TestChild {
-  const runner = fileURLToPath(new URL('run-typescript.mjs', import.meta.url))
-  const path = fileURLToPath(new URL(file, import.meta.url))
-  const child = spawn(process.execPath, [runner, path, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+/** Starts a built program of `test/processes` in a Node process of its own. */
+export function startChild(name: 'count-calls' | 'write-sessions', ...words: string[]): TestChild {
+  const path = pathOfBuilt(`test/processes/${name}`)
+  const child = spawn(process.execPath, [path, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
   const ended = once(child, 'close')
   const lines: string[] = []
   const output = createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))

@@ -1,36 +1,26 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import pg from 'pg'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
-import { openInMemory } from '../../src/store/embedded.js'
-import { migrate } from '../../src/store/migrate.js'
-import { migrationsDir } from './migrations-dir.js'
+import { findTemplates } from './templates.js'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The path of a tar file: an embedded database with all migrations, from which a test's own one begins. */
-    databaseTemplate: string
+    /** The path of a tar file: an embedded database with all migrations, from which those in memory begin. */
+    databaseArchive: string
+    /** The path of a folder: the same, to be copied. */
+    databaseFolder: string
   }
 }
 
-/** Makes the template once for the whole run: to begin from it takes 0.4 s, to make a database anew 1 s. */
-export default async function provideDatabaseTemplate(project: TestProject): Promise<() => void> {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-test-'))
-  const template = join(folder, 'database.tar')
-  writeFileSync(template, await makeTemplate())
-  project.provide('databaseTemplate', template)
-  return () => rmSync(folder, { recursive: true })
+/** Prepares what all test files share: the templates of the database, and the build, which tests start as processes. */
+export default async function prepare(project: TestProject): Promise<void> {
+  const [{ archive, folder }] = await Promise.all([findTemplates(), build()])
+  project.provide('databaseArchive', archive)
+  project.provide('databaseFolder', folder)
+  project.onTestsRerun(build)
 }
 
-async function makeTemplate(): Promise<Uint8Array> {
-  const embedded = await openInMemory()
-  const pool = new pg.Pool(embedded.poolConfig)
-  const session = await pool.connect()
-  await migrate(session, migrationsDir)
-  session.release()
-  const dump = await embedded.dump()
-  await pool.end()
-  await embedded.close()
-  return new Uint8Array(await dump.arrayBuffer())
+/** Compiles only what changed. */
+async function build(): Promise<void> {
+  await promisify(execFile)('npm', ['run', '--silent', 'prestart'])
 }

@@ -1,15 +1,10 @@
 import { execFile } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { pathOfBuilt } from './built.js'
 
-const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url))
-
-/** What the settings are for a process in this folder, with nothing in its environment but these. */
+/** Reads the settings in a process in this folder, with nothing in its environment but these. */
 export async function runConfig(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [pathOf('run-typescript.mjs'), pathOf('print-config.ts')],
-    { cwd: folder, env },
-  )
+  const path = pathOfBuilt('test/processes/print-config')
+  const { stdout } = await promisify(execFile)(process.execPath, [path], { cwd: folder, env })
   return stdout
 }

@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-
-const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url))
+import { pathOfBuilt } from './built.js'
 
 export interface ServerProcess {
   pid: number
@@ -16,9 +14,9 @@ export interface ServerProcess {
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
 }
 
-/** The service as an operator starts it: `src/server.ts` in a folder, with nothing but these settings. */
+/** Starts the built service in a folder, as an operator does, with nothing but these settings. */
 export function startServer(folder: string, env: NodeJS.ProcessEnv): ServerProcess {
-  const child = spawn(process.execPath, [pathOf('run-typescript.mjs'), pathOf('../../src/server.ts')], {
+  const child = spawn(process.execPath, [pathOfBuilt('src/server')], {
     cwd: folder,
     // Tests run beside each other: the gateway's port is asked for by those that use it.
     env: { PATH: process.env.PATH, GATEWAY_PORT: 'off', ...env },
