@@ -4,7 +4,7 @@
 //   node prisma/schema-engine.mjs check                      do the migrations make what schema.prisma says? 1 if not
 //   node prisma/schema-engine.mjs diff                       print the SQL that is missing
 //   node prisma/schema-engine.mjs create <name> [timestamp]  write it as a new migration (timestamp: YYYYMMDDhhmmss)
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -67,8 +67,25 @@ class CatalogAdapterFactory extends PrismaPg {
   }
 }
 
+/** Starts PostgreSQL from the copy of an empty one that an earlier run kept, because to make one takes seconds. */
+async function startPostgres() {
+  const packages = join(folder, '../node_modules')
+  const { version } = JSON.parse(readFileSync(join(packages, '@electric-sql/pglite/package.json'), 'utf8'))
+  const copy = join(packages, `.cache/latchkey/empty-${version}.tar`)
+  if (existsSync(copy)) {
+    return PGlite.create({ dataDir: 'memory://', loadDataDir: new Blob([readFileSync(copy)]) })
+  }
+  const lite = await PGlite.create('memory://')
+  const dump = await lite.dumpDataDir('none')
+  mkdirSync(dirname(copy), { recursive: true })
+  // Whole or not at all, because two runs may make it at once.
+  writeFileSync(`${copy}.${process.pid}`, new Uint8Array(await dump.arrayBuffer()))
+  renameSync(`${copy}.${process.pid}`, copy)
+  return lite
+}
+
 async function openEmptyDatabase() {
-  const config = createPgConfig(await PGlite.create('memory://'))
+  const config = createPgConfig(await startPostgres())
   // Prisma's adapter gives the parsers of a query's result in `types`, which PGlite takes for a list of type ids.
   const parse = config.connection.parse.bind(config.connection)
   config.connection.parse = (query) => parse({ ...query, types: undefined })

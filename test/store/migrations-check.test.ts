@@ -3,7 +3,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+
+// Each run of the tool is a process that starts a PostgreSQL.
+vi.setConfig({ testTimeout: 120_000 })
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 let copy: string
