@@ -60,7 +60,7 @@ test('all it prints is its log and that welcome, and nothing of the libraries th
     lines.filter((line) => !line.startsWith('{')),
   ]
   for (const line of log) expect(JSON.parse(line)).toHaveProperty('msg')
-  expect(told).toHaveLength(6)
+  expect(told).toHaveLength(5)
   expect(told[0]).toMatch(/^ {2}Latchkey is ready/)
 })
 

@@ -55,7 +55,7 @@ export async function startInMemory(loadDataDir?: Blob): Promise<PGlite> {
   const { PGlite } = await import('@electric-sql/pglite')
   return PGlite.create({
     dataDir: 'memory://',
-    startParams: [...PGlite.defaultStartParams, ...sessionParams],
+    startParams: [...PGlite.defaultStartParams, ...sessionParams, ...smallCache],
     ...(loadDataDir === undefined ? {} : { loadDataDir }),
   })
 }
@@ -110,6 +110,8 @@ const sessionParams = [
   // Nothing gathers statistics here, and a plan that was made while the tables were empty would go on reading all rows.
   ...['-c', 'enable_seqscan=off'],
 ]
+// The files are in memory already: PostgreSQL's default cache would take another 128 MB.
+const smallCache = ['-c', 'shared_buffers=8MB']
 const durable = ['fsync=on', 'wal_sync_method=fsync']
 // A small folder, and a checkpoint that needs no new file, which a full disk refuses and PostgreSQL then dies of.
 const smallLog = ['max_wal_size=64MB', 'min_wal_size=32MB', 'max_active_replication_origins=0']

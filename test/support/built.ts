@@ -5,6 +5,7 @@ const programs = {
   'src/server': () => import('../../src/server.js'),
   'src/cli/main': () => import('../../src/cli/main.js'),
   'test/processes/count-calls': () => import('../processes/count-calls.js'),
+  'test/processes/make-templates': () => import('../processes/make-templates.js'),
   'test/processes/print-config': () => import('../processes/print-config.js'),
   'test/processes/write-sessions': () => import('../processes/write-sessions.js'),
 }

@@ -35,7 +35,7 @@ interface Lendable {
   schema: string
 }
 
-// Each holds about 100 MB, and few tests need more than two at once.
+// Each takes about 130 MB, and few tests need more than two at once.
 const maxIdle = 2
 const idle: Lendable[] = []
 

@@ -14,7 +14,8 @@ declare module 'vitest' {
 
 /** Prepares what all test files share: the templates of the database, and the build, which tests start as processes. */
 export default async function prepare(project: TestProject): Promise<void> {
-  const [{ archive, folder }] = await Promise.all([findTemplates(), build()])
+  await build()
+  const { archive, folder } = await findTemplates()
   project.provide('databaseArchive', archive)
   project.provide('databaseFolder', folder)
   project.onTestsRerun(build)

@@ -1,10 +1,13 @@
+import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { openFolder } from '../../src/store/embedded.js'
 import { migrate } from '../../src/store/migrate.js'
+import { pathOfBuilt } from './built.js'
 import { migrationsDir } from './migrations-dir.js'
 
 /** An embedded database that is empty and has all migrations, to begin others from: to make one takes seconds. */
@@ -22,16 +25,19 @@ const generation = /^database-[0-9a-f]{16}$/
 /** Takes the templates that an earlier run made by the same code and migrations, or makes them. `npm ci` removes them. */
 export async function findTemplates(): Promise<Templates> {
   const place = join(cache, `database-${hashSources()}`)
-  if (!existsSync(place)) await makeTemplates(place)
+  // In a process of its own, because to make a database takes more memory than all the rest of a run's main process.
+  if (!existsSync(place)) await promisify(execFile)(process.execPath, [pathOfBuilt(maker), place])
   return describe(place)
 }
 
+const maker = 'test/processes/make-templates'
 const describe = (place: string): Templates => ({
   archive: join(place, 'database.tar'),
   folder: join(place, 'db'),
 })
 
-async function makeTemplates(place: string): Promise<void> {
+/** Makes the templates, and removes those of other versions. */
+export async function makeTemplates(place: string): Promise<void> {
   const draft = `${place}.${process.pid}`
   const { archive, folder } = describe(draft)
   mkdirSync(draft, { recursive: true })
@@ -47,8 +53,8 @@ async function makeTemplates(place: string): Promise<void> {
   await embedded.close()
   writeFileSync(archive, new Uint8Array(await dump.arrayBuffer()))
 
-  for (const name of readdirSync(cache).filter((name) => generation.test(name)))
-    rmSync(join(cache, name), { recursive: true })
+  for (const name of readdirSync(dirname(place)).filter((name) => generation.test(name)))
+    rmSync(join(dirname(place), name), { recursive: true })
   // Whole or not at all, because two runs may make it at once.
   if (existsSync(place)) rmSync(draft, { recursive: true })
   else renameSync(draft, place)
