@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './test/support/longest-first.js'
+import { recycledForks } from './test/support/recycled-forks.js'
 
 export default defineConfig({
   test: {
@@ -11,6 +12,9 @@ export default defineConfig({
     maxWorkers: Math.min(4, Math.max(2, availableParallelism() - 1)),
     // The files of a worker share what is loaded, compiled and started once, which is most of what a file costs.
     isolate: false,
+    pool: recycledForks,
+    execArgv: ['--expose-gc'],
+    setupFiles: ['test/support/collect-garbage.ts'],
     unstubEnvs: true,
     unstubGlobals: true,
     restoreMocks: true,
