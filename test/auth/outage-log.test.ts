@@ -2,7 +2,7 @@ import Fastify from 'fastify'
 import { expect, test } from 'vitest'
 import auth from '../../src/auth/index.js'
 import type { Verify } from '../../src/auth/types.js'
-import { renderError } from '../../src/errors.js'
+import { renderError } from '../../src/problems/render.js'
 
 const cannotTell: Verify = () => ({ kind: 'unavailable', cause: new Error('The database is away') })
 

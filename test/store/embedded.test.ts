@@ -134,7 +134,9 @@ describe('two processes', () => {
     expect(await readSessionNames(database)).toContain('after')
   })
 
-  test('no acknowledged write is lost however often the process is killed', { timeout: 120_000 }, async () => {
+  test('no acknowledged write is lost however often the process is killed', {
+    timeout: 120_000,
+  }, async () => {
     const acknowledged: string[] = []
     for (const prefix of ['first', 'second', 'third']) {
       const child = startWriter(prefix)
