@@ -68,6 +68,7 @@ export async function openHook({
     clock: Date.now,
     random: randomBytes,
     invalidateKey,
+    requireRegistered: async () => {},
     invalidateOwner,
   }
   return { app, prefix, usage, context, signingKey, issuer }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Principal } from '../../src/auth/types.js'
-import { issueKey } from '../../src/keys/issue.js'
+import { issueKey, orderOwnKey } from '../../src/keys/issue.js'
 import { newKeyId, newValue } from '../../src/keys/value.js'
 import { openHook } from './hook.js'
 import type { Server } from './service.js'
@@ -44,17 +44,21 @@ async function openLatchkey() {
 
 async function makeKey(context: Parameters<typeof issueKey>[0], name: string): Promise<string> {
   const actor = { principal: alice, address: '127.0.0.1', requestId: 'bench', actingAs: 'owner' as const }
-  const { value } = await issueKey(context, actor, {
-    name,
-    note: '',
-    never_expires: false,
-    scopes: ['inherit'],
-    read_only: false,
-    allowed_referers: [],
-    allowed_ips: [],
-    config: { project: 'demo' },
-    jwt: false,
-  })
+  const { value } = await issueKey(
+    context,
+    actor,
+    orderOwnKey({
+      name,
+      note: '',
+      never_expires: false,
+      scopes: ['inherit'],
+      read_only: false,
+      allowed_referers: [],
+      allowed_ips: [],
+      config: { project: 'demo' },
+      jwt: false,
+    }),
+  )
   return value
 }
 

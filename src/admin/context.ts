@@ -1,6 +1,5 @@
 import type { KeyContext } from '../keys/context.js'
 import type { LimitedParty, Quota } from '../limits/types.js'
-import type { Tx } from '../store/transaction.js'
 
 /** The counters behind limits, wherever they are kept. */
 export interface QuotaCounters {
@@ -12,14 +11,6 @@ export interface QuotaCounters {
 
 /** What administration needs beside what every operation on keys does. */
 export interface AdminContext extends KeyContext {
-  /**
-   * Makes sure that these are registered, and stay so until the transaction ends.
-   * @throws Problem validation_failed
-   */
-  requireRegistered: (
-    tx: Tx,
-    named: { groups: readonly string[]; services: readonly string[] },
-  ) => Promise<void>
   counters: QuotaCounters
   /** Called when keys were switched off or on. */
   invalidateAllKeys: () => void

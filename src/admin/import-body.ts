@@ -1,5 +1,7 @@
 import type { Import } from '../keys/import.js'
-import { findScopeFaults, inherit } from '../keys/scopes.js'
+import type { KeyOrder } from '../keys/issue.js'
+import { inherit } from '../keys/scopes.js'
+import { requireServerScopes } from '../keys/server-user.js'
 import type { InvalidMember } from '../problems/input-faults.js'
 import { Problem } from '../problems/problem.js'
 import type { CreateAnyKey } from '../schemas/admin.js'
@@ -8,7 +10,7 @@ import type { CreateAnyKey } from '../schemas/admin.js'
  * What of a body makes it an import; null: nothing, so that the key is made here.
  * @throws Problem validation_failed for members that only make sense together
  */
-export function readImport(body: CreateAnyKey): Import | null {
+function readImport(body: CreateAnyKey): Import | null {
   const { id, secret, secret_encoding: secretEncoding, value_sha256: valueSha256, owner, jwt } = body
   const errors: InvalidMember[] = []
   const demand = (holds: boolean, path: string, message: string) => {
@@ -36,15 +38,17 @@ export function readImport(body: CreateAnyKey): Import | null {
   return { kind: 'pair', id, jwt, secret, secretEncoding: secretEncoding ?? 'utf8' }
 }
 
-/** A server user has no rights but those that its key names. @throws Problem validation_failed */
-export function requireServerScopes(scopes: readonly string[]): void {
-  if (!scopes.includes(inherit)) return
-  const message = `must name rights: there is nobody whose rights a server key could ${inherit}`
-  throw new Problem('validation_failed', { errors: [{ path: 'scopes', message }] })
-}
-
-/** @throws Problem validation_failed */
-export function requireInheritAlone(scopes: readonly string[]): void {
-  const errors = findScopeFaults(scopes)
-  if (errors.length > 0) throw new Problem('validation_failed', { errors })
+/**
+ * Reads an order for a server's key, or for a key that was made elsewhere.
+ * @throws Problem validation_failed for members that only make sense together
+ */
+export function readOrder(body: CreateAnyKey): KeyOrder {
+  const { owner, scopes = owner === undefined ? [] : [inherit], groups, services, limits } = body
+  if (owner === undefined) requireServerScopes(scopes)
+  return {
+    wanted: { ...body, scopes },
+    owner: owner === undefined ? { kind: 'server' } : { kind: 'person', subject: owner },
+    foreign: readImport(body),
+    ...{ groups, services, limits },
+  }
 }

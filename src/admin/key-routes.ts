@@ -3,16 +3,17 @@ import Type from 'typebox'
 import { administratorOf } from '../audit/actor.js'
 import { removeKey } from '../keys/delete.js'
 import { asDocument } from '../keys/document.js'
+import { issueKey } from '../keys/issue.js'
 import { listKeyPage } from '../keys/list.js'
 import { revokeKey } from '../keys/revoke.js'
+import { updateKeyMembers } from '../keys/update.js'
 import { Problem } from '../problems/problem.js'
 import * as schemas from '../schemas/admin.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import { keyPageSchema, keyParametersSchema, keySchema, revokeKeySchema } from '../schemas/key.js'
 import { findKey, type KeyRow } from '../store/keys.js'
-import { changeAnyKey } from './change-key.js'
 import type { AdminContext } from './context.js'
-import { makeKey } from './make-key.js'
+import { readOrder } from './import-body.js'
 import { resetQuotas, showQuotas } from './quotas.js'
 import { byAdministrator, changeErrors, readErrors, tags } from './route-defaults.js'
 
@@ -67,7 +68,7 @@ export const keyAdministration: FastifyPluginAsyncTypebox<{ context: AdminContex
       },
     },
     async (request, reply) => {
-      const { key, value } = await makeKey(context, administratorOf(request), request.body)
+      const { key, value } = await issueKey(context, administratorOf(request), readOrder(request.body))
       reply.code(201).header('location', `api-keys/${key.id}`)
       return { ...document(key), value }
     },
@@ -109,7 +110,7 @@ export const keyAdministration: FastifyPluginAsyncTypebox<{ context: AdminContex
       },
     },
     async (request) =>
-      document(await changeAnyKey(context, administratorOf(request), request.params.id, request.body)),
+      document(await updateKeyMembers(context, administratorOf(request), request.params.id, request.body)),
   )
 
   app.post(

@@ -2,6 +2,7 @@ import type { OwnerWatch } from '../auth/owner-watch.js'
 import { Problem } from '../problems/problem.js'
 import type { Sealer } from '../secrets/sealing.js'
 import type { Database } from '../store/database.js'
+import type { Tx } from '../store/transaction.js'
 import type { KeySwitch } from './key-switch.js'
 import type { ScopeDescriptions } from './scope-descriptions.js'
 import type { Random } from './value.js'
@@ -33,6 +34,14 @@ export interface KeyContext {
   keySwitch?: KeySwitch
   /** What rights mean; left out: nobody tells. */
   scopeDescriptions?: ScopeDescriptions
+  /**
+   * Makes sure that these are registered, and stay so until the transaction ends.
+   * @throws Problem validation_failed
+   */
+  requireRegistered: (
+    tx: Tx,
+    named: { groups: readonly string[]; services: readonly string[] },
+  ) => Promise<void>
   /** Called after each change of a key, even one of which nobody knows whether it was done. */
   invalidateKey: (keyId: string) => void
   /** Called after each change of what is known of an owner. */

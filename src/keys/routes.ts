@@ -11,7 +11,7 @@ import { findKey } from '../store/keys.js'
 import type { KeyContext } from './context.js'
 import { removeKey } from './delete.js'
 import { asDocument } from './document.js'
-import { issueKey } from './issue.js'
+import { issueKey, orderOwnKey } from './issue.js'
 import { listKeyPage } from './list.js'
 import { listScopes } from './list-scopes.js'
 import { renewKey } from './renew.js'
@@ -59,7 +59,7 @@ export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app
     },
     async (request, reply) => {
       const actor = ownerOf(request)
-      const { key, value } = await issueKey(context, actor, request.body)
+      const { key, value } = await issueKey(context, actor, orderOwnKey(request.body))
       reply.code(201).header('location', `api-keys/${key.id}`)
       return { ...document(key), value }
     },

@@ -1,44 +1,87 @@
 import type { Actor } from '../audit/actor.js'
 import { Problem } from '../problems/problem.js'
+import type { ChangeAnyKey } from '../schemas/admin.js'
 import type { UpdateKey } from '../schemas/key.js'
 import type { JsonObject } from '../store/keys.js'
-import { isNameTaken, type KeyChanges, type KeyRow } from '../store/keys.js'
+import { isNameTaken, type KeyChanges, type KeyRow, lockImports, updateKey } from '../store/keys.js'
 import type { Tx } from '../store/transaction.js'
-import { type Change, changeKey, isWorking, requireRoom } from './change.js'
+import { inKeyTransaction, isWorking, recordChange, requireRoom } from './change.js'
 import type { KeyContext } from './context.js'
+import { setImportedSecret } from './import.js'
+import { lockNewName, updateServerUserOf } from './server-user.js'
 import { requireKeepable } from './storable-json.js'
+import { asBoundChanges, describeUpdate, requireBounds } from './update-bounds.js'
 
-/** Changes what the owner may change of a key. @throws Problem not_found, name_taken, set_by_administrator, key_limit_reached */
-export function updateKeyMembers(
+/** A key that is to be changed, in a transaction that holds its owner. */
+interface Update {
+  actor: Actor
+  key: KeyRow
+  wanted: ChangeAnyKey
+  now: Date
+}
+
+/**
+ * Changes what is named of a key, and nothing else. What an administrator takes from its owner, its owner cannot take
+ * back. Owners may name the members of `UpdateKey` only, which the schema of their route makes sure of.
+ * @throws Problem not_found, name_taken, set_by_administrator, key_limit_reached, validation_failed, id_taken,
+ *   never_expires_not_allowed
+ */
+export async function updateKeyMembers(
   context: KeyContext,
   actor: Actor,
   id: string,
-  wanted: UpdateKey,
+  wanted: UpdateKey | ChangeAnyKey,
 ): Promise<KeyRow> {
-  return changeKey(context, actor, id, (key, now, tx) =>
-    decideUpdate(tx, context, { actingAs: actor.actingAs, key, wanted, now }),
-  )
+  let serverUser: string | undefined
+  try {
+    return await inKeyTransaction(context, actor, id, async (key, now, tx) => {
+      if (key.owner.kind === 'server') serverUser = key.ownerSubject
+      return update(tx, context, { actor, key, wanted, now })
+    })
+  } finally {
+    // Also where it is not known whether the transaction was committed.
+    if (serverUser !== undefined) context.invalidateOwner(serverUser)
+  }
 }
 
-/** What it means for the key for an actor of that role. @throws Problem as `updateKeyMembers` */
-export async function decideUpdate(
+async function update(tx: Tx, context: KeyContext, { actor, key, wanted, now }: Update): Promise<KeyRow> {
+  await lockNewName(tx, key, wanted.name)
+  await requireBounds(tx, context, { key, wanted, now })
+  await updateServerUserOf(tx, key, wanted)
+  const {
+    secret,
+    secret_encoding: secretEncoding = 'utf8',
+    grace_seconds: graceSeconds = 0,
+    ...rest
+  } = wanted
+  let changed = key
+  if (secret !== undefined) {
+    await lockImports(tx)
+    const given = { secret, secretEncoding, graceSeconds }
+    changed = await setImportedSecret(tx, { context, actor, key, now }, given)
+  }
+  if (Object.keys(rest).length === 0) return changed
+  await requireOwnerMembers(tx, context, { actor, key, wanted: rest, now })
+  const changes = { ...asOwnerChanges(key, rest, actor.actingAs), ...asBoundChanges(rest) }
+  await recordChange(tx, actor, { key, now, action: actionOf(key, rest), details: describeUpdate(rest) })
+  return updateKey(tx, key.id, changes)
+}
+
+/** @throws Problem validation_failed, name_taken, set_by_administrator, key_limit_reached */
+async function requireOwnerMembers(
   tx: Tx,
   context: KeyContext,
-  { actingAs, key, wanted, now }: { actingAs: Actor['actingAs']; key: KeyRow; wanted: UpdateKey; now: Date },
-): Promise<Change> {
+  { actor, key, wanted, now }: Update,
+): Promise<void> {
   const { id, ownerSubject } = key
   if (wanted.config !== undefined) requireKeepable('config', wanted.config)
   if (wanted.name !== undefined && wanted.name !== key.name) {
     if (await isNameTaken(tx, ownerSubject, wanted.name)) throw new Problem('name_taken')
   }
   if (wanted.enabled === true && !key.enabled) {
-    if (key.disabledBy === 'administrator' && actingAs === 'owner') throw new Problem('set_by_administrator')
+    if (key.disabledBy === 'administrator' && actor.actingAs === 'owner')
+      throw new Problem('set_by_administrator')
     if (isWorking(key, now)) await requireRoom(tx, context, { ownerSubject, now, exceptId: id })
-  }
-  return {
-    action: actionOf(key, wanted),
-    changes: asChanges(key, wanted, actingAs),
-    details: { changed: Object.keys(wanted).sort() },
   }
 }
 
@@ -47,7 +90,7 @@ function actionOf(key: KeyRow, { enabled }: UpdateKey): string {
   return enabled ? 'key.enabled' : 'key.disabled'
 }
 
-function asChanges(key: KeyRow, wanted: UpdateKey, actingAs: Actor['actingAs']): KeyChanges {
+function asOwnerChanges(key: KeyRow, wanted: UpdateKey, actingAs: Actor['actingAs']): KeyChanges {
   const changes: KeyChanges = {}
   if (wanted.name !== undefined) changes.name = wanted.name
   if (wanted.note !== undefined) changes.note = wanted.note
@@ -59,7 +102,7 @@ function asChanges(key: KeyRow, wanted: UpdateKey, actingAs: Actor['actingAs']):
     changes.enabled = wanted.enabled
     changes.disabledBy = wanted.enabled ? null : actingAs
   }
-  // Of a key that its owner had paused, so that they cannot go on with it.
+  // An administrator also takes over a key that its owner had disabled, so that its owner cannot enable it.
   if (wanted.enabled === false && actingAs === 'administrator') changes.disabledBy = actingAs
   return changes
 }

@@ -4,6 +4,7 @@ import { trustLastLogin } from '../../src/auth/owner-watch.js'
 import type { KeyContext } from '../../src/keys/context.js'
 import { type Import, prepareImport, requireNew, setImportedSecret } from '../../src/keys/import.js'
 import { createSealer } from '../../src/secrets/sealing.js'
+import { requireGroupsAndServices } from '../../src/services/references.js'
 import type { Database } from '../../src/store/database.js'
 import { findKey, insertKey } from '../../src/store/keys.js'
 import type { Change } from '../../src/store/notices.js'
@@ -60,6 +61,7 @@ export async function openOtherReplica(
       ...{ prefix: 'lk', lifetimeDays: 15, maxLifetimeDays: 366, maxPerUser: 20 },
       ...{ allowNeverExpires: true, defaultGroups: [], allowWeakSecrets },
     },
+    requireRegistered: requireGroupsAndServices,
     invalidateKey: () => {},
     invalidateOwner: () => {},
   }
