@@ -1,14 +1,11 @@
-import { rmdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { LockOptions } from 'proper-lockfile'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LockHeld, takeProcessLock } from '../process-lock.js'
 import { CommandFailed, exitCodes } from './exit-codes.js'
 import { makePrivateFolder } from './private-files.js'
 
-/** A lock that nobody has touched for so long is that of a program that was killed. */
-const staleMs = 10_000
-/** How often a holder touches it. */
-const updateMs = 2_000
 const patienceMs = 60_000
+const retryAfterMs = 50
 
 /** Does this while no other program does it to the same file. @throws CommandFailed where the wait is in vain */
 export async function withLock<T>(path: string, act: () => Promise<T>): Promise<T> {
@@ -17,51 +14,21 @@ export async function withLock<T>(path: string, act: () => Promise<T>): Promise<
   try {
     return await act()
   } finally {
-    // It may be gone: taken for a dead one's after this machine slept.
-    await release().catch(() => {})
+    release()
   }
 }
 
-const options: LockOptions = {
-  // The file need not be there yet.
-  realpath: false,
-  update: updateMs,
-  // Left to `removeStale`: of two programs that find a lock stale at one moment, the library lets the second remove
-  // the new lock of the first.
-  stale: Number.MAX_SAFE_INTEGER,
-  // Unless told otherwise it throws out of a timer, where nobody can catch it.
-  onCompromised: () => {},
-}
-
-async function acquire(path: string): Promise<() => Promise<void>> {
-  const { default: lockfile } = await import('proper-lockfile')
-  const retries = { retries: 10, minTimeout: 25, maxTimeout: 200, factor: 1.5, randomize: true }
+async function acquire(path: string): Promise<() => void> {
   const startedAt = performance.now()
   for (;;) {
     try {
-      return await lockfile.lock(path, { ...options, retries })
+      return await takeProcessLock(`${path}.lock`)
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code !== 'ELOCKED') refuse(path, code)
+      if (!(error instanceof LockHeld)) refuse(path, (error as NodeJS.ErrnoException).code)
       if (performance.now() - startedAt > patienceMs) refuse(path, 'another latchkey holds it')
-      await removeStale(path)
+      // Not all at once: of those who wait, one takes it and the others wait on.
+      await sleep(retryAfterMs * (0.5 + Math.random()))
     }
-  }
-}
-
-/** Under a lock of its own, so that what is removed is what was looked at. */
-async function removeStale(path: string): Promise<void> {
-  const { default: lockfile } = await import('proper-lockfile')
-  const release = await lockfile.lock(`${path}.takeover`, { ...options, stale: staleMs }).catch(() => null)
-  // Another program is at it.
-  if (release === null) return
-  try {
-    const { mtimeMs } = await stat(`${path}.lock`)
-    if (mtimeMs < Date.now() - staleMs) await rmdir(`${path}.lock`)
-  } catch {
-    // It was released meanwhile, or cannot be removed: either shows at the next attempt.
-  } finally {
-    await release().catch(() => {})
   }
 }
 
