@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
-import { stdSerializers } from 'pino'
+import { describeError } from './errors.js'
 import { createHeaderHider, createLineRedactor, redactUrl } from './redaction.js'
 
 const credentialHeaders = (headerPrefix: string) => [
@@ -25,7 +25,7 @@ export function loggerOptions(
     // Not pino's `redact`, which makes each line eight times as expensive.
     formatters: { log: createHeaderHider(credentialHeaders(headerPrefix)) },
     serializers: {
-      err: stdSerializers.err,
+      err: describeError,
       req: (request: FastifyRequest) => ({
         method: request.method,
         url: redactUrl(request.url),
