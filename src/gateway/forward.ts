@@ -6,13 +6,13 @@ import { decideForwarded } from '../auth/forwarding.js'
 import type { Principal } from '../auth/types.js'
 import { sendProblem } from '../problems/render.js'
 import type { RegisteredService } from '../services/types.js'
+import { Tunnel, type Upgrades } from './accept-upgrades.js'
 import { createAnswerHeaders } from './answer-headers.js'
 import { Exchange, type ExchangeContext } from './exchange.js'
+import type { OpenCalls } from './open-calls.js'
 import { BodyTooLarge, hasBody, RequestBody } from './request-body.js'
 import { createRequestHeaders, type RequestHeaderOptions } from './request-headers.js'
-import { pathAt, type TargetPools, targetOf } from './targets.js'
-import type { CallsUnderWay } from './under-way.js'
-import { Tunnel, type Upgrades } from './upgrade.js'
+import { buildPath, findTarget, type TargetPools } from './targets.js'
 
 /** The headers that tell a service who is calling. */
 export type Identity = Readonly<Record<string, string>>
@@ -36,18 +36,18 @@ export interface ForwardOptions {
   headerPrefix: string
   ownCookies: readonly string[]
   send: Send
-  underWay: CallsUnderWay
+  openCalls: OpenCalls
   upgrades: Upgrades
 }
 
 /** Sends on what came past the door: through reply-from, or as a WebSocket. */
 export function createForward(options: ForwardOptions) {
-  const { describeCaller, headerPrefix, ownCookies, send, underWay, upgrades } = options
+  const { describeCaller, headerPrefix, ownCookies, send, openCalls, upgrades } = options
   const context: ExchangeContext = {
     answerHeaders: createAnswerHeaders({ headerPrefix, ownCookies }),
     proxyLatencyHeader: `${headerPrefix.toLowerCase()}-proxy-latency`,
     upstreamLatencyHeader: `${headerPrefix.toLowerCase()}-upstream-latency`,
-    ended: (exchange) => underWay.delete(exchange),
+    ended: (exchange) => openCalls.delete(exchange),
   }
 
   return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
@@ -58,7 +58,7 @@ export function createForward(options: ForwardOptions) {
       wanted === undefined
         ? new Exchange(request, reply, service, context)
         : new Tunnel(wanted, request, reply, service, context)
-    underWay.add(exchange)
+    openCalls.add(exchange)
     const go = wanted === undefined ? sendThroughReplyFrom : sendUpgrade
     const identity = describeCaller(request.principal, service.descriptor.id)
     if (identity instanceof Promise) {
@@ -151,7 +151,7 @@ export function createSender(
   return ({ exchange, identity }, upgrade) => {
     const { raw, id: requestId, principal, presented, credentialInPath = null } = exchange.request
     const { descriptor } = exchange.service
-    const target = targetOf(exchange.service)
+    const target = findTarget(exchange.service)
     const { hiddenPrefix } = target
     // Null: a preflight, which nobody had to prove anything for.
     const forwarded =
@@ -159,9 +159,9 @@ export function createSender(
     const letSend = () => {
       if (waiting.has(raw)) exchange.letSend()
     }
-    pools.of(target.origin).dispatch(
+    pools.get(target.origin).dispatch(
       {
-        path: pathAt(target, raw.url ?? '/'),
+        path: buildPath(target, raw.url ?? '/'),
         // Node's parser has let it through; undici's type names the common ones.
         method: raw.method as Dispatcher.HttpMethod,
         headers: makeHeaders({

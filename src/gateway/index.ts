@@ -14,12 +14,12 @@ import type { AuthOptions, PresentedForm, Principal } from '../auth/types.js'
 import { answerBrokenRequest, answerBrokenUrl } from '../problems/broken-requests.js'
 import { renderError } from '../problems/render.js'
 import type { RegisteredService, ServiceRegistry } from '../services/types.js'
+import { acceptUpgrades } from './accept-upgrades.js'
+import { createAdmission } from './admit.js'
 import docsOrigin from './docs-origin.js'
-import { createDoor } from './door.js'
 import { createForward, createSender, createTransport, type DescribeCaller } from './forward.js'
-import { TargetPools, targetOf } from './targets.js'
-import { CallsUnderWay } from './under-way.js'
-import { acceptUpgrades } from './upgrade.js'
+import { OpenCalls } from './open-calls.js'
+import { findTarget, TargetPools } from './targets.js'
 
 export interface GatewayOptions {
   authOptions: AuthOptions
@@ -51,17 +51,17 @@ declare module 'fastify' {
 const headersTimeoutMs = 15_000
 /** Less than the 20 s in which the process ends. */
 const drainMs = 10_000
-const forgetTargetsMs = 60_000
+const checkPoolsEveryMs = 60_000
 
 /** The gateway, ready to listen: every request is checked, then streamed to the service that its path names. */
 export async function buildGateway(options: GatewayOptions): Promise<FastifyInstance> {
   const { registry } = options
-  const app = Fastify(serverOptions(options))
+  const app = Fastify(makeServerOptions(options))
   app.server.headersTimeout = headersTimeoutMs
   const pools = new TargetPools()
-  const underWay = new CallsUnderWay(registry, createRecheck(options.authOptions))
+  const openCalls = new OpenCalls(registry, createRecheck(options.authOptions))
   const upgrades = acceptUpgrades(app)
-  const waiting = holdWaitingBodies(app)
+  const waiting = noteWaitingClients(app)
   const send = createSender(pools, waiting, options)
 
   await app.register(replyFrom, {
@@ -77,14 +77,14 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   app.decorateRequest('presented', null as unknown as PresentedForm)
   app.setErrorHandler(renderError)
   await app.register(docsOrigin, { origin: options.docsOrigin })
-  app.addHook('onRequest', createDoor(options))
+  app.addHook('onRequest', createAdmission(options))
   app.addHook('onResponse', logAnswer)
-  serveEveryMethod(app, createForward({ ...options, send, underWay, upgrades }))
-  followTheirEnds(app, { underWay, pools, registry })
+  serveEveryMethod(app, createForward({ ...options, send, openCalls, upgrades }))
+  endWithGateway(app, { openCalls, pools, registry })
   return app
 }
 
-function serverOptions({ logger, trustProxy }: GatewayOptions): FastifyServerOptions {
+function makeServerOptions({ logger, trustProxy }: GatewayOptions): FastifyServerOptions {
   return {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -112,16 +112,16 @@ function serveEveryMethod(
 }
 
 /** Calls end with what let them in, and all of them with the gateway; connections with the last use of a target. */
-function followTheirEnds(
+function endWithGateway(
   app: FastifyInstance,
-  parts: { underWay: CallsUnderWay; pools: TargetPools; registry: GatewayOptions['registry'] },
+  parts: { openCalls: OpenCalls; pools: TargetPools; registry: GatewayOptions['registry'] },
 ): void {
-  const { underWay, pools, registry } = parts
-  const keepTargets = () =>
-    pools.keepOnly(new Set(registry.list().map((service) => targetOf(service).origin)))
-  const timer = setInterval(keepTargets, forgetTargetsMs).unref()
-  app.addHook('onReady', async () => underWay.start())
-  app.addHook('preClose', () => underWay.drain(drainMs))
+  const { openCalls, pools, registry } = parts
+  const closeUnusedPools = () =>
+    pools.keepOnly(new Set(registry.list().map((service) => findTarget(service).origin)))
+  const timer = setInterval(closeUnusedPools, checkPoolsEveryMs).unref()
+  app.addHook('onReady', async () => openCalls.start())
+  app.addHook('preClose', () => openCalls.drain(drainMs))
   app.addHook('onClose', () => {
     clearInterval(timer)
     return pools.close()
@@ -129,7 +129,7 @@ function followTheirEnds(
 }
 
 /** Clients that ask before they send a body are told to when its service reads it, and never before the check. */
-function holdWaitingBodies(app: FastifyInstance): WeakSet<IncomingMessage> {
+function noteWaitingClients(app: FastifyInstance): WeakSet<IncomingMessage> {
   const waiting = new WeakSet<IncomingMessage>()
   app.server.on('checkContinue', (request, response) => {
     waiting.add(request)
@@ -145,14 +145,14 @@ function logAnswer(request: FastifyRequest, reply: FastifyReply, done: () => voi
     { req: request, res: reply, ms: Math.round(reply.elapsedTime), service: service?.descriptor.id, caller },
     'answered',
   )
-  if (!request.raw.complete) leaveSoon(request.raw)
+  if (!request.raw.complete) destroyLater(request.raw)
   done()
 }
 
 /** Of a body that nobody reads: long enough for a client to see the answer, too short to be worth an attack. */
 const lingerMs = 2000
 
-function leaveSoon(message: IncomingMessage): void {
+function destroyLater(message: IncomingMessage): void {
   setTimeout(() => {
     if (!message.complete) message.destroy()
   }, lingerMs).unref()

@@ -21,30 +21,30 @@ export const hasBody = ({ headers }: IncomingMessage): boolean =>
  */
 export class RequestBody extends Readable {
   #left: number
-  #begin: (() => void) | null
+  #onFirstRead: (() => void) | null
 
   /**
    * @param maxBytes null: any
-   * @param begin called once, when the service begins to read: a client that waits may send now
+   * @param onFirstRead called once, when the service begins to read: a client that waits may send now
    */
   constructor(
     private readonly source: IncomingMessage,
     maxBytes: number | null,
-    begin: () => void,
+    onFirstRead: () => void,
   ) {
     super()
     this.#left = maxBytes ?? Number.POSITIVE_INFINITY
-    this.#begin = begin
+    this.#onFirstRead = onFirstRead
   }
 
   override _read(): void {
-    if (this.#begin !== null) this.#listen(this.#begin)
+    if (this.#onFirstRead !== null) this.#listen(this.#onFirstRead)
     this.source.resume()
   }
 
-  #listen(begin: () => void): void {
-    this.#begin = null
-    begin()
+  #listen(onFirstRead: () => void): void {
+    this.#onFirstRead = null
+    onFirstRead()
     this.source
       .on('data', (chunk: Buffer) => this.#pass(chunk))
       .on('end', () => this.push(null))

@@ -69,9 +69,9 @@ const fates: Record<string, Fate> = {
 const maxRememberedNames = 2000
 
 /**
- * Makes the maker of the headers that a service gets. It takes the client's own as they came, in their case and
+ * Returns a function that builds the headers that a service gets: the client's own as they came, in their case and
  * order, without those of the connection, those that present credentials and those that only the gateway may send.
- * @returns names and values in turn, as undici takes them
+ * It returns names and values in turn, as undici takes them.
  */
 export function createRequestHeaders(options: RequestHeaderOptions): (call: ForwardedCall) => string[] {
   const { identityHeaderPrefix, headerPrefix, ownCookies, trustProxy, scheme } = options
@@ -84,16 +84,19 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
   return (call) => {
     const { message, forwarded } = call
     const { rawHeaders, headers } = message
-    const peer = plainAddress(message.socket.remoteAddress ?? '')
+    const peer = unmapAddress(message.socket.remoteAddress ?? '')
     const trusted = isTrusted(peer)
-    const ofConnection = namedInConnection(headers.connection)
+    const ofConnection = listConnectionNames(headers.connection)
     const result: string[] = []
     for (let at = 0; at < rawHeaders.length; at += 2) {
       const name = rawHeaders[at] as string
       const value = rawHeaders[at + 1] as string
       const fate = known.get(name) ?? remember(name)
       if (fate === 'drop' || ofConnection?.has(name.toLowerCase())) continue
-      if (call.hiddenCredential !== null && tells(value, call.hiddenCredential, call.isCredentialGood))
+      if (
+        call.hiddenCredential !== null &&
+        holdsCredential(value, call.hiddenCredential, call.isCredentialGood)
+      )
         continue
       if (fate === 'keep') result.push(name, value)
       else if (isForwarded(fate, value, forwarded, trusted)) result.push(name, value)
@@ -131,16 +134,14 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
   /** Who is calling by what way: from the connection, behind what a trusted proxy says of its own. */
   function addForwarded(result: string[], call: ForwardedCall, peer: string, trusted: boolean): void {
     const { headers } = call.message
-    const told = (name: string) => (trusted ? asText(headers[name]) : undefined)
-    const host = told('x-forwarded-host') ?? headers.host ?? ''
-    const proto = told('x-forwarded-proto') ?? scheme
-    const prefix = (told('x-forwarded-prefix') ?? '') + call.hiddenPrefix
+    const read = (name: string) => (trusted ? joinValues(headers[name]) : undefined)
+    const host = read('x-forwarded-host') ?? headers.host ?? ''
+    const proto = read('x-forwarded-proto') ?? scheme
+    const prefix = (read('x-forwarded-prefix') ?? '') + call.hiddenPrefix
     const own = `for=${peer.includes(':') ? `"[${peer}]"` : peer};host=${quote(headers.host ?? '')};proto=${scheme}`
-    result.push(
-      ...['X-Forwarded-For', behind(told('x-forwarded-for'), peer)],
-      ...['X-Forwarded-Host', host, 'X-Forwarded-Proto', proto],
-      ...['Forwarded', behind(told('forwarded'), own), 'X-Request-Id', call.requestId],
-    )
+    result.push('X-Forwarded-For', appendTo(read('x-forwarded-for'), peer))
+    result.push('X-Forwarded-Host', host, 'X-Forwarded-Proto', proto)
+    result.push('Forwarded', appendTo(read('forwarded'), own), 'X-Request-Id', call.requestId)
     if (prefix !== '') result.push('X-Forwarded-Prefix', prefix)
   }
 }
@@ -159,7 +160,7 @@ const credentialInUrl = /^[^?]*\/(k|%6b)\//i
  * A proxy in front may tell of the URL as it was asked for, by whatever name. What did not let in is only looked for where a
  * URL has it: who calls chooses that word, and must not make others of that proxy's headers go away by it.
  */
-function tells(value: string, credential: string, isGood: boolean): boolean {
+function holdsCredential(value: string, credential: string, isGood: boolean): boolean {
   if (credential === '') return false
   const forms = [credential, encodeURIComponent(credential)]
   if (isGood) return forms.some((form) => value.includes(form))
@@ -170,19 +171,19 @@ function tells(value: string, credential: string, isGood: boolean): boolean {
 const credentialStart = /(?:\/|%2f)(?:k|%6b)(?:\/|%2f)/i
 
 /** Names that are of the client's connection alone; null: none but the usual words. */
-export function namedInConnection(connection: string | undefined): ReadonlySet<string> | null {
+function listConnectionNames(connection: string | undefined): ReadonlySet<string> | null {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null
   return new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
 }
 
 /** A socket that listens on both families tells an IPv4 address as `::ffff:192.0.2.1`. */
-const plainAddress = (address: string) =>
+const unmapAddress = (address: string) =>
   address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
 
-const asText = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join(', ') : value)
+const joinValues = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join(', ') : value)
 
-const behind = (told: string | undefined, own: string) =>
-  told === undefined || told === '' ? own : `${told}, ${own}`
+const appendTo = (list: string | undefined, own: string) =>
+  list === undefined || list === '' ? own : `${list}, ${own}`
 
 const plainHost = /^[A-Za-z0-9.-]+$/
 

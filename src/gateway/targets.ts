@@ -14,7 +14,7 @@ export interface Target {
 
 const compiled = new WeakMap<RegisteredService, Target>()
 
-export function targetOf(service: RegisteredService): Target {
+export function findTarget(service: RegisteredService): Target {
   let target = compiled.get(service)
   if (target === undefined) {
     const { target: url, strip_prefix: strips, prefix } = service.descriptor
@@ -30,7 +30,7 @@ export function targetOf(service: RegisteredService): Target {
 }
 
 /** @param url a normalised path below the prefix of the service, and its query */
-export function pathAt({ basePath, hiddenPrefix }: Target, url: string): string {
+export function buildPath({ basePath, hiddenPrefix }: Target, url: string): string {
   const whole = basePath + url.slice(hiddenPrefix.length)
   return whole.startsWith('/') ? whole : `/${whole}`
 }
@@ -41,7 +41,7 @@ const connectTimeoutMs = 10_000
 export class TargetPools {
   readonly #pools = new Map<string, Pool>()
 
-  of(origin: string): Pool {
+  get(origin: string): Pool {
     let pool = this.#pools.get(origin)
     if (pool === undefined) {
       pool = new Pool(origin, {

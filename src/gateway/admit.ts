@@ -9,15 +9,15 @@ import type { RegisteredService, ServiceRegistry } from '../services/types.js'
 import { readTarget } from './path.js'
 import { answerPreflight, isPreflight, refusePreflight } from './preflight.js'
 
-export interface DoorOptions {
+export interface AdmissionOptions {
   registry: Pick<ServiceRegistry, 'match'>
   authOptions: AuthOptions
   /** Whether a request that names this `Host` was meant for the gateway. Default: any. */
   takesHost?: (host: string | undefined) => boolean
 }
 
-/** Target, service, preflight, caller: whoever comes past it is forwarded. */
-export function createDoor({ registry, authOptions, takesHost = () => true }: DoorOptions) {
+/** Returns the hook that admits or refuses a request: target, service, preflight, caller. What it admits is forwarded. */
+export function createAdmission({ registry, authOptions, takesHost = () => true }: AdmissionOptions) {
   const guard = createGuard(authOptions)
 
   return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
@@ -28,7 +28,7 @@ export function createDoor({ registry, authOptions, takesHost = () => true }: Do
     if (target === null || hasTwoHosts(raw.rawHeaders)) return void sendProblem(reply, 'invalid_request')
     const { path, credential, query, authority } = target
     raw.url = path + query
-    if (credential !== null) takeCredential(credential, request, reply)
+    if (credential !== null) noteCredential(credential, request, reply)
     if (authority !== null) raw.headers.host = authority
     if (!takesHost(raw.headers.host)) return void sendProblem(reply, 'invalid_request')
     const service = registry.match(path)
@@ -40,13 +40,13 @@ export function createDoor({ registry, authOptions, takesHost = () => true }: Do
       return void sendProblem(reply, 'payload_too_large')
     }
     const readsQueryKey = authOptions.allowQueryKey === true || service.readAccess.allowQueryKey === true
-    if (isPreflight(request)) letPreflight({ service, readsQueryKey }, request, reply, done)
+    if (isPreflight(request)) handlePreflight({ service, readsQueryKey }, request, reply, done)
     else guard(request, reply, isSafeMethod(request.method) ? service.readAccess : service.writeAccess, done)
   }
 }
 
 /** No other site that the answer leads to may learn of the URL that opened it. */
-function takeCredential(credential: string, request: FastifyRequest, reply: FastifyReply): void {
+function noteCredential(credential: string, request: FastifyRequest, reply: FastifyReply): void {
   request.credentialInPath = credential
   reply.header('referrer-policy', 'no-referrer')
 }
@@ -62,7 +62,7 @@ function hasTwoHosts(rawHeaders: readonly string[]): boolean {
 }
 
 /** It goes on to the service as nobody's, is answered here, or ends here. */
-function letPreflight(
+function handlePreflight(
   { service: { descriptor }, readsQueryKey }: { service: RegisteredService; readsQueryKey: boolean },
   request: FastifyRequest,
   reply: FastifyReply,

@@ -6,8 +6,8 @@ import type { Exchange } from './exchange.js'
 /** So that an exchange ends within a second of what ends it. */
 const checkEveryMs = 400
 
-/** The calls under way. What takes long is checked again and again; what is short costs an entry in a list. */
-export class CallsUnderWay {
+/** The calls that have no end yet. What takes long is checked again and again; what is short costs an entry in a list. */
+export class OpenCalls {
   // No Set: one that is filled and emptied all the time leaves a chain of outgrown tables, through which V8 keeps the
   // calls of seconds until its next full collection; measured, that was a fifth of the gateway's CPU.
   readonly #calls: Exchange[] = []
@@ -74,15 +74,15 @@ export class CallsUnderWay {
     // A preflight is nobody's.
     if (current === null || request.principal === null || this.#beingChecked.has(call)) return
     const access = isSafeMethod(request.method) ? current.readAccess : current.writeAccess
-    const stands = this.recheck(request, access)
-    if (stands instanceof Promise) void this.#settle(call, stands)
-    else if (!stands) call.cut()
+    const isAllowed = this.recheck(request, access)
+    if (isAllowed instanceof Promise) void this.#cutUnlessAllowed(call, isAllowed)
+    else if (!isAllowed) call.cut()
   }
 
-  async #settle(call: Exchange, checking: Promise<boolean>): Promise<void> {
+  async #cutUnlessAllowed(call: Exchange, checking: Promise<boolean>): Promise<void> {
     this.#beingChecked.add(call)
-    const stands = await checking.catch(() => true)
+    const isAllowed = await checking.catch(() => true)
     this.#beingChecked.delete(call)
-    if (!stands) call.cut()
+    if (!isAllowed) call.cut()
   }
 }
