@@ -9,7 +9,7 @@ const direct: Pick<GatewayVariant, 'name' | 'title' | 'target'> = {
   title: 'the upstream itself',
 }
 
-/** What the gateway costs, beside what it is made of and what people put there without a check. */
+/** What the gateway costs, beside what people put there without a check. */
 export async function measureGatewayCpu({ blocks, rounds, requests }: RunOptions): Promise<Section> {
   const redis = await startRedis()
   const upstream = await startVariant('upstream')

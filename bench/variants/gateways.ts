@@ -20,7 +20,7 @@ export interface Surroundings {
   redis: RedisServer
 }
 
-/** What all others are compared with: what the gateway is made of. */
+/** What all others are compared with: Fastify's own plugin for a proxy. */
 export const gatewayBase = 'reply-from'
 
 type Present = GatewayPlan['present']

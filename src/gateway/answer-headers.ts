@@ -1,3 +1,11 @@
+import type { Dispatcher } from 'undici'
+
+/** Names and values in turn, as bytes; undici has an object of headers only where it speaks HTTP/2. */
+export type RawHeaders = Dispatcher.DispatchController['rawHeaders']
+
+/** `own`: the gateway's headers. A `cache-control` among these stands only where the service says none. */
+export type MakeAnswerHeaders = (raw: RawHeaders, own: Readonly<Record<string, unknown>>) => string[]
+
 export interface AnswerHeaderOptions {
   /** As `Otoroshi`. */
   headerPrefix: string
@@ -24,26 +32,24 @@ const dropped = [
 const prefixed = ['daily-calls-remaining', 'monthly-calls-remaining', 'proxy-latency', 'upstream-latency']
 
 /**
- * Makes the maker of the headers of an answer: the service's own as they came, without those of its connection, its
- * words where the gateway has said the same, and this product's cookies.
- * @returns a function of the service's names and values in turn as bytes, and of the gateway's own headers; a
- * `cache-control` among these stands only where the service says none
+ * Returns a function that builds the client's response headers, names and values in turn: the service's as they came,
+ * without those of its connection, those that the gateway has set itself, and this product's cookies.
  */
-export function createAnswerHeaders({ headerPrefix, ownCookies }: AnswerHeaderOptions) {
+export function createAnswerHeaders({ headerPrefix, ownCookies }: AnswerHeaderOptions): MakeAnswerHeaders {
   const start = headerPrefix.toLowerCase()
   const names = new Set([...dropped, ...prefixed.map((end) => `${start}-${end}`)])
   const known = new Map<string, Fate>()
 
-  return (raw: readonly Buffer[], own: Readonly<Record<string, unknown>>): string[] => {
+  return (rawHeaders, own) => {
+    const raw = listRaw(rawHeaders)
     const result: string[] = []
     const ofConnection = findNamedInConnection(raw)
     let hasCacheControl = false
     for (let at = 0; at < raw.length; at += 2) {
-      // Each byte one character, as Node writes them: whatever a service says stays what it is.
-      const name = (raw[at] as Buffer).toString('latin1')
+      const name = readText(raw[at])
       const fate = known.get(name) ?? remember(name)
       if (fate === 'drop') continue
-      const value = (raw[at + 1] as Buffer).toString('latin1')
+      const value = readText(raw[at + 1])
       const small = name.toLowerCase()
       if (fate === 'set-cookie' && isOwnCookie(value)) continue
       if (ofConnection?.has(small)) continue
@@ -73,12 +79,27 @@ export function createAnswerHeaders({ headerPrefix, ownCookies }: AnswerHeaderOp
   }
 }
 
-function findNamedInConnection(raw: readonly Buffer[]): ReadonlySet<string> | null {
+/** The trailers of an answer as pairs, as Node takes them. */
+export function readTrailers(rawTrailers: RawHeaders): [name: string, value: string][] {
+  const raw = listRaw(rawTrailers)
+  const pairs: [string, string][] = []
+  for (let at = 0; at < raw.length; at += 2) pairs.push([readText(raw[at]), readText(raw[at + 1])])
+  return pairs
+}
+
+type RawText = Buffer | string | undefined
+
+const listRaw = (raw: RawHeaders): readonly RawText[] => (Array.isArray(raw) ? raw : [])
+
+/** Each byte becomes one character, as Node writes them, so that the bytes that a service sent stay as they are. */
+const readText = (text: RawText): string =>
+  typeof text === 'string' ? text : (text?.toString('latin1') ?? '')
+
+function findNamedInConnection(raw: readonly RawText[]): ReadonlySet<string> | null {
   let named: Set<string> | null = null
   for (let at = 0; at < raw.length; at += 2) {
-    const name = raw[at] as Buffer
-    if (name.length !== 10 || name.toString('latin1').toLowerCase() !== 'connection') continue
-    const value = (raw[at + 1] as Buffer).toString('latin1').toLowerCase()
+    if (raw[at]?.length !== 10 || readText(raw[at]).toLowerCase() !== 'connection') continue
+    const value = readText(raw[at + 1]).toLowerCase()
     if (value === 'keep-alive' || value === 'close') continue
     named ??= new Set()
     for (const word of value.split(',')) named.add(word.trim())

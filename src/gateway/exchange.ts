@@ -1,7 +1,8 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Dispatcher, errors } from 'undici'
 import type { RegisteredService } from '../services/types.js'
+import { type MakeAnswerHeaders, type RawHeaders, readTrailers } from './answer-headers.js'
 import { hasBody } from './request-body.js'
 
 /** In which a client must send something more of its body. */
@@ -9,39 +10,34 @@ const maxStandstillMs = 60_000
 
 /** What an exchange needs of the gateway. */
 export interface ExchangeContext {
-  /** The headers of an answer, as `createAnswerHeaders` makes them. */
-  answerHeaders: (raw: readonly Buffer[], own: Readonly<Record<string, unknown>>) => string[]
+  makeAnswerHeaders: MakeAnswerHeaders
   /** In small letters. */
   proxyLatencyHeader: string
   upstreamLatencyHeader: string
-  /** It is over, however it ended. */
-  ended: (exchange: Exchange) => void
+  /** Called once, however the exchange ended. */
+  onEnd: (exchange: Exchange) => void
 }
 
-type Settle = (error: Error | null) => void
+/** The service answered with a status that HTTP does not have. */
+class InvalidStatus extends Error {
+  override readonly name = 'InvalidStatus'
+}
 
 /**
  * One request on its way to its service and the answer on its way back. It is undici's handler of the call and
- * writes to the client what comes, as it comes: nothing is kept, and nobody waits for a body to go on with its head.
+ * writes each part to the client as it comes, so that it never holds more than one chunk of a body.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
+  /** The protocol that undici asks the service to switch to. */
+  readonly upgrade: 'websocket' | null = null
   readonly startedAt = performance.now()
-  /** Why the service gave no answer. */
-  failure: Error | null = null
-  statusCode = 0
   isEnded = false
-  /** Among the calls under way, which alone care. */
+  /** Its index among the open calls, which alone use it. */
   place = -1
+  #state: 'idle' | 'waiting' | 'answering' | 'answered' = 'idle'
   #sentAt = 0
-  #headAt = 0
-  #settle: Settle | null = null
-  #abort: ((error?: Error) => void) | null = null
-  #resume: (() => void) | null = null
-  #rawHeaders: readonly Buffer[] = []
-  #statusText = ''
-  #isConnected = false
-  #hasHead = false
-  #isComplete = false
+  #reportFailure: (error: Error) => void = () => {}
+  #controller: Dispatcher.DispatchController | null = null
   #bytesRead = -1
   #movedAt = 0
 
@@ -54,28 +50,26 @@ export class Exchange implements Dispatcher.DispatchHandler {
     reply.raw.once('close', () => this.close())
   }
 
-  /** @param settle called once: with an error, or when the head of the answer is there to be written */
-  begin(settle: Settle): void {
-    this.#settle = settle
-    this.#isConnected = false
+  /**
+   * To be called before each attempt.
+   * @param reportFailure called once if the service gives no answer, while the client can still be told
+   */
+  begin(reportFailure: (error: Error) => void): void {
+    this.#reportFailure = reportFailure
+    this.#controller = null
+    this.#state = 'waiting'
     this.#sentAt = performance.now()
   }
 
-  /** Ends it at once, in the middle of whatever there is, so that nobody takes a part for the whole. */
+  /** Ends it at once by closing the connections, so that the client cannot take a part for the whole. */
   cut(): void {
     this.close()
     this.reply.raw.destroy()
   }
 
-  /** Tells a client that waits with its body to send it. */
-  letSend(): void {
+  /** Sends the `100 Continue` that a client waits for before it sends its body. */
+  sendContinue(): void {
     if (!this.reply.raw.headersSent && !this.isEnded) this.reply.raw.writeContinue()
-  }
-
-  /** Whether the service may be asked again: it has said nothing, and asking twice does nothing twice. */
-  mayRepeat(error: Error): boolean {
-    const { code } = error as NodeJS.ErrnoException
-    return !this.isEnded && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET')
   }
 
   /**
@@ -86,11 +80,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.request.raw.socket.destroyed
   }
 
-  /** Gives up a service that cannot be connected to in the time that it has for its answer: undici counts from there. */
+  /** Fails when no connection came about within the service's time limit, which undici counts only from there. */
   giveUpConnecting(now: number): void {
     const { timeout_ms: limitMs } = this.service.descriptor
-    if (this.#isConnected || this.#settle === null || now - this.#sentAt <= limitMs) return
-    this.#finish(new errors.ConnectTimeoutError())
+    if (this.#controller !== null || this.#state !== 'waiting' || now - this.#sentAt <= limitMs) return
+    this.#fail(new errors.ConnectTimeoutError())
   }
 
   /** Whether the client has stopped in the middle of its body; one that the service keeps waiting has not. */
@@ -105,93 +99,90 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return now - this.#movedAt > maxStandstillMs
   }
 
-  /** Writes the head; the body follows by itself. */
-  answer(): void {
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    // The client left, or has been told that the service cannot be reached, before there was a connection.
+    if (this.isEnded || this.#state !== 'waiting') this.#abort()
+  }
+
+  /** An error that is thrown here aborts the call, and undici reports it to `onResponseError`. */
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    statusCode: number,
+    _headers: IncomingHttpHeaders,
+    statusText = '',
+  ): void {
+    // An interim answer; the final one follows.
+    if (statusCode < 200) return
+    if (statusCode > 599) throw new InvalidStatus(`The service answered with status ${statusCode}`)
+    const own = this.reply.getHeaders()
+    // The rest of the body that nobody reads would be taken for the next request.
+    if (!this.request.raw.complete) own.connection = 'close'
     const { raw } = this.reply
-    const headers = this.makeHeaders(this.#rawHeaders)
-    raw.writeHead(this.statusCode, asReason(this.#statusText), headers)
-    this.reply.hijack()
-    this.#hasHead = true
-    // The body mostly comes along with the head, and then goes on with it; but the stream of an event may be silent.
+    raw.writeHead(statusCode, cleanReason(statusText), this.makeHeaders(controller.rawHeaders, own))
+    this.startAnswer()
+    // A body mostly comes along with its head, and then both leave together; but a stream of events may be silent.
     process.nextTick(flush, raw)
   }
 
-  protected noteHead(statusCode: number): void {
-    this.#headAt = performance.now()
-    this.statusCode = statusCode
+  /** From now on the client reads the service's answer, so that no problem can be sent any more. */
+  protected startAnswer(): void {
+    this.reply.hijack()
+    this.#state = 'answering'
   }
 
-  /** The service's own with the gateway's, names and values in turn. */
-  protected makeHeaders(raw: readonly Buffer[]): string[] {
-    const { context } = this
-    const own = this.reply.getHeaders()
-    own[context.proxyLatencyHeader] = String(Math.round(this.#sentAt - this.startedAt))
-    own[context.upstreamLatencyHeader] = String(Math.round(this.#headAt - this.#sentAt))
-    return context.answerHeaders(raw, own)
+  /** The service's own headers with the gateway's, names and values in turn. */
+  protected makeHeaders(raw: RawHeaders, own = this.reply.getHeaders()): string[] {
+    const { makeAnswerHeaders, proxyLatencyHeader, upstreamLatencyHeader } = this.context
+    own[proxyLatencyHeader] = String(Math.round(this.#sentAt - this.startedAt))
+    own[upstreamLatencyHeader] = String(Math.round(performance.now() - this.#sentAt))
+    return makeAnswerHeaders(raw, own)
   }
 
-  onConnect(abort: (error?: Error) => void): void {
-    this.#abort = abort
-    this.#isConnected = true
-    if (this.isEnded) abort()
-  }
-
-  onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean {
-    // An interim answer; the final one follows.
-    if (statusCode < 200) return true
-    this.noteHead(statusCode)
-    this.#rawHeaders = headers
-    this.#statusText = statusText
-    this.#resume = resume
-    this.#finish(null)
-    return true
-  }
-
-  onData(chunk: Buffer): boolean {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const { raw } = this.reply
-    if (raw.write(chunk)) return true
-    raw.once('drain', this.#goOn)
-    return false
+    if (raw.write(chunk)) return
+    controller.pause()
+    raw.once('drain', this.#resume)
   }
 
-  readonly #goOn = () => this.#resume?.()
+  readonly #resume = () => this.#controller?.resume()
 
-  onComplete(trailers: readonly (string | Buffer)[] | null): void {
+  onResponseEnd({ rawTrailers }: Dispatcher.DispatchController): void {
     const { raw } = this.reply
-    this.#isComplete = true
-    if (trailers !== null && trailers.length > 0) raw.addTrailers(inPairs(trailers))
+    const trailers = readTrailers(rawTrailers)
+    if (trailers.length > 0) raw.addTrailers(trailers)
     raw.end()
+    this.#state = 'answered'
   }
 
-  onError(error: Error): void {
-    // Nobody is there to be told, or it has been ended on purpose.
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    // The gateway has ended the call itself.
     if (this.isEnded) return
-    if (this.#hasHead) {
-      const { name, message, code } = error as NodeJS.ErrnoException
-      // Not the whole error: undici's of a broken answer holds a piece of it.
-      this.request.log.warn(
-        { fault: { name, message, code }, service: this.service.descriptor.id },
-        'an answer broke off',
-      )
-      // Without its end: a client must not take it for the whole.
-      this.reply.raw.destroy()
-    } else this.#finish(error)
+    if (this.#state === 'waiting') return void this.#fail(error)
+    if (this.#state !== 'answering') return
+    this.request.log.warn(
+      { fault: summarizeError(error), service: this.service.descriptor.id },
+      'an answer broke off',
+    )
+    // Without its end: a client must not take it for the whole.
+    this.reply.raw.destroy()
   }
 
-  #finish(error: Error | null): void {
-    this.failure = error
-    const settle = this.#settle
-    this.#settle = null
-    if (settle !== null) settle(error)
-    // What could not be written has been told to nobody, who would wait for ever.
-    else if (error !== null && !this.reply.raw.writableEnded) this.cut()
+  #fail(error: Error): void {
+    this.#state = 'idle'
+    this.#reportFailure(error)
   }
 
   protected close(): void {
     if (this.isEnded) return
     this.isEnded = true
-    this.context.ended(this)
-    if (!this.#isComplete) this.#abort?.()
+    this.context.onEnd(this)
+    if (this.#state !== 'answered') this.#abort()
+  }
+
+  #abort(): void {
+    this.#controller?.abort(new errors.RequestAbortedError())
   }
 }
 
@@ -199,8 +190,13 @@ function flush(raw: ServerResponse): void {
   if (!raw.writableEnded && !raw.destroyed) raw.flushHeaders()
 }
 
+/** The words of an error for the log. Never the whole error: undici's of a broken answer holds a piece of it. */
+export function summarizeError({ name, message, code }: NodeJS.ErrnoException) {
+  return { name, message, code }
+}
+
 /** Undici reads a reason as UTF-8: its bytes, each one character, without what Node refuses to write. */
-const asReason = (text: string) =>
+const cleanReason = (text: string) =>
   plainReason.test(text)
     ? text
     : Buffer.from(text)
@@ -208,12 +204,3 @@ const asReason = (text: string) =>
         .replace(/[^\t\x20-\x7e\x80-\xff]/g, '?')
 
 const plainReason = /^[\x20-\x7e]*$/
-
-function inPairs(trailers: readonly (string | Buffer)[]): [string, string][] {
-  const pairs: [string, string][] = []
-  for (let at = 0; at < trailers.length; at += 2) pairs.push([text(trailers[at]), text(trailers[at + 1])])
-  return pairs
-}
-
-const text = (value: string | Buffer | undefined) =>
-  typeof value === 'string' ? value : (value?.toString('latin1') ?? '')

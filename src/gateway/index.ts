@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, METHODS } from 'node:http'
-import replyFrom from '@fastify/reply-from'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -17,8 +16,9 @@ import type { RegisteredService, ServiceRegistry } from '../services/types.js'
 import { acceptUpgrades } from './accept-upgrades.js'
 import { createAdmission } from './admit.js'
 import docsOrigin from './docs-origin.js'
-import { createForward, createSender, createTransport, type DescribeCaller } from './forward.js'
+import { createForward, type DescribeCaller } from './forward.js'
 import { OpenCalls } from './open-calls.js'
+import { createSender } from './send.js'
 import { findTarget, TargetPools } from './targets.js'
 
 export interface GatewayOptions {
@@ -64,12 +64,6 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   const waiting = noteWaitingClients(app)
   const send = createSender(pools, waiting, options)
 
-  await app.register(replyFrom, {
-    // Replaced by the target of each exchange; reply-from only needs one that is a URL.
-    base: 'http://gateway.invalid',
-    undici: { request: createTransport(send) },
-    disableRequestLogging: true,
-  })
   app.decorateRequest('service', null)
   app.decorateRequest('credentialInPath', null)
   // Null until the guard has let a caller in; typed as always there, as behind the hook.
@@ -103,7 +97,7 @@ function makeServerOptions({ logger, trustProxy }: GatewayOptions): FastifyServe
 
 function serveEveryMethod(
   app: FastifyInstance,
-  handler: (request: FastifyRequest, reply: FastifyReply) => unknown,
+  handler: (request: FastifyRequest, reply: FastifyReply) => void,
 ): void {
   const methods = METHODS.filter((method) => method !== 'CONNECT')
   // As if none had a body: bodies are the services' to read, whatever their type.

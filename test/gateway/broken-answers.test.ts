@@ -71,6 +71,7 @@ describe('an answer that is no HTTP is a 502, and neither the caller nor the log
     ['headers that are too large', `${head}X-Large: ${'header-9f'.repeat(10_000)}\r\n\r\n${body}`],
     ['an end in its headers', head],
     ['an upgrade that nobody asked for', `HTTP/1.1 101 No\r\n${header}\r\nUpgrade: x\r\n\r\n${body}`],
+    ['a status that HTTP does not have', `HTTP/1.1 999 X\r\n${header}\r\nContent-Length: 7\r\n\r\n${body}`],
     ['100 to a request that did not ask', `HTTP/1.1 100 Continue\r\n${header}\r\n\r\n${body}`],
   ]
 

@@ -128,6 +128,23 @@ describe('a WebSocket with a key', () => {
   })
 })
 
+test('a kept connection that the service has closed is no failure of a WebSocket', async () => {
+  const kept = await startUpstream((_request, response) => void response.end('a'))
+  const sockets = new WebSocketServer({ server: kept.server })
+  await setServices(service, { id: 'ws', target: kept.url })
+
+  for (let round = 0; round < 10; round += 1) {
+    const call = await fetch(`${service.gatewayUrl}/ws`, { headers: { 'x-api-key': key.value } })
+    expect(await call.text()).toBe('a')
+    kept.server.closeIdleConnections()
+    const socket = await opened(open('/ws'))
+    socket.terminate()
+  }
+
+  sockets.close()
+  await kept.close()
+})
+
 describe('a WebSocket is refused', () => {
   test('without a key', async () => {
     expect(await refusalOf(open('/ws', {}))).toBe(401)

@@ -1,0 +1,60 @@
+import type { IncomingMessage } from 'node:http'
+import { decideForwarded } from '../auth/forwarding.js'
+import type { Exchange } from './exchange.js'
+import { hasBody, RequestBody } from './request-body.js'
+import { createRequestHeaders, type RequestHeaderOptions } from './request-headers.js'
+import { buildPath, findTarget, type TargetPools } from './targets.js'
+
+/** The headers that tell a service who is calling. */
+export type Identity = Readonly<Record<string, string>>
+
+export type Send = (exchange: Exchange, identity: Identity) => void
+
+export interface SenderOptions extends Omit<RequestHeaderOptions, 'scheme'> {
+  publicUrl: string
+}
+
+/**
+ * Returns a function that dispatches the request of an exchange to its service. Undici reports to the exchange.
+ * @param waiting requests whose clients send no body until they are told to
+ */
+export function createSender(
+  pools: TargetPools,
+  waiting: WeakSet<IncomingMessage>,
+  options: SenderOptions,
+): Send {
+  const scheme = new URL(options.publicUrl).protocol.replace(':', '')
+  const makeHeaders = createRequestHeaders({ ...options, scheme })
+
+  return (exchange, identity) => {
+    const { raw, id: requestId, principal, presented, credentialInPath = null } = exchange.request
+    const { descriptor } = exchange.service
+    const target = findTarget(exchange.service)
+    // Null: a preflight, which brings no credential.
+    const forwarded =
+      principal === null ? null : decideForwarded(presented, principal.via, descriptor.forward_authorization)
+    const onRead = () => {
+      if (waiting.has(raw)) exchange.sendContinue()
+    }
+    pools.get(target.origin).dispatch(
+      {
+        path: buildPath(target, raw.url ?? '/'),
+        method: raw.method ?? 'GET',
+        headers: makeHeaders({
+          message: raw,
+          requestId,
+          forwarded,
+          identity,
+          hiddenPrefix: target.hiddenPrefix,
+          hiddenCredential: credentialInPath,
+          isCredentialGood: presented === 'link' || presented === 'path',
+        }),
+        body: hasBody(raw) ? new RequestBody(raw, descriptor.max_body_bytes, onRead) : null,
+        headersTimeout: descriptor.timeout_ms,
+        bodyTimeout: 0,
+        upgrade: exchange.upgrade,
+      },
+      exchange,
+    )
+  }
+}
