@@ -8,7 +8,7 @@ import { exampleCatalog } from './dev/example-catalog.js'
 import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
 import { embeddedOptions } from './dev/options.js'
 import { buildGateway } from './gateway/index.js'
-import { gatewayOptions } from './gateway/options.js'
+import { readGatewayOptions } from './gateway/options.js'
 import { commonHeaders } from './http/headers.js'
 import { healthRoutes } from './http/health.js'
 import openApi from './http/openapi.js'
@@ -65,7 +65,7 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
   const app = Fastify(serverOptions(config, { ...singleUser?.http, logStream }))
   const runtime = createRuntime(dependencies, singleUser, app.log)
   const { identityProvider, services, keyring, limiter, authOptions, clock } = runtime
-  const gateway = config.gateway && (await buildGateway(gatewayOptions(config, runtime, app.log)))
+  const gateway = config.gateway && (await buildGateway(readGatewayOptions(config, runtime, app.log)))
   followLife(app, gateway, runtime)
 
   // Every request.

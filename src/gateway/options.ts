@@ -16,7 +16,7 @@ interface SharedParts {
 }
 
 /** Reads the options of the gateway from the settings. @param logger the service's own, since both are one process */
-export function gatewayOptions(
+export function readGatewayOptions(
   config: Config,
   shared: SharedParts,
   logger: FastifyBaseLogger,
