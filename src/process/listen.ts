@@ -1,0 +1,75 @@
+import { Server } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from '../config/load.js'
+
+/** The port is not to be had; the message tells the operator why. */
+export class CannotListen extends Error {
+  override readonly name = 'CannotListen'
+}
+
+const listenFaults: Record<string, (setting: string) => string> = {
+  EADDRINUSE: (setting) => `another program listens there; stop it, or choose another ${setting}`,
+  EADDRNOTAVAIL: () => 'HOST is no address of this machine',
+  ENOTFOUND: () => 'HOST is no address and no known name',
+  EACCES: (setting) => `the system does not allow this ${setting}`,
+}
+
+interface Place {
+  name: 'service' | 'gateway'
+  setting: 'PORT' | 'GATEWAY_PORT'
+  host: string
+  port: number
+}
+
+/** Where this process listens, in the order of `buildApps`. */
+function listPlaces({ host, port, gateway }: Config): Place[] {
+  const service: Place = { name: 'service', setting: 'PORT', host, port }
+  if (gateway === null) return [service]
+  return [service, { name: 'gateway', setting: 'GATEWAY_PORT', host, port: gateway.port }]
+}
+
+/**
+ * Tries every port before the database is made, because that takes seconds. Another program may still take the port
+ * before `listenAll`, which reports it then.
+ * @throws CannotListen
+ */
+export async function tryPorts(config: Config): Promise<void> {
+  for (const place of listPlaces(config)) await listen(place, (address) => bindAndClose(address))
+}
+
+function bindAndClose(address: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = new Server()
+    server.once('error', reject)
+    server.listen(address, () => server.close(() => resolve()))
+  })
+}
+
+/** The service first: when its port is taken, the gateway must not have answered anybody. */
+export async function listenAll(apps: FastifyInstance[], config: Config): Promise<void> {
+  const places = listPlaces(config)
+  try {
+    for (const [index, app] of apps.entries()) {
+      const place = places[index]
+      if (place !== undefined) await listen(place, (address) => app.listen(address))
+    }
+  } catch (error) {
+    await apps[0]?.close()
+    throw error
+  }
+}
+
+/** @throws CannotListen */
+async function listen(
+  { name, setting, host, port }: Place,
+  begin: (address: { host: string; port: number }) => Promise<unknown>,
+): Promise<void> {
+  try {
+    await begin({ host, port })
+  } catch (error) {
+    const fault = listenFaults[(error as NodeJS.ErrnoException).code ?? '']
+    throw fault === undefined
+      ? error
+      : new CannotListen(`The ${name} cannot listen on ${host} port ${port}: ${fault(setting)}`)
+  }
+}
