@@ -1,3 +1,4 @@
+import { measureCheck } from './parts/check.js'
 import { measureFirst } from './parts/first.js'
 import { measureHook } from './parts/hook.js'
 import { measureMemory } from './parts/memory.js'
@@ -8,5 +9,11 @@ await runParts({
   name: 'npm run bench',
   keys: '100,10000,1000000',
   resultsName: 'results',
-  parts: { hook: measureHook, first: measureFirst, startup: measureStartup, memory: measureMemory },
+  parts: {
+    hook: measureHook,
+    check: measureCheck,
+    first: measureFirst,
+    startup: measureStartup,
+    memory: measureMemory,
+  },
 })

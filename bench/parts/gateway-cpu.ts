@@ -1,3 +1,4 @@
+import { startPostgresql } from '../../test/e2e/support/postgresql.js'
 import { startRedis } from '../programs/redis.js'
 import { type Competitor, type Measurements, measureRounds, seriesOf, startVariant } from '../rounds.js'
 import { findMiss, type RunOptions, type Section } from '../section.js'
@@ -11,10 +12,10 @@ const direct: Pick<GatewayVariant, 'name' | 'title' | 'target'> = {
 
 /** What the gateway costs, beside what people put there without a check. */
 export async function measureGatewayCpu({ blocks, rounds, requests }: RunOptions): Promise<Section> {
-  const redis = await startRedis()
+  const [redis, postgresql] = [await startRedis(), await startPostgresql()]
   const upstream = await startVariant('upstream')
   try {
-    const surroundings = { upstream: `http://127.0.0.1:${upstream.ready.port}`, redis }
+    const surroundings = { upstream: `http://127.0.0.1:${upstream.ready.port}`, redis, postgresql }
     const itself: Competitor = {
       name: direct.name,
       // It serves all blocks, since everybody's requests end there.
@@ -27,6 +28,7 @@ export async function measureGatewayCpu({ blocks, rounds, requests }: RunOptions
   } finally {
     await upstream.stop()
     await redis.stop()
+    await postgresql.stop()
   }
 }
 

@@ -1,3 +1,4 @@
+import { startPostgresql } from '../../test/e2e/support/postgresql.js'
 import { type Sight, startWorker, type Worker } from '../messages.js'
 import { startRedis } from '../programs/redis.js'
 import { type MeasuredServer, shuffled, startVariant } from '../rounds.js'
@@ -19,9 +20,9 @@ const connections = 32
 
 /** What a caller waits longer for an answer through the gateway, at half of what it can take. */
 export async function measureGatewayLatency({ blocks, rounds, requests }: RunOptions): Promise<Section> {
-  const redis = await startRedis()
+  const [redis, postgresql] = [await startRedis(), await startPostgresql()]
   const upstream = await startVariant('upstream')
-  const surroundings = { upstream: `http://127.0.0.1:${upstream.ready.port}`, redis }
+  const surroundings = { upstream: `http://127.0.0.1:${upstream.ready.port}`, redis, postgresql }
   const load = startWorker('./load.js')
   const cases: Case[] = [asCase('the upstream itself', upstream)]
   try {
@@ -37,6 +38,7 @@ export async function measureGatewayLatency({ blocks, rounds, requests }: RunOpt
   } finally {
     await Promise.all([load, ...cases.map(({ server }) => server)].map((one) => one.stop()))
     await redis.stop()
+    await postgresql.stop()
   }
 }
 

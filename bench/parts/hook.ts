@@ -18,8 +18,7 @@ const storedKeys = 100
 /** What the hook costs on a route, beside what others use instead. */
 export async function measureHook({ blocks, rounds, requests }: RunOptions): Promise<Section> {
   const postgresql = await startPostgresql()
-  const env = { DATA_DIR: await copyEmbedded(storedKeys), LOG_LEVEL: 'error' }
-  const latchkey = await startService({ env })
+  const latchkey = await startService({ env: { DATA_DIR: await copyEmbedded(storedKeys) } })
   try {
     const competitors = await Promise.all(
       variants.map(async ({ name, share = 1, needs }) => {

@@ -82,7 +82,6 @@ async function timeStart({ engine, env }: Case): Promise<{ liveMs: number; check
       HOME: process.env.HOME,
       PORT: String(port),
       GATEWAY_PORT: 'off',
-      LOG_LEVEL: 'error',
       ...env,
     },
     logFile: join(logsFolder, `bench-${port}.log`),

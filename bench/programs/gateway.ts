@@ -2,13 +2,12 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeTemporaryFolder } from '../../test/e2e/support/folders.js'
 import { findFreePort } from '../../test/e2e/support/ports.js'
-import { type Service, startService } from '../../test/e2e/support/service.js'
-import { createBrowser, signIn } from '../../test/support/browser-flow.js'
+import type { Postgresql } from '../../test/e2e/support/postgresql.js'
 import { readProcessCpu } from '../database-cpu.js'
 import type { Ready } from '../messages.js'
 import { asRequest } from '../requests.js'
 import type { MeasuredServer } from '../rounds.js'
-import { copyEmbedded } from '../stores.js'
+import { type BenchService, startEmbedded, startOnPostgresql } from './service.js'
 
 /** The built service, with one service behind its gateway. */
 export interface Gateway extends MeasuredServer {
@@ -17,81 +16,48 @@ export interface Gateway extends MeasuredServer {
 
 export interface GatewayPlan {
   upstream: string
+  /** Default: the embedded database. */
+  postgresql?: Postgresql
   /** Settings beyond those of every gateway here. */
   env?: Record<string, string>
   /** What its requests carry. */
-  present(service: Service): Promise<Pick<Ready, 'storedKeys'> & { credential: Record<string, string> }>
+  present(bench: BenchService): Promise<Pick<Ready, 'storedKeys'> & { credential: Record<string, string> }>
 }
 
 const prefix = '/bench'
 
-export async function openGateway({ upstream, env = {}, present }: GatewayPlan): Promise<Gateway> {
+export async function openGateway({
+  upstream,
+  postgresql,
+  env = {},
+  present,
+}: GatewayPlan): Promise<Gateway> {
   const [port, folder] = [await findFreePort(), await makeTemporaryFolder('gateway')]
   const servicesFile = join(folder, 'services.json')
   await writeFile(servicesFile, JSON.stringify(servicesOf(upstream)))
-  const service = await startService({
-    folder,
-    env: {
-      LOG_LEVEL: 'error',
-      LOGIN_RATE_PER_MINUTE: 'off',
-      GATEWAY_PORT: String(port),
-      SERVICES_FILE: servicesFile,
-      // An empty folder would be filled anew each time, which takes longer than all the rest of the start.
-      DATA_DIR: env.DATA_DIR ?? (await copyEmbedded(1)),
-      ...env,
-    },
-  })
-  const { credential, ...keys } = await present(service)
+  const settings = { GATEWAY_PORT: String(port), SERVICES_FILE: servicesFile, ...env }
+  const bench = await (postgresql === undefined
+    ? startEmbedded(settings)
+    : startOnPostgresql(postgresql, settings))
+  const { credential, ...keys } = await present(bench)
+  const { pid } = bench.service
   return {
-    pid: service.pid,
+    pid,
     ready: { port, request: asRequest(port, credential, prefix), status: 200, ...keys },
-    readCpuMicros: async () => [...readProcessCpu(service.pid).values()].reduce((sum, one) => sum + one, 0),
+    readCpuMicros: async () => readCpuMicros(pid),
     rest: async () => {},
     stop: async () => {
-      await service.stop()
+      await bench.stop()
       await rm(folder, { recursive: true, force: true })
     },
   }
 }
 
+/** The CPU time of a process, in microseconds. */
+export const readCpuMicros = (pid: number): number =>
+  [...readProcessCpu(pid).values()].reduce((sum, one) => sum + one, 0)
+
 const servicesOf = (target: string) => ({
   groups: [{ id: 'bench', name: 'Benchmark' }],
   services: [{ id: 'bench', name: 'Benchmark', group: 'bench', prefix, target }],
 })
-
-interface NewKey {
-  id: string
-  value: string
-}
-
-/** Makes a key of alice, through the API. */
-export async function createKey(service: Service, wanted: object = {}): Promise<NewKey> {
-  return (await askAsAlice(service, 'POST', '/api-keys', { name: 'bench', ...wanted })) as NewKey
-}
-
-/** Limits of all three kinds that no run comes near. */
-export async function limitKey(service: Service, { id }: NewKey): Promise<void> {
-  const limits = { per_second: 1_000_000, per_day: 1_000_000_000, per_month: 1_000_000_000 }
-  await askAsAlice(service, 'PATCH', `/admin/api-keys/${id}`, { limits })
-}
-
-async function askAsAlice(service: Service, method: string, path: string, body: object): Promise<unknown> {
-  const browser = await logInAsAlice(service)
-  const answer = await browser.request(`${service.url}${path}`, {
-    method,
-    headers: { origin: service.url, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  })
-  if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`)
-  return JSON.parse(answer.body)
-}
-
-/** She is an administrator at the embedded identity provider. */
-async function logInAsAlice({ url }: Service) {
-  const browser = createBrowser()
-  const { headers } = await browser.request(`${url}/auth/login`)
-  const authorizationUrl = headers.get('location') ?? ''
-  const callback = await signIn({ authorizationUrl, username: 'alice', password: 'alice-pw', browser })
-  await browser.request(callback)
-  return browser
-}
