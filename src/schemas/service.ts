@@ -4,9 +4,9 @@ import { maxListLimit } from './key.js'
 import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
 import { ownerKinds } from './principal.js'
 
-/** Who an entry of the registry belongs to: what the file made, only the file changes. */
-export const registryOrigins = ['api', 'file'] as const
-export type RegistryOrigin = (typeof registryOrigins)[number]
+/** What declares an entry of the registry: an entry of the file is changed by the file alone. */
+export const declarers = ['api', 'file'] as const
+export type DeclaredBy = (typeof declarers)[number]
 
 /** The longest that a service may take for the beginning of its answer: an hour. */
 const maxTimeoutMs = 3_600_000
@@ -223,7 +223,7 @@ export const updateServiceSchema = Type.Object(
 )
 export type UpdateService = Static<typeof updateServiceSchema>
 
-const origin = Type.Enum([...registryOrigins], {
+const origin = Type.Enum([...declarers], {
   description: '`file`: made by the file of services, and changed only there.',
 })
 const createdAt = instant('When the entry was made.')

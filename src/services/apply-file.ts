@@ -54,7 +54,7 @@ export async function applyServicesFile(context: ServiceContext, path: string): 
 
 /** What was made through the API is not the file's to change, nor may it stand in its way. */
 function findConflicts({ wanted, groups, services, faults }: Work): void {
-  const isForeign = (row: { origin: store.RegistryOrigin } | undefined) => row?.origin === 'api'
+  const isForeign = (row: { declaredBy: store.DeclaredBy } | undefined) => row?.declaredBy === 'api'
   const madeByApi = 'is that of an entry that was made through the API'
   const foreignPrefixes = new Map(
     [...services.values()].filter(isForeign).map(({ id, prefix }) => [prefix, id]),
@@ -81,7 +81,7 @@ async function applyGroup({ tx, now, groups, record }: Work, wanted: CreateGroup
   const row = groups.get(id)
   if (row === undefined) {
     await record({ action: 'group.created', id, details })
-    await store.insertGroup(tx, { ...asColumns(wanted), origin: 'file', createdAt: now })
+    await store.insertGroup(tx, { ...asColumns(wanted), declaredBy: 'file', createdAt: now })
     return
   }
   const changes = findChanges(readGroup(row), wanted)
@@ -95,7 +95,7 @@ async function applyService({ tx, now, services, record }: Work, wanted: Service
   const row = services.get(id)
   if (row === undefined) {
     await record({ action: 'service.created', id, details })
-    await store.insertService(tx, { ...writeDescriptor(wanted), origin: 'file', createdAt: now })
+    await store.insertService(tx, { ...writeDescriptor(wanted), declaredBy: 'file', createdAt: now })
     return
   }
   const changes = findChanges(readDescriptor(row), wanted)
@@ -138,10 +138,10 @@ async function removeGroups(
 }
 
 /** The entries of the file that it does not have any more. */
-function findRemoved<T extends { id: string; origin: store.RegistryOrigin }>(
+function findRemoved<T extends { id: string; declaredBy: store.DeclaredBy }>(
   rows: ReadonlyMap<string, T>,
   wanted: readonly { id: string }[],
 ): T[] {
   const kept = new Set(wanted.map(({ id }) => id))
-  return [...rows.values()].filter(({ id, origin }) => origin === 'file' && !kept.has(id))
+  return [...rows.values()].filter(({ id, declaredBy }) => declaredBy === 'file' && !kept.has(id))
 }

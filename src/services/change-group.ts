@@ -15,7 +15,7 @@ export const createServiceGroup = (
     if ((await findGroup(tx, wanted.id)) !== null) throw new Problem('id_taken')
     const { id, ...details } = wanted
     await record({ action: 'group.created', id, details })
-    return insertGroup(tx, { ...asColumns(wanted), origin: 'api', createdAt: now })
+    return insertGroup(tx, { ...asColumns(wanted), declaredBy: 'api', createdAt: now })
   })
 
 /** @throws Problem not_found · set_by_file */
@@ -60,6 +60,6 @@ export const asColumns = ({ id, name, description, limits }: CreateGroup) => ({
 /** A group as it is shown. */
 export const asGroupDocument = (row: GroupRow): GroupDocument => ({
   ...readGroup(row),
-  origin: row.origin,
+  origin: row.declaredBy,
   created_at: row.createdAt.toISOString(),
 })

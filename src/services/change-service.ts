@@ -26,7 +26,7 @@ export const createService = (
     await requirePlace(tx, descriptor)
     const { id, ...details } = descriptor
     await record({ action: 'service.created', id, details })
-    return insertService(tx, { ...writeDescriptor(descriptor), origin: 'api', createdAt: now })
+    return insertService(tx, { ...writeDescriptor(descriptor), declaredBy: 'api', createdAt: now })
   })
 
 /** @throws Problem not_found · set_by_file · id_taken (the prefix) · validation_failed */
@@ -76,6 +76,6 @@ async function requirePlace(tx: Tx, { id, group, prefix }: ServiceDescriptor): P
 /** A service as it is shown. */
 export const asServiceDocument = (row: ServiceRow): ServiceDocument => ({
   ...readDescriptor(row),
-  origin: row.origin,
+  origin: row.declaredBy,
   created_at: row.createdAt.toISOString(),
 })

@@ -4,7 +4,7 @@ import { Problem } from '../problems/problem.js'
 import { addAuditEntry } from '../store/audit.js'
 import type { Database } from '../store/database.js'
 import type { JsonObject } from '../store/keys.js'
-import { changeRegistry, notifyRegistry, type RegistryOrigin } from '../store/services.js'
+import { changeRegistry, type DeclaredBy, notifyRegistry } from '../store/services.js'
 import type { Tx } from '../store/transaction.js'
 import type { IsOwnAddress } from './descriptor.js'
 import type { ServiceRegistry } from './types.js'
@@ -75,9 +75,9 @@ export async function changeEntries<T>(
 }
 
 /** @throws Problem not_found · set_by_file for an entry that the file made */
-export function requireChangeable<T extends { origin: RegistryOrigin }>(entry: T | null): T {
+export function requireChangeable<T extends { declaredBy: DeclaredBy }>(entry: T | null): T {
   if (entry === null) throw new Problem('not_found')
-  if (entry.origin === 'file') throw new Problem('set_by_file')
+  if (entry.declaredBy === 'file') throw new Problem('set_by_file')
   return entry
 }
 

@@ -6,7 +6,7 @@ import type { Tx } from './transaction.js'
 
 export type GroupRow = ServiceGroup
 export type ServiceRow = Service
-export type RegistryOrigin = ServiceRow['origin']
+export type DeclaredBy = ServiceRow['declaredBy']
 export type NewService = Omit<ServiceRow, 'settings'> & { settings: JsonObject }
 
 /** Of PostgreSQL's advisory locks: whoever changes groups and services. */

@@ -134,7 +134,7 @@ test('a terminal is asked before a group is deleted, and anything but yes leaves
 test('the list has all pages, or as many lines as were asked for', async () => {
   const { prisma } = service.db
   const createdAt = new Date(service.clock.now())
-  const others = { name: 'One of many', description: '', origin: 'api', createdAt } as const
+  const others = { name: 'One of many', description: '', declaredBy: 'api', createdAt } as const
   await prisma.serviceGroup.createMany({
     data: Array.from({ length: 250 }, (_, at) => ({ id: `many-${at}`, ...others })),
   })

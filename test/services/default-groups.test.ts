@@ -18,7 +18,13 @@ beforeAll(async () => {
   declare('declared')
   const db = await openTestDatabase()
   const limits = { limitPerSecond: null, limitPerDay: null, limitPerMonth: null }
-  const made = { id: 'made', name: 'Made', description: '', origin: 'api' as const, createdAt: new Date() }
+  const made = {
+    id: 'made',
+    name: 'Made',
+    description: '',
+    declaredBy: 'api' as const,
+    createdAt: new Date(),
+  }
   await db.write((tx) => insertGroup(tx, { ...made, ...limits }))
   service = await startService({ SERVICES_FILE: path, DEFAULT_KEY_GROUPS: 'declared made' }, { db })
 })

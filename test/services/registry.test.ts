@@ -43,7 +43,7 @@ beforeEach(async () => {
         id,
         name: id,
         description: '',
-        origin: 'api',
+        declaredBy: 'api',
         createdAt: new Date(now),
         ...limits,
       })
@@ -74,7 +74,7 @@ const put = (
 ) =>
   db.write((tx) =>
     insertService(tx, {
-      ...{ id, groupId: 'open', prefix: `/${id}`, origin: 'api', createdAt: new Date(now) },
+      ...{ id, groupId: 'open', prefix: `/${id}`, declaredBy: 'api', createdAt: new Date(now) },
       settings: { name: id, target: 'http://upstream.test', ...settings },
       ...others,
     }),

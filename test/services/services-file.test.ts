@@ -112,7 +112,7 @@ describe('a file of services', () => {
     await reload({ groups: [], services: [] })
 
     const { services } = await readAll()
-    expect(services.every(({ origin }) => origin === 'api')).toBe(true)
+    expect(services.every(({ declaredBy }) => declaredBy === 'api')).toBe(true)
     expect(services.map(({ id }) => id)).toContain(foreign.id)
   })
 
