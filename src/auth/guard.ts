@@ -3,69 +3,79 @@ import { partiesOf } from '../limits/party.js'
 import type { LimitDecision, LimitedParty, Quota } from '../limits/types.js'
 import type { ProblemCode } from '../problems/catalogue.js'
 import { sendProblem } from '../problems/render.js'
-import { createCredentialReader, removeQueryKey } from './credentials.js'
+import { createCredentialReader } from './credentials.js'
 import { type Call, decideAccess } from './decide.js'
+import { challenge, challengeScopes, explainRefusal } from './explain-refusal.js'
+import { hideQueryKey } from './query-key.js'
 import { refuse } from './refuse.js'
 import { isSafeMethod, isSameOrigin } from './same-origin.js'
-import { challengeForRights } from './scope-challenge.js'
-import type { Access, Administration, AuthOptions, Principal, Verdict } from './types.js'
+import type { Access, Administration, AuthOptions, Verdict } from './types.js'
 import { createCredentialVerifier } from './verify-credential.js'
 
-/** Goes on with the request; never called for one that was refused, which has been answered. */
+/** Continues with the request. Not called for a refused request, which has been answered. */
 export type GoOn = (error?: Error) => void
 
 export type Guard = (request: FastifyRequest, reply: FastifyReply, access: Access, goOn: GoOn) => void
 
+/** One request on its way through the steps. */
+interface Check {
+  request: FastifyRequest
+  reply: FastifyReply
+  access: Access
+  goOn: GoOn
+}
+
+type Accepted = Verdict & { kind: 'accepted' }
+
 const expiryNoticeMs = 3 * 86_400_000
 
 /**
- * The check of one request: credential, bounds of the key, service, rights, limits, in this order, since the first
- * that fails is what the caller reads. Who may go on is in `request.principal`.
+ * Creates the check of a request, as steps in this order: read the credential, verify it, decide about the route,
+ * confirm an administrator, count the call, accept. The first step that fails answers. A step is asynchronous only
+ * where its answer is not in memory.
  */
 export function createGuard(options: AuthOptions): Guard {
   const readCredential = createCredentialReader(options)
   const verifyCredential = createCredentialVerifier(options)
-  const clock = options.clock ?? Date.now
+  const { clock = Date.now, limiter, administration = nobodyIs } = options
   const { publicOrigin = '', isOwn = false, allowQueryKey = false, findService = () => null } = options
 
-  return (request, reply, access, goOn) => {
+  return (request, reply, access, goOn) => presentCredential({ request, reply, access, goOn })
+
+  function presentCredential(check: Check): void {
+    const { request, reply, access } = check
     const credential = readCredential(request.raw, access, request.credentialInPath)
     if (allowQueryKey || access.allowQueryKey === true) hideQueryKey(request, reply)
     if (credential.kind === 'malformed') {
       return void sendProblem(reply, 'invalid_request', { detail: credential.detail })
     }
-    if (credential.kind === 'none') return admitSession(request, reply, access, goOn)
+    if (credential.kind === 'none') {
+      presentSession(check)
+      return
+    }
     if (credential.form === 'cookie' && !mayComeWithCookie(request, publicOrigin)) {
       return void sendProblem(reply, 'cross_site_request', { detail: crossSiteCookie })
     }
     request.presented = credential.form
-    admit(verifyCredential(credential, request.ip, request, access), request, reply, access, goOn)
+    const verdict = verifyCredential(credential, request.ip, request, access)
+    if (verdict instanceof Promise) verdict.then((settled) => decide(check, settled)).catch(check.goOn)
+    else decide(check, verdict)
   }
 
-  function admit(
-    verdict: Verdict | Promise<Verdict>,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    access: Access,
-    goOn: GoOn,
-  ): void {
-    // A promise only where the verdict is not in memory: the hot path stays synchronous.
-    if (verdict instanceof Promise) {
-      verdict.then((settled) => decide(settled, request, reply, access, goOn)).catch(goOn)
-    } else decide(verdict, request, reply, access, goOn)
-  }
-
-  function decide(
-    verdict: Verdict,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    access: Access,
-    goOn: GoOn,
-  ): void {
-    if (verdict.kind !== 'accepted') {
-      refuse(verdict, request, reply)
-      return
+  function presentSession(check: Check): void {
+    const { request, reply, access } = check
+    const principal = options.readSession?.(request) ?? null
+    if (principal === null) return void challenge(request, reply, access)
+    if (!isSafeMethod(request.method) && !isSameOrigin(request.headers, publicOrigin)) {
+      return void sendProblem(reply, 'cross_site_request')
     }
+    request.presented = 'session'
+    decide(check, { kind: 'accepted', principal })
+  }
+
+  function decide(check: Check, verdict: Verdict): void {
+    const { request, reply, access } = check
+    if (verdict.kind !== 'accepted') return void refuse(verdict, request, reply)
     const { principal, key } = verdict
     if (key !== undefined && key.expiresAt - clock() < expiryNoticeMs) {
       reply.header('x-api-key-expires-at', new Date(key.expiresAt).toISOString())
@@ -75,80 +85,45 @@ export function createGuard(options: AuthOptions): Guard {
     const service = isOwn ? 'own' : (access.service ?? findService())
     const call: Call = { service, method, url: request.raw.url, headers, address, params, adminRole }
     const refusal = decideAccess(principal, key, access, call)
-    const limited =
-      key === undefined
-        ? null
-        : partiesOf(key.limited, service === 'own' ? null : (service?.groupLimits ?? null))
-    if (refusal !== null) {
-      const details =
-        refusal === 'insufficient_scope'
-          ? challengeScopes(access, adminRole)
-          : key?.linkedPath === undefined
-            ? {}
-            : explainLink(refusal)
-      const answer = () => sendProblem(reply, refusal, details)
-      if (verdict.counted !== undefined) tell(verdict.counted.quotas, reply, answer)
-      else withQuotas(limited, reply, answer, goOn)
-    } else if (access.by === 'admin' && key === undefined) confirmRole(verdict, request, reply, access, goOn)
-    else if (verdict.counted !== undefined) count(verdict.counted, verdict, request, reply, goOn)
-    else if (limited === null) accept(verdict, request, reply, goOn)
-    else {
-      const decision = options.limiter?.take(limited) ?? noLimiter
-      if (decision instanceof Promise) {
-        decision.then((settled) => count(settled, verdict, request, reply, goOn)).catch(goOn)
-      } else count(decision, verdict, request, reply, goOn)
-    }
+    const groupLimits = service === 'own' ? null : (service?.groupLimits ?? null)
+    const limited = key === undefined ? null : partiesOf(key.limited, groupLimits)
+    if (refusal !== null) refuseCall(check, verdict, refusal, limited)
+    else if (access.by === 'admin' && key === undefined) confirmRole(check, verdict)
+    else countCall(check, verdict, limited)
   }
 
-  /** Tells what remains to the callers of limited keys, also where a call is refused for another reason. */
-  function withQuotas(
+  /** Answers a refusal; the caller of a limited key is told what remains, though the call is not counted. */
+  function refuseCall(
+    check: Check,
+    { key, counted }: Accepted,
+    refusal: ProblemCode,
     limited: readonly LimitedParty[] | null,
-    reply: FastifyReply,
-    answer: () => unknown,
-    goOn: GoOn,
   ): void {
-    const { limiter } = options
-    const quotas = limited === null ? undefined : limiter?.look(limited)
-    if (quotas instanceof Promise) quotas.then((known) => tell(known, reply, answer), answer).catch(goOn)
-    else tell(quotas, reply, answer)
-  }
-
-  function tell(quotas: readonly Quota[] | undefined, reply: FastifyReply, answer: () => unknown): void {
-    if (quotas !== undefined && options.limiter !== undefined) reply.headers(options.limiter.describe(quotas))
-    answer()
-  }
-
-  function count(
-    decision: LimitDecision,
-    verdict: Verdict & { kind: 'accepted' },
-    request: FastifyRequest,
-    reply: FastifyReply,
-    goOn: GoOn,
-  ): void {
-    if (decision.kind === 'unavailable') {
-      refuse(decision, request, reply)
-      return
+    const { reply, access, goOn } = check
+    const answer = () =>
+      sendProblem(
+        reply,
+        refusal,
+        explainRefusal(refusal, { access, key, adminRole: options.administration?.role }),
+      )
+    const answerWith = (known: readonly Quota[] | null | undefined) => {
+      setQuotaHeaders(reply, known)
+      answer()
     }
-    if (options.limiter !== undefined) reply.headers(options.limiter.describe(decision.quotas))
-    if (decision.kind === 'passed') accept(verdict, request, reply, goOn)
-    else sendProblem(reply, decision.code, { headers: { 'retry-after': String(decision.retryAfterSeconds) } })
+    const quotas = counted === undefined ? limited && limiter?.look(limited) : counted.quotas
+    if (quotas instanceof Promise) quotas.then(answerWith, answer).catch(goOn)
+    else answerWith(quotas)
   }
 
-  /** A token or a session may be older than what took the role from its owner. */
-  function confirmRole(
-    verdict: Verdict & { kind: 'accepted' },
-    request: FastifyRequest,
-    reply: FastifyReply,
-    access: Access,
-    goOn: GoOn,
-  ): void {
-    const { administration = nobodyIs } = options
+  /** Asks whether the caller still has the role, because a token or a session may be older than its withdrawal. */
+  function confirmRole(check: Check, verdict: Accepted): void {
+    const { request, reply, access, goOn } = check
     administration
       .confirm(verdict.principal, administration.role)
       .then((confirmation) => {
         switch (confirmation) {
           case 'held':
-            return accept(verdict, request, reply, goOn)
+            return accept(check, verdict)
           case 'lacking':
             return void sendProblem(reply, 'insufficient_scope', challengeScopes(access, administration.role))
           case 'disabled':
@@ -162,27 +137,33 @@ export function createGuard(options: AuthOptions): Guard {
       .catch(goOn)
   }
 
-  function accept(
-    verdict: Verdict & { kind: 'accepted' },
-    request: FastifyRequest,
-    reply: FastifyReply,
-    goOn: GoOn,
-  ): void {
-    verdict.recordUse?.(clock(), request.ip, request.headers['user-agent'])
-    request.principal = verdict.principal
-    // What one caller may see, a cache on the way must not give to another; the route may say more.
-    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private')
-    goOn()
+  function countCall(check: Check, verdict: Accepted, limited: readonly LimitedParty[] | null): void {
+    // A verifier that asked another service has counted the call there.
+    const decision = verdict.counted ?? (limited === null ? null : (limiter?.take(limited) ?? noLimiter))
+    if (decision === null) accept(check, verdict)
+    else if (decision instanceof Promise) {
+      decision.then((settled) => applyLimits(check, verdict, settled)).catch(check.goOn)
+    } else applyLimits(check, verdict, decision)
   }
 
-  function admitSession(request: FastifyRequest, reply: FastifyReply, access: Access, goOn: GoOn): void {
-    const principal: Principal | null = options.readSession?.(request) ?? null
-    if (principal === null) return void challenge(request, reply, access)
-    if (!isSafeMethod(request.method) && !isSameOrigin(request.headers, publicOrigin)) {
-      return void sendProblem(reply, 'cross_site_request')
-    }
-    request.presented = 'session'
-    admit({ kind: 'accepted', principal }, request, reply, access, goOn)
+  function applyLimits(check: Check, verdict: Accepted, decision: LimitDecision): void {
+    const { request, reply } = check
+    if (decision.kind === 'unavailable') return void refuse(decision, request, reply)
+    setQuotaHeaders(reply, decision.quotas)
+    if (decision.kind === 'passed') accept(check, verdict)
+    else sendProblem(reply, decision.code, { headers: { 'retry-after': String(decision.retryAfterSeconds) } })
+  }
+
+  function setQuotaHeaders(reply: FastifyReply, quotas: readonly Quota[] | null | undefined): void {
+    if (quotas && limiter !== undefined) reply.headers(limiter.describe(quotas))
+  }
+
+  function accept({ request, reply, goOn }: Check, verdict: Accepted): void {
+    verdict.recordUse?.(clock(), request.ip, request.headers['user-agent'])
+    request.principal = verdict.principal
+    // A shared cache must not give the answer to another caller. The route may say more.
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private')
+    goOn()
   }
 }
 
@@ -200,22 +181,6 @@ class RightUnknown extends Error {
   }
 }
 
-/**
- * The key is for this hook alone: neither the route nor what it calls sees it, nor does any other site that the
- * answer leads to.
- */
-function hideQueryKey(request: FastifyRequest, reply: FastifyReply): void {
-  const { raw } = request
-  const url = raw.url ?? ''
-  const cleanUrl = removeQueryKey(url)
-  if (cleanUrl === url) return
-  raw.url = cleanUrl
-  const query = request.query as Record<string, unknown>
-  delete query.api_key
-  delete query['api-key']
-  reply.header('referrer-policy', 'no-referrer')
-}
-
 const crossSiteCookie = 'A change, or a connection, made through a cookie must come from a page of this site.'
 
 /** A browser sends a cookie along with what other sites start: reading is all that they may make it do. */
@@ -223,27 +188,4 @@ function mayComeWithCookie({ method, headers }: FastifyRequest, publicOrigin: st
   // A WebSocket begins with a GET, and the page that opened it reads what comes.
   const isReading = (method === 'GET' || method === 'HEAD') && headers.upgrade === undefined
   return isReading || isSameOrigin(headers, publicOrigin)
-}
-
-/** The kind's own text speaks of the key. */
-function explainLink(refusal: ProblemCode): { detail?: string } {
-  if (refusal === 'read_only_key') return { detail: 'A link may only be used with GET and HEAD.' }
-  return refusal === 'not_authorized_here' ? { detail: 'This link does not open this path.' } : {}
-}
-
-/** One challenge per accepted scheme, and no `error`: the caller has not been wrong yet (RFC 6750 §3.1). */
-function challenge({ headers }: FastifyRequest, reply: FastifyReply, { by, allowBasic = true }: Access) {
-  // A browser would ask for a password, and from then on send it along with what other sites start.
-  const asksForPassword = headers['sec-fetch-mode'] !== undefined
-  const schemes = [
-    'Bearer realm="latchkey"',
-    ...(by === 'login' ? [] : ['Apikey realm="latchkey"']),
-    ...(by === 'login' || !allowBasic || asksForPassword ? [] : ['Basic realm="latchkey", charset="UTF-8"']),
-  ]
-  return sendProblem(reply, 'not_authenticated', { headers: { 'www-authenticate': schemes } })
-}
-
-function challengeScopes({ by, scopes = [] }: Access, adminRole: string | undefined) {
-  const rights = by === 'admin' && adminRole !== undefined ? [adminRole, ...scopes] : scopes
-  return { detail: `This operation asks for: ${rights.join(', ')}.`, headers: challengeForRights(rights) }
 }
