@@ -10,6 +10,8 @@ import Fastify, {
 } from 'fastify'
 import { createRecheck } from '../auth/recheck.js'
 import type { AuthOptions, PresentedForm, Principal } from '../auth/types.js'
+import { logAnswer } from '../log/answer-line.js'
+import { createRequestLog } from '../log/request-log.js'
 import { answerBrokenRequest, answerBrokenUrl } from '../problems/broken-requests.js'
 import { renderError } from '../problems/render.js'
 import type { RegisteredService, ServiceRegistry } from '../services/types.js'
@@ -72,7 +74,11 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   app.setErrorHandler(renderError)
   await app.register(docsOrigin, { origin: options.docsOrigin })
   app.addHook('onRequest', createAdmission(options))
-  app.addHook('onResponse', logAnswer)
+  app.addHook('onResponse', (request, reply, done) => {
+    logAnswer(app.log, request, reply, { service: request.service?.descriptor.id })
+    if (!request.raw.complete) destroyLater(request.raw)
+    done()
+  })
   serveEveryMethod(app, createForward({ ...options, send, openCalls, upgrades }))
   endWithGateway(app, { openCalls, pools, registry })
   return app
@@ -82,6 +88,7 @@ function makeServerOptions({ logger, trustProxy }: GatewayOptions): FastifyServe
   return {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: createRequestLog,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
@@ -130,17 +137,6 @@ function noteWaitingClients(app: FastifyInstance): WeakSet<IncomingMessage> {
     app.routing(request, response)
   })
   return waiting
-}
-
-function logAnswer(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  const { principal, service } = request
-  const caller = principal && { subject: principal.subject, via: principal.via, keyId: principal.keyId }
-  request.log.info(
-    { req: request, res: reply, ms: Math.round(reply.elapsedTime), service: service?.descriptor.id, caller },
-    'answered',
-  )
-  if (!request.raw.complete) destroyLater(request.raw)
-  done()
 }
 
 /** Of a body that nobody reads: long enough for a client to see the answer, too short to be worth an attack. */

@@ -7,6 +7,7 @@ import { isLoopback } from '../addresses.js'
 import { dropIfGone } from '../auth/dropped-connection.js'
 import { createIdentityHeaderRemover } from '../auth/identity-headers.js'
 import type { Config } from '../config/load.js'
+import { logAnswer } from '../log/answer-line.js'
 import { sendProblem } from '../problems/render.js'
 
 export interface CommonHeadersOptions {
@@ -34,14 +35,7 @@ async function addCommonHeaders(
     done()
   })
   app.addHook('onResponse', (request, reply, done) => {
-    const { principal } = request
-    const caller = principal && { subject: principal.subject, via: principal.via, keyId: principal.keyId }
-    const level = request.url.startsWith('/health/') ? 'debug' : 'info'
-    // Not the request's own logger, which would be made for this one line.
-    app.log[level](
-      { reqId: request.id, req: request, res: reply, ms: Math.round(reply.elapsedTime), caller },
-      'answered',
-    )
+    logAnswer(app.log, request, reply, { level: request.url.startsWith('/health/') ? 'debug' : 'info' })
     done()
   })
   if (config.corsOrigins.length > 0) {
