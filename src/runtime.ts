@@ -11,7 +11,7 @@ import { embeddedIssuer } from './dev/index.js'
 import { createRightCheck } from './directory/confirm.js'
 import { connectIdentityProvider } from './directory/identity-provider.js'
 import type { DirectorySource } from './directory/source.js'
-import { ProviderFile } from './keys/provider-file.js'
+import { KeySwitchFile } from './keys/key-switch-file.js'
 import { ScopeDescriptions } from './keys/scope-descriptions.js'
 import type { Random } from './keys/value.js'
 import { createKeyVerifier } from './keys/verify.js'
@@ -73,14 +73,14 @@ export function createRuntime(
   const sealer = createSealer(sealingSecrets(options))
   const identityProvider = singleUser === null ? createIdentityProvider(options, refusals, log) : null
   const directory = identityProvider === null ? nobodyElse : everybodyElse(identityProvider.directory)
-  const { providerFile: path } = config
-  const providerFile = path === undefined ? undefined : new ProviderFile({ ...common, path })
+  const { keySwitchFile: path } = config
+  const keySwitchFile = path === undefined ? undefined : new KeySwitchFile({ ...common, path })
   const usage = createUsageCounter({ db, onError: logAs(log, 'usage could not be written') })
   const keys = createKeyVerifier({
     ...{ db, clock, usage, refusals, sealer, owners: directory },
     prefix: config.keys.prefix,
     maxStaleMs: config.verdictMaxStaleMs,
-    ...(providerFile === undefined ? {} : { keySwitch: providerFile }),
+    ...(keySwitchFile === undefined ? {} : { keySwitch: keySwitchFile }),
   })
   const services = createServiceRegistry({
     ...{ db, clock, maxStaleMs: config.verdictMaxStaleMs },
@@ -112,7 +112,7 @@ export function createRuntime(
     invalidateKey: keys.invalidate,
     invalidateOwner: keys.invalidateOwner,
     invalidateAllKeys: keys.invalidateAll,
-    ...(providerFile === undefined ? {} : { keySwitch: providerFile }),
+    ...(keySwitchFile === undefined ? {} : { keySwitch: keySwitchFile }),
     requireRegistered: requireGroupsAndServices,
     counters: { read: limiter.look, reset: limiter.reset },
   }
@@ -125,7 +125,7 @@ export function createRuntime(
     { start: () => (singleUser === null ? nothing() : settleSingleUser(db, new Date(clock()))) },
     { start: () => directory.start(keys), close: directory.close },
     { start: () => scopeDescriptions.apply(), reload: () => scopeDescriptions.reload() },
-    { start: () => providerFile?.start() ?? nothing(), close: () => providerFile?.close() ?? nothing() },
+    { start: () => keySwitchFile?.start() ?? nothing(), close: () => keySwitchFile?.close() ?? nothing() },
     { start: servicesFile.apply, reload: servicesFile.reload },
     { start: services.start, close: services.close },
     { start: keyring.start, close: keyring.close },

@@ -42,7 +42,7 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
   const stopListening = servers.map(endConnectionsAtClose)
   await listenAll(servers, config)
   // Without such a file, SIGHUP keeps its default meaning: the process ends when its terminal closes.
-  const files = [config.servicesFile, config.scopesFile, config.providerFile]
+  const files = [config.servicesFile, config.scopesFile, config.keySwitchFile]
   const reloads = files.some((file) => file !== undefined) ? ['SIGHUP' as const] : []
   for (const signal of reloads) process.on(signal, () => void app.reloadDeclarations())
   closeWithGrace({ delay: drainMs, logger: app.log, skip: reloads }, async ({ err }) => {

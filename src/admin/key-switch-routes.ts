@@ -3,7 +3,7 @@ import { administratorOf } from '../audit/actor.js'
 import * as schemas from '../schemas/admin.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import type { AdminContext } from './context.js'
-import { setProvider, showProvider } from './key-switch.js'
+import { setKeySwitch, showKeySwitch } from './key-switch.js'
 import { byAdministrator, tags } from './route-defaults.js'
 
 const config = { access: byAdministrator }
@@ -28,7 +28,7 @@ export const keySwitchAdministration: FastifyPluginAsyncTypebox<{ context: Admin
         },
       },
     },
-    async () => showProvider(context),
+    async () => showKeySwitch(context),
   )
 
   app.put(
@@ -48,6 +48,6 @@ export const keySwitchAdministration: FastifyPluginAsyncTypebox<{ context: Admin
         },
       },
     },
-    async (request) => setProvider(context, administratorOf(request), request.body),
+    async (request) => setKeySwitch(context, administratorOf(request), request.body),
   )
 }

@@ -64,7 +64,7 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
     /** Undefined: rights have no descriptions. */
     scopesFile: values.SCOPES_FILE,
     /** Undefined: administrators switch API keys on and off. */
-    providerFile: values.API_KEYS_PROVIDER_FILE,
+    keySwitchFile: values.API_KEYS_PROVIDER_FILE,
     dataDir: values.DATA_DIR,
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY ?? [],

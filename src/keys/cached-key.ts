@@ -76,7 +76,7 @@ export class CachedKey implements Accepted, KeyBounds {
     this.limited = orNull(parties.filter((party) => party !== null))
     this.isImported = row.imported
     this.#linkGeneration = row.link_generation
-    this.#isOpen = row.enabled && row.revoked_at === null && owner.isEnabled && !row.provider_disabled
+    this.#isOpen = row.enabled && row.revoked_at === null && owner.isEnabled && !row.keys_off
     this.#usage = usage
     const values = row.hashes.map((hash, at) => ({ hash, validUntil: row.valid_untils[at] ?? null }))
     this.#hash = values.find(({ validUntil }) => validUntil === null)?.hash.toString('latin1') ?? noHash

@@ -64,7 +64,7 @@ export class KeyCache {
     db.notices.subscribe((change) => {
       if ('key' in change) this.invalidate(change.key)
       if ('owner' in change) this.invalidateOwner(change.owner)
-      if ('provider' in change) this.invalidateAll()
+      if ('keySwitch' in change) this.invalidateAll()
     })
   }
 
@@ -133,7 +133,7 @@ export class KeyCache {
     }
     if (this.#owners.hasChangedSince(row.subject, asked.moment)) return this.read(id)
     const { usage, ignoresStoredSwitch } = this.#options
-    const decisive = ignoresStoredSwitch ? { ...row, provider_disabled: false } : row
+    const decisive = ignoresStoredSwitch ? { ...row, keys_off: false } : row
     const key = new CachedKey(decisive, this.#owners.take(row), asked.at, asked.epoch, usage)
     this.#keys.set(id, key)
     if (row.imported) this.imported.hold(key.hashes, id)

@@ -1,6 +1,6 @@
 import type { Verdict } from '../auth/types.js'
 import { Problem } from '../problems/problem.js'
-import { apiKeyProvider, isProviderDisabled } from '../store/providers.js'
+import { areKeysOff } from '../store/key-switch.js'
 import type { Tx } from '../store/transaction.js'
 
 /** Whether API keys are off altogether in this process, whatever the database says. */
@@ -30,6 +30,6 @@ export function refuseWhileOff<Presented extends unknown[]>(
  * @throws Problem keys_disabled
  */
 export async function requireSwitchedOn(tx: Tx, keySwitch: KeySwitch | undefined): Promise<void> {
-  const isOff = keySwitch?.isOff ?? (await isProviderDisabled(tx, apiKeyProvider))
+  const isOff = keySwitch?.isOff ?? (await areKeysOff(tx))
   if (isOff) throw new Problem('keys_disabled')
 }

@@ -2,12 +2,12 @@ import type { Tx } from './transaction.js'
 
 /**
  * The id of something whose knowledge is out of date. `services`: all that is known of groups and services;
- * `provider`: whether keys are switched on at all; `limits`: the counters of whoever is limited.
+ * `keySwitch`: whether keys are switched on at all; `limits`: the counters of whoever is limited.
  */
 export type Change =
   | { key: string }
   | { owner: string }
-  | { provider: string }
+  | { keySwitch: true }
   | { limits: string }
   | { services: true }
 
@@ -57,9 +57,12 @@ export async function notify(tx: Tx, change: Change): Promise<void> {
 }
 
 const services = 'services:all'
+/** As earlier releases write it, which may run beside this one. */
+const keySwitch = 'provider:api-key'
 
 function writePayload(change: Change): string {
   if ('services' in change) return services
+  if ('keySwitch' in change) return keySwitch
   const [[kind, id] = []] = Object.entries(change)
   return `${kind}:${id}`
 }
@@ -67,9 +70,10 @@ function writePayload(change: Change): string {
 /** @returns null for what is none of ours: whoever may log in to the database may notify */
 export function readPayload(payload: string): Change | null {
   if (payload === services) return { services: true }
-  const [, kind, id] = /^(key|owner|provider|limits):(.+)$/s.exec(payload) ?? []
+  if (payload === keySwitch) return { keySwitch: true }
+  const [, kind, id] = /^(key|owner|limits):(.+)$/s.exec(payload) ?? []
   if (id === undefined) return null
   if (kind === 'key') return { key: id }
   if (kind === 'limits') return { limits: id }
-  return kind === 'owner' ? { owner: id } : { provider: id }
+  return { owner: id }
 }

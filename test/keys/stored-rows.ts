@@ -40,7 +40,7 @@ export const aRow = (facts: Partial<VerificationRow> = {}): VerificationRow => (
   owner_limit_per_second: null,
   owner_limit_per_day: null,
   owner_limit_per_month: null,
-  provider_disabled: false,
+  keys_off: false,
   ...facts,
 })
 

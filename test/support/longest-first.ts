@@ -8,7 +8,7 @@ const longest = [
   'test/store/migrations-check.test.ts',
   'test/store/migrate.test.ts',
   'test/gateway/streams.test.ts',
-  'test/keys/provider-file.test.ts',
+  'test/keys/key-switch-file.test.ts',
 ]
 
 /** The longest files first, also in a clean checkout; then as Vitest does it, by the last run or by size. */

@@ -133,7 +133,7 @@ export const cases: Record<keyof typeof settings, Case> = {
   },
   API_KEYS_PROVIDER_FILE: {
     default: undefined,
-    read: (c) => c.providerFile,
+    read: (c) => c.keySwitchFile,
     valid: [['./api-key.json', './api-key.json']],
     invalid: [],
   },

@@ -4,10 +4,10 @@ import { createValidator } from '../http/validation.js'
 import { type Provider, providerSchema } from '../schemas/admin.js'
 import { addAuditEntry } from '../store/audit.js'
 import type { Database } from '../store/database.js'
-import { apiKeyProvider, switchProvider } from '../store/providers.js'
+import { keySwitchName, switchKeys } from '../store/key-switch.js'
 import type { KeySwitch } from './key-switch.js'
 
-export interface ProviderFileOptions {
+export interface KeySwitchFileOptions {
   path: string
   db: Database
   /** Milliseconds since the epoch. */
@@ -34,8 +34,8 @@ const fileAuthor = {
  * replicas that have no file, and so that keys which it switched off stay so when the setting is taken away. Replicas
  * whose files differ go by their own, each.
  */
-export class ProviderFile implements KeySwitch {
-  readonly #options: ProviderFileOptions
+export class KeySwitchFile implements KeySwitch {
+  readonly #options: KeySwitchFileOptions
   /** Until the file was read nobody gets in. */
   #isOff = true
   /** The last that was told of the file; null: nothing is wrong with it. */
@@ -47,7 +47,7 @@ export class ProviderFile implements KeySwitch {
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor(options: ProviderFileOptions) {
+  constructor(options: KeySwitchFileOptions) {
     this.#options = options
   }
 
@@ -130,14 +130,14 @@ export class ProviderFile implements KeySwitch {
     this.#storedAt = performance.now()
     try {
       await db.write(async (tx) => {
-        if (!(await switchProvider(tx, apiKeyProvider, disabled))) return
+        if (!(await switchKeys(tx, disabled))) return
         const action = disabled ? 'provider.disabled' : 'provider.enabled'
         const at = new Date(clock())
         await addAuditEntry(tx, {
           ...fileAuthor,
           at,
           action,
-          targetId: apiKeyProvider,
+          targetId: keySwitchName,
           ownerSubject: '',
           details: {},
         })
