@@ -10,10 +10,10 @@ import { type FakeIssuer, startFakeIssuer } from '../support/fake-issuer.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { readSessionNames, writeSession } from '../support/sessions.js'
 import { ask, type NewKey, newName } from './journeys/people.js'
+import { type Network, startNetwork } from './support/network.js'
 import { type Postgresql, runSql, startPostgresql } from './support/postgresql.js'
 import { type Service, startService } from './support/service.js'
 import { settingsFor } from './support/settings.js'
-import { type SlowProxy, startSlowProxy } from './support/slow-proxy.js'
 import { asCarol } from './support/tokens.js'
 
 /** What one request may take when the answer is that nobody can tell. */
@@ -22,21 +22,21 @@ const NOTICE_MS = 1000
 const RETURN_MS = 5000
 
 let postgresql: Postgresql
-let proxy: SlowProxy
+let network: Network
 
 beforeAll(async () => {
   postgresql = await startPostgresql()
-  proxy = await startSlowProxy(postgresql.url)
+  network = await startNetwork(postgresql.url)
 })
 afterAll(async () => {
-  await proxy.close()
+  await network.close()
   await postgresql.stop()
 })
 
 const outages: [how: string, begin: () => Promise<void> | void, end: () => Promise<void> | void][] = [
   ['has crashed', () => postgresql.crash(), () => postgresql.restart()],
   ['hangs', () => postgresql.pause(), () => postgresql.resume()],
-  ['takes 2 s for an answer', () => proxy.setDelay(2000), () => proxy.setDelay(0)],
+  ['takes 2 s for an answer', () => network.setDelay(2000), () => network.setDelay(0)],
 ]
 
 describe('the database', () => {
@@ -46,7 +46,7 @@ describe('the database', () => {
   beforeEach(async () => {
     log = []
     db = await openDatabase({
-      url: proxy.url,
+      url: network.url,
       dataDir: '',
       migrationsDir,
       log: (message) => log.push(message),
@@ -246,7 +246,7 @@ describe('the service', () => {
   beforeAll(async () => {
     issuer = await startFakeIssuer()
     service = await startService({
-      env: { ...settingsFor({ issuer: issuer.url }, proxy.url), VERDICT_MAX_STALE_SECONDS: '5' },
+      env: { ...settingsFor({ issuer: issuer.url }, network.url), VERDICT_MAX_STALE_SECONDS: '5' },
     })
     token = await asCarol(issuer)
   })
