@@ -16,13 +16,14 @@ describeSurvival({
         describeDurations('ready', readyMs),
         ...(readyCpuMs.length === 0 ? [] : [describeDurations('of CPU', readyCpuMs)]),
       ]),
-    terms: (row, { terms, answered, cut, unread, counts, endMs }) =>
+    terms: (row, { terms, answered, cut, unread, late, counts, endMs }) =>
       reportFigures(row, [
         `${terms} terms`,
         `${answered} answered`,
         `${counts.reduce((sum, { counted }) => sum + counted, 0)} counted`,
         `${cut.length} cut`,
         `${unread} closed unread`,
+        `${late} closed late`,
         describeDurations('end', endMs),
       ]),
   },

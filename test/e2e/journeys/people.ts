@@ -1,5 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import type { World } from './world.js'
+
+const TOLD_WITHIN_MS = 30_000
 
 /** Fills in the form of the identity provider; the embedded one has the ids of Keycloak's. */
 export async function signIn(page: Page, person: string, password = `${person}-pw`): Promise<void> {
@@ -101,6 +104,19 @@ export async function ask(url: string, init: RequestInit = {}): Promise<Answer> 
     status: response.status,
     headers: response.headers,
     body: text === '' ? undefined : isJson ? JSON.parse(text) : text,
+  }
+}
+
+/**
+ * Asks again while the answer is 503: on a busy machine a database or an issuer may be slow for a moment, and what was
+ * answered so was not done.
+ */
+export async function askUntilTold(url: string, init: RequestInit = {}): Promise<Answer> {
+  const deadline = Date.now() + TOLD_WITHIN_MS
+  for (;;) {
+    const answer = await ask(url, init)
+    if (answer.status !== 503 || Date.now() >= deadline) return answer
+    await delay(200)
   }
 }
 

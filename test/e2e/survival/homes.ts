@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { createBrowser, signIn } from '../../support/browser-flow.js'
 import { startIssuer } from '../../support/failing-issuer.js'
+import { askUntilTold } from '../journeys/people.js'
 import { makeTemporaryFolder } from '../support/folders.js'
 import { findFreePort } from '../support/ports.js'
 import { createDatabase, type PostgresqlAddress } from '../support/postgresql.js'
@@ -31,14 +32,14 @@ export async function makeEmbeddedHome(folder?: string): Promise<Home> {
   const port = await findFreePort()
   const home = folder ?? (await makeTemporaryFolder('home'))
   const url = `http://127.0.0.1:${port}`
-  let cookie: string | undefined
+  let cookie: Promise<string> | undefined
   return {
     kind: 'embedded',
     url,
     start: async () => await startService({ env: limits, port, folder: home }),
     findHeaders: async () => {
-      cookie ??= await logIn(url)
-      return { cookie, origin: url }
+      cookie ??= logIn(url)
+      return { cookie: await cookie, origin: url }
     },
     remove: async () => await rm(home, { recursive: true, force: true }),
   }
@@ -64,6 +65,8 @@ export async function makePostgresqlHome(postgresql: PostgresqlAddress): Promise
 
 async function logIn(url: string): Promise<string> {
   const browser = createBrowser()
+  // Just after the start a busy service may not have the identity provider's answer yet.
+  await askUntilTold(`${url}/auth/login`)
   const begun = await browser.request(`${url}/auth/login`)
   const authorizationUrl = begun.headers.get('location') ?? ''
   await browser.request(await signIn({ authorizationUrl, username: 'bob', password: 'bob-pw', browser }))

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { ask } from '../journeys/people.js'
+import { ask, askUntilTold } from '../journeys/people.js'
 import type { Home } from './homes.js'
 
 interface LedgerKey {
@@ -103,7 +103,9 @@ export function openLedger(home: Home): Ledger {
   }
 
   async function judgeKey(key: LedgerKey, judgement: Judgement): Promise<void> {
-    const { status } = await ask(`${home.url}/catalog/collections`, { headers: { 'x-api-key': key.value } })
+    const { status } = await askUntilTold(`${home.url}/catalog/collections`, {
+      headers: { 'x-api-key': key.value },
+    })
     if (status !== 200 && status !== 401) throw new UnexpectedAnswer('/catalog/collections', status)
     const works = status === 200
     if (key.state === 'either') key.state = works ? 'works' : 'revoked'
