@@ -14,16 +14,22 @@ export interface DocumentAttackOptions {
   /** What the inputs are made of: the same seed, the same inputs, as long as the answers are the same. */
   seeds: number[]
   /** For each seed and each kind of caller. */
-  seconds: number
+  amount: Amount
   /** Takes what one of them came to. */
   report?: (row: string, figures: string[]) => void
 }
 
 /**
+ * `seconds`: all that fits into this time. `examples`: so many inputs of each operation in each phase, however long they
+ * take; then only an API key goes through the phase `coverage`, which has a fixed number of inputs, some thousand.
+ */
+export type Amount = { seconds: number } | { examples: number }
+
+/**
  * Schemathesis against the built service: what the OpenAPI document allows and what it forbids, operation by operation
  * and in sequences, as nobody, with a token, with a key and with a session.
  */
-export function describeDocumentAttack({ seeds, seconds, report }: DocumentAttackOptions): void {
+export function describeDocumentAttack({ seeds, amount, report }: DocumentAttackOptions): void {
   let service: Service
   beforeAll(async () => {
     service = await startService({
@@ -52,7 +58,12 @@ export function describeDocumentAttack({ seeds, seconds, report }: DocumentAttac
         const headers = await present()
         expect(await askMe(service, headers)).toBe(statusOfMe)
 
-        const found = await attack(service.url, headers, { seed, seconds })
+        const isCovering = caller === 'an API key'
+        const found = await attack(service.url, headers, [
+          '--seed',
+          String(seed),
+          ...limit(amount, isCovering),
+        ])
 
         expect(found).toMatch(/Selected: (\d+)\/\1\n +Tested: \1\n/)
         expect(found).toMatch(/[1-9]\d* generated, \d+ passed/)
@@ -64,17 +75,19 @@ export function describeDocumentAttack({ seeds, seconds, report }: DocumentAttac
           found.match(/\d+ generated, \d+ passed|\d+ covered/g) ?? [],
         )
       },
-      (seconds + 60) * 1000,
+      ('seconds' in amount ? amount.seconds + 60 : 180) * 1000,
     )
   })
 }
 
+function limit(amount: Amount, isCovering: boolean): string[] {
+  if ('seconds' in amount) return ['--max-time', String(amount.seconds)]
+  const phases = isCovering ? [] : ['--phases', 'examples,fuzzing,stateful']
+  return ['--max-examples', String(amount.examples), ...phases]
+}
+
 /** @throws with its whole report when it found something */
-async function attack(
-  url: string,
-  headers: Record<string, string>,
-  { seed, seconds }: { seed: number; seconds: number },
-): Promise<string> {
+async function attack(url: string, headers: Record<string, string>, words: string[]): Promise<string> {
   // What it writes beside its report; nobody reads it.
   const cwd = await makeTemporaryFolder('schemathesis')
   const config = join(projectFolder, 'test/hostile/schemathesis.toml')
@@ -82,10 +95,7 @@ async function attack(
   try {
     return await runCommand(
       schemathesisProgram(),
-      [
-        ...['--config-file', config, 'run', `${url}/docs/json`],
-        ...['--seed', String(seed), '--max-time', String(seconds), ...presented],
-      ],
+      [...['--config-file', config, 'run', `${url}/docs/json`], ...[...words, ...presented]],
       { cwd, env: { PATH: process.env.PATH, HOME: process.env.HOME, COLUMNS: '160' } },
     )
   } finally {
