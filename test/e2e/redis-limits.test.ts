@@ -84,6 +84,19 @@ function callOn(replicas: readonly LimitKeeper[], party: LimitedParty) {
   }
 }
 
+const countLines = (text: string) => log.filter((line) => line.includes(text)).length
+/** Until both replicas have told that they go on alone, and have done so for a second. */
+async function untilBothAreAlone(): Promise<void> {
+  await expect.poll(() => countLines('share of what remained'), { timeout: 10_000 }).toBe(2)
+  await delay(1000)
+}
+/** Until both share Redis again, and so many calls were refused since that nothing is left at either of them. */
+async function untilUsedUp(counts: { exceeded: number }): Promise<void> {
+  await expect.poll(() => countLines('Redis is back'), { timeout: 20_000 }).toBe(2)
+  const wanted = counts.exceeded + 100
+  await expect.poll(() => counts.exceeded, { timeout: 20_000 }).toBeGreaterThan(wanted)
+}
+
 test('of many calls at once at two replicas exactly as many pass as the limit says', async () => {
   const [one, other] = await twoReplicas()
   const party = aParty({ perDay: 500 })
@@ -156,10 +169,10 @@ test('a Redis that is killed under load and comes back empty gives no call twice
   await delay(1000)
 
   await redis.crash()
-  await delay(3000)
+  await untilBothAreAlone()
   const whileAway = calls.counts.passed
   await redis.restart()
-  await delay(8000)
+  await untilUsedUp(calls.counts)
   const { passed, unavailable } = await calls.end()
 
   expect(unavailable).toBe(0)
@@ -167,8 +180,7 @@ test('a Redis that is killed under load and comes back empty gives no call twice
   expect(passed).toBeLessThanOrEqual(2000)
   // But for calls that Redis counted and could not tell any more.
   expect(passed).toBeGreaterThanOrEqual(2000 - 16)
-  expect(log.filter((line) => line.includes('share of what remained'))).toHaveLength(2)
-  expect(log.filter((line) => line.includes('Redis is back'))).toHaveLength(2)
+  expect([countLines('share of what remained'), countLines('Redis is back')]).toEqual([2, 2])
 })
 
 test('a Redis that is away for long lets exactly what remained pass', async () => {
@@ -189,9 +201,9 @@ test('a Redis that is frozen under load gives no call twice and no 5xx', async (
   await delay(1000)
 
   redis.pause()
-  await delay(4000)
+  await untilBothAreAlone()
   redis.resume()
-  await delay(7000)
+  await untilUsedUp(calls.counts)
   const { passed, unavailable } = await calls.end()
 
   expect(unavailable).toBe(0)
@@ -224,6 +236,6 @@ test('a replica that never met Redis has no share, says so, and joins when Redis
   await delay(1500)
 
   expect(away.kind).toBe('unavailable')
-  expect(log.filter((line) => line.includes('are refused until it is back'))).toHaveLength(1)
+  expect(countLines('are refused until it is back')).toBe(1)
   expect(await countPassed(keeper, [party], 10)).toBe(5)
 })
