@@ -9,6 +9,7 @@ import { logInByBrowser, passwordOf, waitForAddress } from '../cli/browser.js'
 import { aCommandLine, type CommandLine } from '../cli/command-line.js'
 import { signIn } from '../support/browser-flow.js'
 import { runCommand } from './support/command.js'
+import { copyDataFolder } from './support/data-folder.js'
 import { projectFolder } from './support/folders.js'
 import { findFreePort } from './support/ports.js'
 import { type Service, startService } from './support/service.js'
@@ -193,6 +194,8 @@ test('output that nobody reads on ends the program without a word', async () => 
 })
 
 test('a service that was started by the command line ends by itself on Ctrl-C', async () => {
+  const dataFolder = join(user.folder, 'data')
+  await copyDataFolder(dataFolder)
   const serving = start(
     'serve',
     '--port',
@@ -200,7 +203,7 @@ test('a service that was started by the command line ends by itself on Ctrl-C', 
     '--gateway-port',
     'off',
     '--data-dir',
-    user.folder,
+    dataFolder,
   )
   await expect.poll(serving.out, { timeout: 60_000 }).toContain('listening')
   const healthUrl = `${/http:\/\/127\.0\.0\.1:\d+/.exec(serving.out())?.[0]}/health/ready`

@@ -22,7 +22,7 @@ beforeAll(async () => {
   })
   ;[latchkey, browser] = await Promise.all([
     startService({ env: { CORS_ORIGINS: site.url } }),
-    openBrowser('client'),
+    openBrowser('embedded-client'),
   ])
   const { cookie } = await logIn(latchkey, 'alice')
   const answer = await fetch(`${latchkey.url}/api-keys`, {

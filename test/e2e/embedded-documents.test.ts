@@ -112,7 +112,7 @@ test('the drop-down of Swagger UI offers the service, and a key opens it through
 
 test('without a key the page shows why the gateway refuses', async () => {
   // Not of the world, in which no page may complain: Chromium writes each refusal of another site to the console.
-  const browser = await openBrowser('embedded')
+  const browser = await openBrowser('embedded-documents')
   const { page } = await browser.newVisitor()
   await openSwaggerUi(page, world.url)
   await choose(page, 'Orbits')
@@ -127,7 +127,7 @@ test('without a key the page shows why the gateway refuses', async () => {
 
 test('a script in the text of a document does not run on our page', async () => {
   // As above: here the policy of the page has something to forbid.
-  const browser = await openBrowser('embedded')
+  const browser = await openBrowser('embedded-documents')
   const { page } = await browser.newVisitor()
   await openSwaggerUi(page, world.url)
   await choose(page, 'Hostile')

@@ -1,29 +1,32 @@
-import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { logIn } from '../support/log-in.js'
 import { ask, type NewKey, newName } from './journeys/people.js'
 import { runCommand } from './support/command.js'
+import { requireInstalledPackage } from './support/environment.js'
 import { projectFolder } from './support/folders.js'
-import { type InstalledPackage, installPackage } from './support/installed-package.js'
 import { type OddService, startOddService } from './support/odd-service.js'
 import { requireRuntimes } from './support/runtimes.js'
 import { type Service, startService } from './support/service.js'
 
 // The package as `npm pack` makes it and npm installs it into an empty folder.
-let installed: InstalledPackage
+let installed: Awaited<ReturnType<typeof requireInstalledPackage>>
 let latchkey: Service
 let odd: OddService
 let key: NewKey
 
 beforeAll(async () => {
-  ;[installed, latchkey, odd] = await Promise.all([installPackage(), startService(), startOddService()])
+  ;[installed, latchkey, odd] = await Promise.all([
+    requireInstalledPackage('client'),
+    startService(),
+    startOddService(),
+  ])
   key = await createKey()
 })
 afterAll(async () => {
   await odd?.close()
   await latchkey?.stop()
-  if (installed !== undefined) await rm(installed.folder, { recursive: true, force: true })
 })
 
 async function createKey(): Promise<NewKey> {
@@ -137,15 +140,15 @@ describe('latchkey/client', () => {
   })
 
   test('does the same in every runtime', async () => {
-    const file = join(installed.folder, 'try-client.mjs')
+    const file = join(installed.ownFolder, 'try-client.mjs')
     await copyFile(join(import.meta.dirname, 'support/try-client.mjs'), file)
 
     const seen: Record<string, unknown> = {}
     for (const { name, program, args } of await requireRuntimes()) {
       odd.reset()
       const printed = await runCommand(program, [...args, file], {
-        cwd: installed.folder,
-        env: { ...environment(), HOME: installed.folder, LATCHKEY_ODD_URL: odd.url },
+        cwd: installed.ownFolder,
+        env: { ...environment(), HOME: installed.ownFolder, LATCHKEY_ODD_URL: odd.url },
       })
       expect(printed, name).not.toContain(key.value)
       seen[name] = JSON.parse(printed)
@@ -156,7 +159,7 @@ describe('latchkey/client', () => {
   })
 
   test.each(['dom', 'node'])('is typed by itself, with the library of %s', async (library) => {
-    await writeFile(join(installed.folder, 'typed.ts'), typed)
+    await writeFile(join(installed.ownFolder, 'typed.ts'), typed)
     const compilerOptions = {
       ...{ noEmit: true, strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false },
       ...{ module: 'nodenext', target: 'es2023', lib: library === 'dom' ? ['es2023', 'dom'] : ['es2023'] },
@@ -166,11 +169,11 @@ describe('latchkey/client', () => {
       },
     }
     await writeFile(
-      join(installed.folder, 'tsconfig.json'),
+      join(installed.ownFolder, 'tsconfig.json'),
       JSON.stringify({ compilerOptions, files: ['typed.ts'] }),
     )
 
-    const complaints = await runCommand(bin('tsc'), ['-p', installed.folder]).catch(
+    const complaints = await runCommand(bin('tsc'), ['-p', installed.ownFolder]).catch(
       (error: Error) => error.message,
     )
 
@@ -182,9 +185,9 @@ describe('the program of README', () => {
   test('runs as it stands, and says what to do where the key is refused', async () => {
     const readme = await readFile(join(projectFolder, 'README.md'), 'utf8')
     const [program = ''] = /(?<=```ts\n)import \{ Latchkey[^`]*/.exec(readme) ?? []
-    await writeFile(join(installed.folder, 'readme.mjs'), program)
+    await writeFile(join(installed.ownFolder, 'readme.mjs'), program)
     const run = (apiKey: string) =>
-      runCommand(process.execPath, [join(installed.folder, 'readme.mjs')], {
+      runCommand(process.execPath, [join(installed.ownFolder, 'readme.mjs')], {
         env: { ...environment(), LATCHKEY_API_KEY: apiKey },
       })
 

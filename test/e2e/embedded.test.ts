@@ -13,7 +13,11 @@ import { startService } from './support/service.js'
 // Nothing but what `npm start` has: the embedded database and the embedded identity provider.
 const world = useWorld(
   'embedded',
-  async () => await startService({ env: { LOGIN_RATE_PER_MINUTE: 'off', MAX_KEYS_PER_USER: '200' } }),
+  async () =>
+    await startService({
+      env: { LOGIN_RATE_PER_MINUTE: 'off', MAX_KEYS_PER_USER: '200' },
+      makesDatabase: true,
+    }),
 )
 
 describeLogin(world)

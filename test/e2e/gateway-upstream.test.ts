@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createBrowser, signIn } from '../support/browser-flow.js'
 import { type ServerProcess, startServer } from '../support/server-process.js'
 import { findFreePort } from '../support/service.js'
+import { copyDataFolder } from './support/data-folder.js'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
@@ -83,6 +84,7 @@ beforeAll(async () => {
   const [port, gatewayPort] = [await findFreePort(), await findFreePort()]
   url = `http://127.0.0.1:${port}`
   gatewayUrl = `http://127.0.0.1:${gatewayPort}`
+  await copyDataFolder(join(folder, 'data'))
   server = startServer(folder, {
     PORT: String(port),
     GATEWAY_PORT: String(gatewayPort),

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Answer, ask, newName } from './journeys/people.js'
-import { requireKeycloak, requirePostgresql } from './support/environment.js'
-import { startKeycloak } from './support/keycloak.js'
+import { requireKeycloak, requireKeycloakServer, requirePostgresql } from './support/environment.js'
 import {
   askAdmin,
   type KeycloakAddress,
@@ -10,6 +9,8 @@ import {
   requireUserId,
   setEnabled,
 } from './support/keycloak-client.js'
+import { createRealm } from './support/keycloak-realm.js'
+import { startNetwork } from './support/network.js'
 import { createDatabase } from './support/postgresql.js'
 import { type Service, startService } from './support/service.js'
 import { settingsFor } from './support/settings.js'
@@ -182,7 +183,9 @@ describe('following the people of a Keycloak', () => {
 
 describe('with a Keycloak that stops answering', () => {
   test('what is known of owners serves for DIRECTORY_MAX_STALE_SECONDS, then nobody can tell', async () => {
-    const keycloak = await startKeycloak()
+    const server = await requireKeycloakServer()
+    const network = await startNetwork(server)
+    const keycloak = await createRealm(server, network.url)
     const service = await startService({
       env: {
         ...settingsFor(keycloak, await createDatabase(await requirePostgresql())),
@@ -194,7 +197,7 @@ describe('with a Keycloak that stops answering', () => {
       const value = await makeKey(service, keycloak, 'alice')
       expect((await whoIs(service, value)).status).toBe(200)
 
-      keycloak.pause()
+      network.hang()
       const pausedAt = Date.now()
       while (Date.now() - pausedAt < 5500) {
         const askedAt = Date.now()
@@ -209,15 +212,15 @@ describe('with a Keycloak that stops answering', () => {
       })
       expect((await whoIs(service, value)).body).toMatchObject({ code: 'unavailable' })
 
-      keycloak.resume()
+      network.resume()
       await vi.waitFor(async () => expect((await whoIs(service, value)).status).toBe(200), {
         timeout: 15_000,
         interval: 200,
       })
     } finally {
-      keycloak.resume()
+      network.resume()
       await service.stop()
-      await keycloak.stop()
+      await network.close()
     }
   })
 })

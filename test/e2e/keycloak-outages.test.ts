@@ -12,10 +12,10 @@ import {
   waitForBar,
 } from './journeys/people.js'
 import { useWorld } from './journeys/world.js'
-import { requireKeycloak, requirePostgresql } from './support/environment.js'
-import { addressKeycloak, type Keycloak, startKeycloak } from './support/keycloak.js'
-import { logInByPassword } from './support/keycloak-client.js'
-import { findFreePort } from './support/ports.js'
+import { requireKeycloak, requireKeycloakServer, requirePostgresql } from './support/environment.js'
+import { type KeycloakAddress, logInByPassword } from './support/keycloak-client.js'
+import { createRealm } from './support/keycloak-realm.js'
+import { type Network, startNetwork } from './support/network.js'
 import { createDatabase, type Postgresql, startPostgresql } from './support/postgresql.js'
 import { startService } from './support/service.js'
 import { settingsFor } from './support/settings.js'
@@ -24,14 +24,17 @@ import { settingsFor } from './support/settings.js'
 const PATIENCE_MS = 5_000
 
 describe('without Keycloak', () => {
-  let port: number
-  let keycloak: Keycloak | undefined
+  let network: Network
+  let keycloak: KeycloakAddress
   const world = useWorld('keycloak-away', async () => {
-    port = await findFreePort()
-    const env = settingsFor(addressKeycloak(port), await createDatabase(await requirePostgresql()))
+    const server = await requireKeycloakServer()
+    network = await startNetwork(server)
+    keycloak = await createRealm(server, network.url)
+    await network.takeDown()
+    const env = settingsFor(keycloak, await createDatabase(await requirePostgresql()))
     return await startService({ env, until: 'live' })
   })
-  afterAll(async () => await keycloak?.stop())
+  afterAll(async () => await network?.close())
 
   test('the service starts, and says that the issuer is missing', async () => {
     expect(await ask(`${world.url}/health/live`)).toMatchObject({ status: 200 })
@@ -60,7 +63,7 @@ describe('without Keycloak', () => {
     const { access_token } = await logInByPassword(shared, 'alice')
     const [header = '', payload = '', signature = ''] = access_token.split('.')
     const claims = JSON.parse(Buffer.from(payload, 'base64url').toString())
-    const ours = Buffer.from(JSON.stringify({ ...claims, iss: addressKeycloak(port).issuer }))
+    const ours = Buffer.from(JSON.stringify({ ...claims, iss: keycloak.issuer }))
 
     const answer = await ask(`${world.url}/me`, {
       headers: { authorization: `Bearer ${header}.${ours.toString('base64url')}.${signature}` },
@@ -71,7 +74,7 @@ describe('without Keycloak', () => {
   })
 
   test('all is well as soon as Keycloak answers', async () => {
-    keycloak = await startKeycloak({ port })
+    await network.bringUp()
 
     await expect.poll(readiness, { timeout: 5_000 }).toBe(200)
     const { page } = await world.newVisitor()
@@ -80,14 +83,14 @@ describe('without Keycloak', () => {
 
   test('one that hangs is waited for no longer than a few seconds, and nobody is logged out by it', async () => {
     const alice = await logIn(world, 'alice')
-    const { access_token } = await logInByPassword(requireStarted(), 'alice')
+    const { access_token } = await logInByPassword(keycloak, 'alice')
     const bearer = { headers: { authorization: `Bearer ${access_token}` } }
     await ask(`${world.url}/me`, bearer)
     const visitor = await world.newVisitor({ refusals: ['/auth/callback'] })
     const { page } = visitor
     const { query } = await beginLogin(page, world)
 
-    requireStarted().pause()
+    network.hang()
     const begun = Date.now()
     const answer = await page.goto(`${world.url}/auth/callback?code=any&${query}`)
     const tookMs = Date.now() - begun
@@ -96,7 +99,7 @@ describe('without Keycloak', () => {
       ask(`${world.url}/me`, bearer),
       alice.call('GET', '/me'),
     ])
-    requireStarted().resume()
+    network.resume()
 
     expect(answer?.status()).toBe(503)
     expect(tookMs).toBeLessThan(8_000)
@@ -108,16 +111,13 @@ describe('without Keycloak', () => {
 
   test('when it is stopped, keys and issued tokens go on, and a login says that it has to wait', async () => {
     const { value } = await (await logIn(world, 'alice')).createKey()
-    const [used, unused] = [
-      await logInByPassword(requireStarted(), 'alice'),
-      await logInByPassword(requireStarted(), 'bob'),
-    ]
+    const [used, unused] = [await logInByPassword(keycloak, 'alice'), await logInByPassword(keycloak, 'bob')]
     const useToken = async ({ access_token }: { access_token: string }) =>
       (await ask(`${world.url}/me`, { headers: { authorization: `Bearer ${access_token}` } })).status
     await useToken(used)
     const visitor = await world.newVisitor({ refusals: ['/auth/login'] })
 
-    await requireStarted().stop()
+    await network.takeDown()
     const key = await ask(`${world.url}/catalog/collections`, { headers: { 'x-api-key': value } })
     const tokens = [await useToken(used), await useToken(unused)]
     const answer = await visitor.page.goto(`${world.url}/auth/login?return_to=/docs`)
@@ -130,11 +130,6 @@ describe('without Keycloak', () => {
 
   async function readiness(): Promise<number> {
     return (await ask(`${world.url}/health/ready`)).status
-  }
-
-  function requireStarted(): Keycloak {
-    if (keycloak === undefined) throw new Error('Keycloak was not started by the test before')
-    return keycloak
   }
 })
 

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { ask, type NewKey, newName } from './journeys/people.js'
 import { runCommand } from './support/command.js'
-import { requireKeycloak, requirePostgresql } from './support/environment.js'
+import { requireInstalledPackage, requireKeycloak, requirePostgresql } from './support/environment.js'
 import { logsFolder, projectFolder } from './support/folders.js'
-import { installPackage } from './support/installed-package.js'
 import { type KeycloakAddress, logInByPassword } from './support/keycloak-client.js'
 import { findFreePort } from './support/ports.js'
 import { createDatabase } from './support/postgresql.js'
@@ -16,7 +15,8 @@ import { stacPython } from './support/python.js'
 import { type Service, startService } from './support/service.js'
 import { settingsFor } from './support/settings.js'
 
-// A service elsewhere: in a folder of its own, with the package as npm installs it, and a process of its own.
+// A service elsewhere: in a project of its own, with the package as npm installs it, and a process of its own.
+let project: string
 let folder: string
 let keycloak: KeycloakAddress
 let settings: Record<string, string>
@@ -29,29 +29,31 @@ beforeAll(async () => {
   keycloak = await requireKeycloak()
   settings = settingsFor(keycloak, await createDatabase(await requirePostgresql()))
   latchkey = await startService({ env: { ...settings, EXAMPLE_CATALOG: 'false' } })
-  folder = (await installPackage()).folder
+  ;({ folder: project, ownFolder: folder } = await requireInstalledPackage('remote'))
   const port = await findFreePort()
   catalogueUrl = `http://127.0.0.1:${port}`
-  catalogue = await startProgram('node_modules/latchkey/dist/examples/stac-catalog/server.js', {
-    PORT: String(port),
-    LATCHKEY_URL: latchkey.url,
-    OIDC_ISSUER: keycloak.issuer,
-    OIDC_AUDIENCES: 'latchkey',
-  })
+  catalogue = await startProgram(
+    join(project, 'node_modules/latchkey/dist/examples/stac-catalog/server.js'),
+    {
+      PORT: String(port),
+      LATCHKEY_URL: latchkey.url,
+      OIDC_ISSUER: keycloak.issuer,
+      OIDC_AUDIENCES: 'latchkey',
+    },
+  )
   await waitUntilItAsks(catalogueUrl)
   token = (await logInByPassword(keycloak, 'alice')).access_token
 })
 afterAll(async () => {
   await catalogue?.stop()
   await latchkey?.stop()
-  await rm(folder, { recursive: true, force: true })
 })
 
 const startProgram = (file: string, env: Record<string, string>) =>
-  startProcessGroup(process.execPath, [join(folder, file)], {
+  startProcessGroup(process.execPath, [file], {
     cwd: folder,
     env: { PATH: process.env.PATH, ...env },
-    logFile: join(logsFolder, `remote-${file.replaceAll(/\W+/g, '-')}.log`),
+    logFile: join(logsFolder, `remote-${basename(file)}.log`),
   })
 
 /** For a credential, which is the first thing that a started service does. */
@@ -191,7 +193,7 @@ describe('the ten lines of README', () => {
     await writeFile(join(folder, 'readme.js'), lines)
     const { value } = await createKey()
 
-    const program = await startProgram('readme.js', {})
+    const program = await startProgram(join(folder, 'readme.js'), {})
     const items = `http://127.0.0.1:${port}/items`
     await waitUntilItAsks(items)
     const answer = await ask(items, { headers: { 'x-api-key': value } })

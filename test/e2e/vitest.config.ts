@@ -1,42 +1,44 @@
+import { existsSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** By name: `embedded*` needs no Keycloak and runs while it starts, `keycloak*` comes after it. */
-class NameSequencer extends BaseSequencer {
+/**
+ * The longest files first, so that no worker is left with one at the end. The files that need Keycloak come when it
+ * has started, after a minute.
+ */
+const order = [
+  ...['embedded', 'survival-ends', 'command-line', 'command-line-processes'],
+  ...['keycloak', 'keycloak-outages', 'keycloak-command-line', 'keycloak-directory', 'keycloak-storage'],
+  ...['postgresql-outages', 'embedded-single-user', 'declared-files', 'redis-limits', 'redis-hand-over'],
+  ...['embedded-package', 'postgresql-notices', 'support/support', 'hostile-document', 'survival-keycloak'],
+  ...['embedded-recipes', 'postgresql-keys', 'survival-disk'],
+]
+for (const name of order) {
+  const file = join(import.meta.dirname, `${name}.test.ts`)
+  if (!existsSync(file))
+    throw new Error(`${file} does not exist: mend the order in test/e2e/vitest.config.ts`)
+}
+
+class OrderSequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    return files.toSorted((a, b) => a.moduleId.localeCompare(b.moduleId))
+    return files.toSorted((a, b) => placeOf(a) - placeOf(b) || a.moduleId.localeCompare(b.moduleId))
   }
 }
 
-/** Files that share one Keycloak and one PostgreSQL; all others have what they need for themselves. */
-const sharing = [
-  'keycloak*',
-  'postgresql*',
-  'store-postgresql',
-  'remote',
-  'survival-{ends,keycloak}',
-  'support/*',
-]
-const sharingFiles = sharing.map((name) => `test/e2e/${name}.test.ts`)
-const all = 'test/e2e/**/*.test.ts'
-
-/** `LATCHKEY_E2E_LANE` takes one of two parts of the files, so that two processes run them side by side. */
-const lanes: Record<string, { include: string[]; exclude?: string[] }> = {
-  all: { include: [all] },
-  sharing: { include: sharingFiles },
-  alone: { include: [all], exclude: sharingFiles },
+function placeOf({ moduleId }: TestSpecification): number {
+  const place = order.indexOf(relative(import.meta.dirname, moduleId).replace(/\.test\.ts$/, ''))
+  return place === -1 ? order.length : place
 }
-const lane = lanes[process.env.LATCHKEY_E2E_LANE ?? 'all']
-if (lane === undefined) throw new Error(`LATCHKEY_E2E_LANE must be one of ${Object.keys(lanes).join(', ')}`)
 
 export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
   test: {
-    ...lane,
+    include: ['test/e2e/**/*.test.ts'],
     globalSetup: ['test/e2e/support/global-setup.ts'],
-    // The files of a lane share one Keycloak, one PostgreSQL and a core.
-    fileParallelism: false,
-    sequence: { sequencer: NameSequencer },
+    // Half of the time a file waits, so two of them share two cores with Keycloak and PostgreSQL.
+    maxWorkers: Number(process.env.LATCHKEY_E2E_WORKERS ?? 2),
+    sequence: { sequencer: OrderSequencer },
     testTimeout: 120_000,
     // The first run on a machine downloads and prepares Keycloak.
     hookTimeout: 600_000,

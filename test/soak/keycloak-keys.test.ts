@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ask, newName } from '../e2e/journeys/people.js'
 import { requirePostgresql } from '../e2e/support/environment.js'
 import { type Keycloak, startKeycloak } from '../e2e/support/keycloak.js'
-import { askAdmin, logInByPassword } from '../e2e/support/keycloak-client.js'
+import { askAdmin, type KeycloakAddress, logInByPassword } from '../e2e/support/keycloak-client.js'
+import { createRealm } from '../e2e/support/keycloak-realm.js'
 import { findFreePort } from '../e2e/support/ports.js'
 import { createDatabase } from '../e2e/support/postgresql.js'
 import { type Service, startService } from '../e2e/support/service.js'
@@ -13,15 +14,15 @@ import { rotateSigningKey } from '../e2e/survival/rotation.js'
 import { startIssuer } from '../support/failing-issuer.js'
 import { reportFigures } from './support/report.js'
 
-const jwksPath = '/realms/latchkey/protocol/openid-connect/certs'
-
-let keycloak: Keycloak
+let server: Keycloak
+let keycloak: KeycloakAddress
 let proxy: CountingProxy
 let service: Service
 beforeAll(async () => {
   const [port, publicPort] = [await findFreePort(), await findFreePort()]
   proxy = await startCountingProxy(publicPort, port)
-  keycloak = await startKeycloak({ port, publicPort })
+  server = await startKeycloak({ port })
+  keycloak = await createRealm(server.origin, `http://127.0.0.1:${publicPort}`)
   // The last test needs tokens that outlive their issuer.
   await askAdmin(keycloak, 'PUT', '', JSON.stringify({ accessTokenLifespan: 1_800 }))
   const env = settingsFor(keycloak, await createDatabase(await requirePostgresql()))
@@ -29,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await service.stop()
-  await keycloak.stop()
+  await server.stop()
   await proxy.close()
 })
 
@@ -59,6 +60,7 @@ test('a token of a key that Keycloak has just begun to sign with is accepted wit
 
 test('a flood of tokens of unknown keys makes it ask once in 30 s', async () => {
   const forger = await startIssuer()
+  const jwksPath = `${new URL(keycloak.issuer).pathname}/protocol/openid-connect/certs`
   const before = proxy.count(jwksPath)
   const end = Date.now() + 70_000
   let refused = 0
@@ -89,7 +91,7 @@ test('with Keycloak stopped for 12 minutes, keys and issued tokens go on', async
   // The answer of a creation, as the contract fixes it.
   const { value } = made.body as { value: string }
 
-  await keycloak.stop()
+  await server.stop()
   const seen: number[] = []
   // A token that was not seen before each minute: jose alone would forget the keys after ten.
   for (const token of tokens) {

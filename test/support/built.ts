@@ -1,4 +1,8 @@
-import { fileURLToPath } from 'node:url'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+// By the package's own name for its root, because the benchmark runs this file from dist.
+const project = dirname(createRequire(import.meta.url).resolve('#package/package.json'))
 
 /** The programs that tests start as processes. Never called: the imports tell `vitest --changed` what they are made of. */
 const programs = {
@@ -11,5 +15,4 @@ const programs = {
 }
 
 /** The path of a program as `npm run build` made it. Every run of the tests builds what changed: see `global-setup.ts`. */
-export const pathOfBuilt = (program: keyof typeof programs): string =>
-  fileURLToPath(new URL(`../../dist/${program}.js`, import.meta.url))
+export const pathOfBuilt = (program: keyof typeof programs): string => join(project, 'dist', `${program}.js`)

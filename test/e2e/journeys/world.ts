@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { Locator } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, type TestContext } from 'vitest'
 import { openBrowser, type Problem, type TestBrowser, type Visitor } from '../support/browser.js'
@@ -59,7 +60,7 @@ export function useWorld(mode: Mode, start: () => Promise<Service>): World {
   let earlierProblems: Problem[] = []
 
   beforeAll(async () => {
-    browser = await openBrowser(mode)
+    browser = await openBrowser(basename(expect.getState().testPath ?? mode, '.test.ts'))
     service = await start()
   })
   afterAll(async () => {

@@ -37,19 +37,19 @@ export interface Visitor {
 
 export interface TestBrowser {
   newVisitor(options?: BrowserContextOptions): Promise<Visitor>
-  /** Writes `test/e2e/screenshots/<mode>/NN-name.png`, numbered in the order of taking, and returns its path. */
+  /** Writes `test/e2e/screenshots/<folder>/NN-name.png`, numbered in the order of taking, and returns its path. */
   screenshot(page: Page, name: string): Promise<string>
   close(): Promise<void>
 }
 
 /**
  * Opens Chromium.
- * @param mode names the folder of the screenshots: `embedded`, `keycloak`
+ * @param folderName of the screenshots: the name of the test file, because files run side by side
  */
-export async function openBrowser(mode: string): Promise<TestBrowser> {
+export async function openBrowser(folderName: string): Promise<TestBrowser> {
   const executablePath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
   const browser = await chromium.launch({ executablePath, args: FLAGS })
-  const folder = join(screenshotsFolder, mode)
+  const folder = join(screenshotsFolder, folderName)
 
   return {
     async newVisitor(options = {}) {

@@ -1,25 +1,40 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { inject } from 'vitest'
+import type { InstalledPackage } from './installed-package.js'
 import type { KeycloakAddress } from './keycloak-client.js'
+import { createRealm } from './keycloak-realm.js'
 import { type PostgresqlAddress, runSql } from './postgresql.js'
 import { waitUntilAnswers } from './wait.js'
 
 // A first run downloads and prepares Keycloak.
 const KEYCLOAK_TIMEOUT_MS = 600_000
 const POSTGRESQL_TIMEOUT_MS = 60_000
+const PACKAGE_TIMEOUT_MS = 300_000
+
+/** Of this file, by the Keycloak that it is in. */
+const realms = new Map<string, Promise<KeycloakAddress>>()
+
+/** Gives this test file a realm of its own, with alice and bob, in the shared Keycloak, once that is ready. */
+export async function requireKeycloak(): Promise<KeycloakAddress> {
+  const origin = await requireKeycloakServer()
+  const realm = realms.get(origin) ?? createRealm(origin)
+  realms.set(origin, realm)
+  return await realm
+}
 
 /**
- * Waits until the Keycloak that all files share is ready, its realm included.
- * Whoever changes something in it (disables bob, ends his sessions) changes it back.
+ * Waits until the shared Keycloak is ready for realms.
+ * @returns its origin
  */
-export async function requireKeycloak(): Promise<KeycloakAddress> {
-  const { failureFile, ...address } = inject('keycloak')
-  await waitUntilAnswers(`${address.issuer}/.well-known/openid-configuration`, {
+export async function requireKeycloakServer(): Promise<string> {
+  const { failureFile, origin } = inject('keycloak')
+  await waitUntilAnswers(`${origin}/realms/master`, {
     timeoutMs: KEYCLOAK_TIMEOUT_MS,
     giveUp: () => throwIfFailed(failureFile),
   })
-  return address
+  return origin
 }
 
 /** Waits until the PostgreSQL that all files share is ready. Its database is shared too: see `createDatabase`. */
@@ -36,6 +51,27 @@ export async function requirePostgresql(): Promise<PostgresqlAddress> {
       await delay(200)
     }
   }
+}
+
+/**
+ * Waits until the package is installed in the project that all files share.
+ * @param name of the folder below that project that this file has for itself, returned as `ownFolder`
+ */
+export async function requireInstalledPackage(
+  name: string,
+): Promise<InstalledPackage & { ownFolder: string }> {
+  const { failureFile, readyFile } = inject('installedPackage')
+  const deadline = Date.now() + PACKAGE_TIMEOUT_MS
+  while (!existsSync(readyFile)) {
+    throwIfFailed(failureFile)
+    if (Date.now() >= deadline) throw new Error('The package is not installed in time')
+    await delay(100)
+  }
+  // The global setup wrote what `installPackage` returned.
+  const installed = JSON.parse(readFileSync(readyFile, 'utf8')) as InstalledPackage
+  const ownFolder = join(installed.folder, name)
+  mkdirSync(ownFolder)
+  return { ...installed, ownFolder }
 }
 
 function throwIfFailed(failureFile: string): void {

@@ -7,14 +7,11 @@ import { dirname, join, resolve } from 'node:path'
 /** The root of the checkout, wherever the compiler put this file: the benchmark uses it from `dist/`. */
 export const projectFolder = dirname(createRequire(import.meta.url).resolve('#package/package.json'))
 
-/** Of two runs side by side, each leaves the other's traces alone. */
-const lane = process.env.LATCHKEY_E2E_LANE ?? '.'
-
 /** Logs of everything that a run starts; emptied at the start of the next run. */
-export const logsFolder = join(projectFolder, 'test/e2e/logs', lane)
+export const logsFolder = join(projectFolder, 'test/e2e/logs')
 
-/** Screenshots, one folder for each mode; emptied at the start of the next run. */
-export const screenshotsFolder = join(projectFolder, 'test/e2e/screenshots', lane)
+/** Screenshots, one folder for each test file; emptied at the start of the next run. */
+export const screenshotsFolder = join(projectFolder, 'test/e2e/screenshots')
 
 /** What is downloaded and unpacked once and kept: `LATCHKEY_CACHE`, default `~/.cache/latchkey`. */
 export function openCacheFolder(): string {

@@ -2,64 +2,91 @@ import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { logsFolder, projectFolder, screenshotsFolder } from './folders.js'
-import { addressKeycloak, startKeycloak } from './keycloak.js'
-import type { KeycloakAddress } from './keycloak-client.js'
+import { findTemplates } from '../../support/templates.js'
+import { logsFolder, makeTemporaryFolder, projectFolder, screenshotsFolder } from './folders.js'
+import { installPackage } from './installed-package.js'
+import { startKeycloak } from './keycloak.js'
 import { findFreePort } from './ports.js'
 import { addressPostgresql, type PostgresqlAddress, startPostgresql } from './postgresql.js'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    keycloak: KeycloakAddress & { failureFile: string }
-    postgresql: PostgresqlAddress & { failureFile: string }
+    keycloak: Shared & { origin: string }
+    postgresql: Shared & PostgresqlAddress
+    /** `readyFile` holds what `installPackage` returned. */
+    installedPackage: Shared & { readyFile: string }
   }
 }
 
+interface Shared {
+  /** Tests run in other processes: this file tells them why they wait in vain. */
+  failureFile: string
+}
+
 /**
- * Installs what lacks, builds the service, and starts Keycloak and PostgreSQL without waiting for them, so that the
- * tests that need neither run meanwhile. The others wait with `requireKeycloak` and `requirePostgresql`.
+ * Installs what lacks, builds the service, and begins what all files share without waiting for it, so that the tests
+ * that need none of it run meanwhile. The others wait with the functions of `environment.ts`.
  */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   for (const folder of [logsFolder, screenshotsFolder]) await rm(folder, { recursive: true, force: true })
   await run('bash', [join(import.meta.dirname, 'install.sh')])
   await buildService()
+  await findTemplates()
 
   const teardown = new AbortController()
-  const keycloakPort = await findFreePort()
-  const postgresqlPort = await findFreePort()
+  const { signal } = teardown
+  const folder = await makeTemporaryFolder('shared')
+  const [keycloakPort, postgresqlPort] = [await findFreePort(), await findFreePort()]
   const password = randomUUID()
-  const keycloakFailure = join(logsFolder, 'keycloak-failure.log')
-  const postgresqlFailure = join(logsFolder, 'postgresql-failure.log')
-
-  project.provide('keycloak', { ...addressKeycloak(keycloakPort), failureFile: keycloakFailure })
+  const failureFile = (name: string) => join(folder, `${name}-failure`)
+  const readyFile = join(folder, 'package.json')
+  project.provide('keycloak', {
+    origin: `http://127.0.0.1:${keycloakPort}`,
+    failureFile: failureFile('keycloak'),
+  })
   project.provide('postgresql', {
     ...addressPostgresql(postgresqlPort, password),
-    failureFile: postgresqlFailure,
+    failureFile: failureFile('postgresql'),
   })
-  // Nothing of that lane asks for them.
-  if (process.env.LATCHKEY_E2E_LANE === 'alone') return async () => {}
-  const servers = [
-    startOrNoteFailure(startKeycloak({ port: keycloakPort, signal: teardown.signal }), keycloakFailure),
-    startOrNoteFailure(startPostgresql({ port: postgresqlPort, password }), postgresqlFailure),
-  ]
+  project.provide('installedPackage', { readyFile, failureFile: failureFile('package') })
+
+  const keycloak = orNote(startKeycloak({ port: keycloakPort, signal }), failureFile('keycloak'))
+  const postgresql = orNote(startPostgresql({ port: postgresqlPort, password }), failureFile('postgresql'))
+  const installing = orNote(providePackage(readyFile, signal), failureFile('package'))
 
   return async () => {
     teardown.abort(new Error('The tests ended before it was ready'))
-    await Promise.all(servers.map(async (server) => await (await server)?.stop()))
+    await (await keycloak)?.stop()
+    await (await postgresql)?.stop()
+    await (await installing)?.remove()
+    await rm(folder, { recursive: true, force: true })
   }
 }
 
-/** The tests run in other processes: they learn of a failure from a file, instead of waiting for a time-out. */
-async function startOrNoteFailure<T>(start: Promise<T>, failureFile: string): Promise<T | undefined> {
+async function orNote<T>(work: Promise<T>, failureFile: string): Promise<T | undefined> {
   try {
-    return await start
+    return await work
   } catch (error) {
-    await mkdir(dirname(failureFile), { recursive: true })
     await writeFile(failureFile, String(error))
     return undefined
+  }
+}
+
+async function providePackage(readyFile: string, signal: AbortSignal) {
+  const folder = await makeTemporaryFolder('a-service')
+  const remove = async () => await rm(folder, { recursive: true, force: true })
+  try {
+    const installed = await installPackage(folder, signal)
+    const draft = `${readyFile}.draft`
+    await writeFile(draft, JSON.stringify(installed))
+    await rename(draft, readyFile)
+    return { remove }
+  } catch (error) {
+    await remove()
+    throw error
   }
 }
 

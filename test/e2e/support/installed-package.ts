@@ -1,19 +1,22 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runCommand } from './command.js'
-import { makeTemporaryFolder, projectFolder } from './folders.js'
+import { projectFolder } from './folders.js'
 
 export interface InstalledPackage {
-  /** Of the project that it was installed into; who asked for it removes it. */
+  /** Of the project that it was installed into. */
   folder: string
   tarball: string
   sizeBytes: number
   files: readonly { path: string; mode: number }[]
 }
 
-/** Installs the package as another project does: `npm pack` of the built project, and Fastify beside it. */
-export async function installPackage(): Promise<InstalledPackage> {
-  const folder = await makeTemporaryFolder('a-service')
+/**
+ * Installs the package as another project does: `npm pack` of the built project, and Fastify beside it.
+ * @param folder an empty one, which becomes that project
+ */
+export async function installPackage(folder: string, signal: AbortSignal): Promise<InstalledPackage> {
+  const npm = async (...words: string[]) => await runCommand('npm', words, { signal })
   const told = await npm('pack', projectFolder, '--ignore-scripts', '--json', '--pack-destination', folder)
   const { filename, size, files } = readPacked(told)
   const tarball = join(folder, filename)
@@ -25,8 +28,6 @@ export async function installPackage(): Promise<InstalledPackage> {
   )
   return { folder, tarball, sizeBytes: size, files }
 }
-
-const npm = async (...words: string[]) => await runCommand('npm', words)
 
 interface Packed {
   filename: string

@@ -1,12 +1,10 @@
-export const REALM = 'latchkey'
-
 /** Of the realm `master`; reachable on loopback only. */
 export const KEYCLOAK_ADMIN = { username: 'admin', password: 'admin' }
 
 export interface KeycloakAddress {
-  /** `http://127.0.0.1:<port>/realms/latchkey` */
+  /** `http://127.0.0.1:<port>/realms/<realm>` */
   issuer: string
-  /** `http://127.0.0.1:<port>/admin/realms/latchkey` */
+  /** `http://127.0.0.1:<port>/admin/realms/<realm>` */
   adminUrl: string
 }
 

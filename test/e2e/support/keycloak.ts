@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runCommand } from './command.js'
 import { logsFolder, makeTemporaryFolder, openCacheFolder } from './folders.js'
 import { requireJavaHome } from './java.js'
-import { askAdmin, KEYCLOAK_ADMIN, type KeycloakAddress, REALM } from './keycloak-client.js'
+import { KEYCLOAK_ADMIN } from './keycloak-client.js'
 import { findFreePort } from './ports.js'
 import { type ProcessGroup, startProcessGroup } from './process-group.js'
 import { waitUntilAnswers } from './wait.js'
@@ -14,10 +14,9 @@ const ARTIFACT = `org.keycloak:keycloak-quarkus-dist:${VERSION}:tar.gz`
 const MAVEN_COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy'
 const START_TIMEOUT_MS = 240_000
 
-export interface Keycloak extends KeycloakAddress {
-  /** Freezes it: connections are accepted and nobody answers. */
-  pause(): void
-  resume(): void
+export interface Keycloak {
+  /** `http://127.0.0.1:<port>` */
+  origin: string
   log(): Promise<string>
   stop(): Promise<void>
 }
@@ -25,49 +24,32 @@ export interface Keycloak extends KeycloakAddress {
 export interface KeycloakOptions {
   /** Default: a free one. */
   port?: number
-  /** Where it is reached, when that is a proxy in front of it. Default: its own port. */
-  publicPort?: number
   /** Gives up downloading, unpacking and starting. */
   signal?: AbortSignal
 }
 
-/** Where a Keycloak on this port will answer. */
-export function addressKeycloak(port: number): KeycloakAddress {
-  const origin = `http://127.0.0.1:${port}`
-  return { issuer: `${origin}/realms/${REALM}`, adminUrl: `${origin}/admin/realms/${REALM}` }
-}
-
 /**
- * Starts a real Keycloak with the realm of `keycloak/realm.json` on 127.0.0.1, and resolves when it is ready.
+ * Starts a real Keycloak on 127.0.0.1, and resolves when it is ready for realms: see `createRealm`.
  * The first start on a machine downloads and prepares it, which takes a minute or more.
  */
 export async function startKeycloak(options: KeycloakOptions = {}): Promise<Keycloak> {
-  const distribution = await prepareDistribution(options.signal)
+  const distribution = await prepareKeycloak(options.signal)
   const port = options.port ?? (await findFreePort())
   const folder = await makeTemporaryFolder('keycloak')
-  const publicPort = options.publicPort ?? port
-  const address = addressKeycloak(publicPort)
 
   await cp(join(distribution, 'snapshot'), join(folder, 'database'), { recursive: true })
-  const server = await launch({ distribution, folder, port, publicPort, logName: `keycloak-${port}` })
+  const server = await launch({ distribution, folder, port, logName: `keycloak-${port}` })
   const stop = async () => {
     await server.stop()
     await rm(folder, { recursive: true, force: true })
   }
   try {
     await waitUntilStarted(server, port, options.signal)
-    await importRealm(address)
   } catch (error) {
     await stop()
     throw error
   }
-  return {
-    ...address,
-    pause: () => server.signal('SIGSTOP'),
-    resume: () => server.signal('SIGCONT'),
-    log: server.log,
-    stop,
-  }
+  return { origin: `http://127.0.0.1:${port}`, log: server.log, stop }
 }
 
 /**
@@ -76,7 +58,7 @@ export async function startKeycloak(options: KeycloakOptions = {}): Promise<Keyc
  * It is made beside its place and then renamed, so that what stands there is always complete, also when two runs
  * prepare it at once or one is interrupted.
  */
-async function prepareDistribution(signal: AbortSignal | undefined): Promise<string> {
+export async function prepareKeycloak(signal?: AbortSignal): Promise<string> {
   const cache = openCacheFolder()
   const distribution = join(cache, `keycloak-${VERSION}`)
   if (existsSync(distribution)) return distribution
@@ -121,13 +103,7 @@ async function unpackDistribution(draft: string, signal: AbortSignal | undefined
 async function takeSnapshot(draft: string, signal: AbortSignal | undefined): Promise<void> {
   const folder = await makeTemporaryFolder('keycloak')
   const port = await findFreePort()
-  const server = await launch({
-    distribution: draft,
-    folder,
-    port,
-    publicPort: port,
-    logName: 'keycloak-first-start',
-  })
+  const server = await launch({ distribution: draft, folder, port, logName: 'keycloak-first-start' })
   try {
     await waitUntilStarted(server, port, signal)
     // H2's file is whole only after an orderly end.
@@ -143,17 +119,16 @@ interface Launch {
   distribution: string
   folder: string
   port: number
-  publicPort: number
   logName: string
 }
 
-async function launch({ distribution, folder, port, publicPort, logName }: Launch): Promise<ProcessGroup> {
+async function launch({ distribution, folder, port, logName }: Launch): Promise<ProcessGroup> {
   const args = [
     'start-dev',
     '--cache=local',
     '--http-host=127.0.0.1',
     `--http-port=${port}`,
-    `--hostname=http://127.0.0.1:${publicPort}`,
+    `--hostname=http://127.0.0.1:${port}`,
     `--db-url=jdbc:h2:file:${folder}/database/kc;NON_KEYWORDS=VALUE`,
     // The development mode reads its pages' templates anew for each request, which is slow.
     '--spi-theme--cache-themes=true',
@@ -188,10 +163,4 @@ async function waitUntilStarted(
       if (server.hasExited()) throw new Error(`Keycloak ended while it started:\n${await server.log()}`)
     },
   })
-}
-
-/** Through the admin API, so that a change of the realm file needs no new snapshot. */
-async function importRealm(address: KeycloakAddress): Promise<void> {
-  const realm = await readFile(join(import.meta.dirname, 'keycloak/realm.json'), 'utf8')
-  await askAdmin({ adminUrl: new URL('/admin/realms', address.adminUrl).href }, 'POST', '', realm)
 }

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { copyDataFolder } from './data-folder.js'
 import { logsFolder, makeTemporaryFolder, projectFolder } from './folders.js'
 import { findFreePort } from './ports.js'
 import { type Exit, type ProcessGroup, startProcessGroup } from './process-group.js'
@@ -31,6 +33,8 @@ export interface ServiceOptions {
   port?: number
   /** Default: a fresh one, removed at the end. Give the same one twice to start again with the same data. */
   folder?: string
+  /** Makes its database itself, as the first start does. Default: a copy of one that is ready. */
+  makesDatabase?: boolean
   /** Default: the built service, `dist/src/server.js`. */
   entry?: string
   /** Words behind it. Default: none. */
@@ -63,6 +67,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const removeFolder = async () => {
     if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
   }
+  if (needsDataFolder(options, folder)) await copyDataFolder(join(folder, 'data'))
   const server = await startProcessGroup(
     process.execPath,
     [options.entry ?? join(projectFolder, 'dist/src/server.js'), ...(options.args ?? [])],
@@ -108,6 +113,10 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       await removeFolder()
     },
   }
+}
+
+function needsDataFolder({ env, makesDatabase = false }: ServiceOptions, folder: string): boolean {
+  return !makesDatabase && env?.DATABASE_URL === undefined && !existsSync(join(folder, 'data'))
 }
 
 async function waitUntilStarted(server: ProcessGroup, url: string): Promise<void> {
