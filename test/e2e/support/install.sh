@@ -35,6 +35,9 @@ have_postgresql() {
   command -v initdb >/dev/null
 }
 
+# A gigabyte, so only where it is asked for: see README.md.
+have_qgis() { [ "${LATCHKEY_E2E_QGIS:-}" != true ] || /usr/bin/python3 -c 'import qgis.core' 2>/dev/null; }
+
 have_redis() { command -v redis-server >/dev/null; }
 
 have_requests() {
@@ -58,7 +61,7 @@ have_example_services() { cmp -s "$example_packages" "$example_venv/requirements
 
 list_missing() {
   local thing
-  for thing in chromium curl gdal java maven postgresql redis requests wget schemathesis pystac_client example_services; do
+  for thing in chromium curl gdal java maven postgresql qgis redis requests wget schemathesis pystac_client example_services; do
     "have_$thing" || printf '%s\n' "$thing"
   done
 }
@@ -71,6 +74,7 @@ package_of() {
     java) echo default-jdk-headless ;;
     maven) echo maven ;;
     postgresql) echo postgresql ;;
+    qgis) echo python3-qgis ;;
     redis) echo redis-server ;;
     requests) echo python3-requests ;;
     wget) echo wget ;;
@@ -88,6 +92,7 @@ describe() {
     java) echo "a JDK, 17 or later (or set JAVA_HOME)" ;;
     maven) echo "Maven (mvn), which downloads Keycloak" ;;
     postgresql) echo "PostgreSQL's server binaries: initdb, postgres (or set PG_BIN)" ;;
+    qgis) echo "QGIS with its Python module, or an environment without LATCHKEY_E2E_QGIS" ;;
     redis) echo "Redis (redis-server)" ;;
     requests) echo "Python 3 with the package requests" ;;
     wget) echo "wget" ;;
