@@ -1,4 +1,3 @@
-import { trimSlashes } from '../urls.js'
 import { InvalidOptionError } from './errors.js'
 
 export interface PlaceOptions {
@@ -15,6 +14,13 @@ export function requireServiceUrl(text: string, options: PlaceOptions): string {
   if (url.search !== '' || url.hash !== '')
     throw new InvalidOptionError('The url of Latchkey has no query and no fragment')
   return trimSlashes(url.href)
+}
+
+// As in ../urls.ts. The client imports nothing outside its folder, because browsers load its modules as they are built.
+function trimSlashes(text: string): string {
+  let end = text.length
+  while (end > 0 && text[end - 1] === '/') end -= 1
+  return text.slice(0, end)
 }
 
 /** The origins that may see the credential. @throws InvalidOptionError as above */
