@@ -17,6 +17,18 @@ if (unknown.length > 0) {
   process.exit(64)
 }
 
+/** The part that runs. */
+let running
+// It does not hear Ctrl-C by itself, because it leads a process group of its own.
+for (const [signal, exitCode] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+])
+  process.once(signal, () => {
+    if (running !== undefined) process.kill(-running.pid, 'SIGTERM')
+    process.exit(exitCode)
+  })
+
 mkdirSync(logs, { recursive: true })
 const outcomes = []
 for (const part of parts) {
@@ -40,6 +52,7 @@ async function run({ name, command, env = {}, minutes, figures }) {
     // It leads a process group of its own, so that a signal reaches its children.
     detached: true,
   })
+  running = child
   for (const output of [child.stdout, child.stderr]) output.pipe(stream, { end: false })
   let isLate = false
   const timers = [
@@ -50,6 +63,7 @@ async function run({ name, command, env = {}, minutes, figures }) {
     setTimeout(() => process.kill(-child.pid, 'SIGKILL'), minutes * 60_000 + killAfterMs),
   ]
   const [code] = await once(child, 'close')
+  running = undefined
   for (const timer of timers) clearTimeout(timer)
   await new Promise((resolve) => stream.end(resolve))
   const failure = isLate ? `not done in ${minutes} min` : 'failed'
