@@ -113,7 +113,8 @@ describe('on a PostgreSQL server', () => {
     const seen = await Promise.all([addIfFew('one'), addIfFew('two')])
 
     expect(seen.sort()).toEqual([0, 1])
-    expect(runs).toBe(3)
+    // Of the two, PostgreSQL refuses one at least once; more often when it is slow.
+    expect(runs).toBeGreaterThanOrEqual(3)
   })
 
   test('a deadlock is resolved without the caller noticing', async () => {
