@@ -36,8 +36,8 @@ export default defineConfig({
   test: {
     include: ['test/e2e/**/*.test.ts'],
     globalSetup: ['test/e2e/support/global-setup.ts'],
-    // Half of the time a file waits, so two of them share two cores with Keycloak and PostgreSQL.
-    maxWorkers: Number(process.env.LATCHKEY_E2E_WORKERS ?? 2),
+    // A file waits for most of its time, so three of them share two cores with Keycloak and PostgreSQL.
+    maxWorkers: 3,
     sequence: { sequencer: OrderSequencer },
     testTimeout: 120_000,
     // The first run on a machine downloads and prepares Keycloak.

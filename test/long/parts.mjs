@@ -7,14 +7,6 @@ const soak = /^soak: (.+)$/
  */
 export const parts = [
   {
-    name: 'e2e',
-    what: 'each end-to-end case, also those that the gate leaves out',
-    command: 'npm run test:e2e',
-    env: { LATCHKEY_E2E_ALL: 'true' },
-    minutes: 25,
-    figures: [vitest],
-  },
-  {
     name: 'qgis',
     what: 'the recipes of QGIS, which it installs on Debian as root (1 GB)',
     command: 'npm run test:e2e -- embedded-recipes -t qgis',
