@@ -35,8 +35,8 @@ interface Lendable {
   schema: string
 }
 
-// Each takes about 130 MB, and few tests need more than two at once.
-const maxIdle = 2
+// Each takes about 130 MB, and most tests need one.
+const maxIdle = 1
 const idle: Lendable[] = []
 
 async function borrow(before: string): Promise<EmbeddedDatabase> {

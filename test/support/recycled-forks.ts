@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { ForksPoolWorker, type PoolRunnerInitializer, type WorkerRequest } from 'vitest/node'
 
 const name = 'recycled-forks'
-const maxMebibytes = 850
-const maxFiles = 60
+const maxMebibytes = 800
+const maxFiles = 80
 
 /** A worker process as Vitest's own, that ends between two files once it is large: modules of test files stay loaded. */
 class RecycledFork extends ForksPoolWorker {
