@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { instant, line, nullable, ref } from './common.js'
+import { ownerKinds, secretEncodings } from './enums.js'
 import {
   createKeySchema,
   inputMembers,
@@ -9,7 +10,7 @@ import {
   maxListLimit,
 } from './key.js'
 import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
-import { ownerKinds, vias } from './principal.js'
+import { vias } from './principal.js'
 
 const scopes = Type.Array(inputMembers.scope, { maxItems: 100, uniqueItems: true })
 const ids = (description: string) =>
@@ -28,7 +29,7 @@ const secret = Type.String({
   maxLength: 512,
   description: 'A secret that was made elsewhere. It goes on working as it was presented there, with the id.',
 })
-const secretEncoding = Type.Enum(['utf8', 'base64'], {
+const secretEncoding = Type.Enum([...secretEncodings], {
   description: 'What the secret’s HMAC key is, for the JWTs that it signs. Default: its bytes as they are.',
 })
 

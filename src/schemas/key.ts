@@ -1,7 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { instant, line, nullable, paragraph, ref } from './common.js'
-import { type KeyStatus, keyStatuses } from './key-statuses.js'
-import { ownerKinds } from './principal.js'
+import { type KeyStatus, keyStatuses, ownerKinds } from './enums.js'
 
 export { type KeyStatus, keyStatuses }
 

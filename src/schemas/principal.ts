@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { nullable } from './common.js'
+import { ownerKinds } from './enums.js'
 
-export const ownerKinds = ['user', 'server'] as const
 export const vias = ['oauth2', 'api-key', 'key-jwt', 'session'] as const
 
 export const principalMembers = {

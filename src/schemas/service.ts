@@ -1,8 +1,8 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { instant, line, nullable, paragraph, ref } from './common.js'
+import { authorizationForwardings, ownerKinds, preflights } from './enums.js'
 import { maxListLimit } from './key.js'
 import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
-import { ownerKinds } from './principal.js'
 
 /** What declares an entry of the registry: an entry of the file is changed by the file alone. */
 export const declarers = ['api', 'file'] as const
@@ -74,11 +74,11 @@ const descriptorMembers = {
   enabled: Type.Boolean({ description: 'A service that is not is unknown at the gateway.' }),
   access: Type.Object(accessMembers),
   accept: Type.Object(acceptMembers),
-  forward_authorization: Type.Enum(['none', 'tokens', 'all'], {
+  forward_authorization: Type.Enum([...authorizationForwardings], {
     description:
       'Whether an `Authorization` that was checked is forwarded: `tokens` are OAuth2 tokens and key-signed JWTs, `all` is Basic too. The value of a key never is.',
   }),
-  preflight: Type.Enum(['forward', 'answer', 'refuse'], {
+  preflight: Type.Enum([...preflights], {
     description:
       'Who answers a CORS preflight, which carries no credential: the service, the gateway, or nobody.',
   }),

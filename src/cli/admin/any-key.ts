@@ -1,32 +1,32 @@
 import { type Command, Option } from 'commander'
 import type { ChangeAnyKey } from '../../schemas/admin.js'
+import { type KeyStatus, keyStatuses, type OwnerKind, ownerKinds } from '../../schemas/enums.js'
 import type { ApiKeyDocument } from '../../schemas/key.js'
-import { type KeyStatus, keyStatuses } from '../../schemas/key-statuses.js'
 import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { parseDuration } from '../durations.js'
 import { printJson } from '../json.js'
 import { chooseKey } from '../key-id.js'
-import { printable, tell } from '../terminal.js'
+import { printable, report } from '../terminal.js'
 import { administrate } from './administration.js'
-import { requireChange, tellChange } from './changes.js'
+import { reportChange, requireChange } from './changes.js'
 import { addChangeOptions, type KeyChangeOptions, readKeyChange } from './key-options.js'
-import { printKey, printKeys, recognise } from './keys.js'
+import { describeKey, printKey, printKeys } from './keys.js'
 import {
   addJsonOption,
   addListOptions,
   addYesOption,
   type JsonOption,
   type ListOptions,
-  readSubject,
+  parseSubject,
   type YesOption,
 } from './options.js'
 import { addSecretOptions, readSecret, type SecretOptions } from './secret.js'
 
 interface Filter extends ListOptions {
   owner?: string
-  kind?: 'user' | 'server'
+  kind?: OwnerKind
   status?: KeyStatus
   group?: string
   search?: string
@@ -52,8 +52,8 @@ export function addAnyKeyCommands(admin: Command, context: CommandContext): void
   const keys = admin.command('api-key').alias('api_key').description('keys of anyone, server keys too')
 
   addListOptions(keys.command('list').description('the keys of everybody, revoked ones too, the newest last'))
-    .option('--owner <subject>', 'those of this owner', readSubject)
-    .addOption(new Option('--kind <kind>', 'of people, or of servers').choices(['user', 'server']))
+    .option('--owner <subject>', 'those of this owner', parseSubject)
+    .addOption(new Option('--kind <kind>', 'of people, or of servers').choices(ownerKinds))
     .addOption(new Option('--status <status>', 'those that are so').choices(keyStatuses))
     .option('--group <id>', 'those that name this service group')
     .option('--search <text>', 'part of the name, the note, the login or the id')
@@ -132,8 +132,8 @@ async function change(
   const { terminal } = context
   const id = await chooseKey({ key, valueFile }, terminal)
   const changed = await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.update(id, wanted))
-  const sentence = `The ${await recognise(changed)}, ${outcome}${describeHindrance(changed)}.`
-  tellChange(terminal, sentence, changed, { json })
+  const sentence = `The ${await describeKey(changed)}, ${outcome}${describeHindrance(changed)}.`
+  reportChange(terminal, sentence, changed, { json })
 }
 
 async function revoke(context: CommandContext, key: Key, options: RevokeOptions): Promise<void> {
@@ -145,7 +145,7 @@ async function revoke(context: CommandContext, key: Key, options: RevokeOptions)
     admin.apiKeys.revoke(id, { permanent }),
   )
   const outcome = permanent ? 'is revoked for good' : 'is revoked'
-  tellChange(terminal, `The ${await recognise(revoked)}, ${outcome}.`, revoked, options)
+  reportChange(terminal, `The ${await describeKey(revoked)}, ${outcome}.`, revoked, options)
 }
 
 async function remove(
@@ -157,7 +157,7 @@ async function remove(
   const id = await chooseKey({ key, valueFile }, terminal)
   await requireConsentFor('Delete', id, context, options)
   await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.delete(id))
-  tell(terminal, `The key ${id} is deleted.`)
+  report(terminal, `The key ${id} is deleted.`)
 }
 
 /** By its name and its owner people recognise it; where nobody can be asked these are not needed. */
@@ -165,7 +165,7 @@ async function requireConsentFor(verb: string, id: string, context: CommandConte
   const { terminal } = context
   const isAsked = options.yes !== true && terminal.stdin.isTTY === true
   const key = isAsked ? await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.show(id)) : null
-  const which = key === null ? `key ${id}` : await recognise(key)
+  const which = key === null ? `key ${id}` : await describeKey(key)
   await requireConsent(printable(`${verb} the ${which}?`), terminal, options)
 }
 

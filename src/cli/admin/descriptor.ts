@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander'
+import { authorizationForwardings, type OwnerKind, ownerKinds, preflights } from '../../schemas/enums.js'
 import type { UpdateService } from '../../schemas/service.js'
 import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { readJsonObject } from './json-file.js'
-import { addJsonOption, type JsonOption, readCount, readNames, readRegistryId } from './options.js'
+import { addJsonOption, type JsonOption, parseCount, parseRegistryId, readNames } from './options.js'
 
 /** A descriptor as commander gives it. */
 export interface DescriptorOptions extends JsonOption {
@@ -16,7 +17,7 @@ export interface DescriptorOptions extends JsonOption {
   stripPrefix?: boolean
   scopes?: string[] | false
   writeScopes?: string[] | false
-  kinds?: ('user' | 'server')[]
+  kinds?: OwnerKind[]
   acceptQuery?: boolean
   acceptCookie?: boolean
   acceptBasic?: boolean
@@ -32,7 +33,7 @@ export function addDescriptorOptions(command: Command): Command {
   command
     .option('--file <file>', 'read a descriptor in JSON from a file, or from stdin (-); options count more')
     .option('--name <name>', 'for people')
-    .addOption(new Option('--group <id>', 'service group that it is in').argParser(readRegistryId))
+    .addOption(new Option('--group <id>', 'service group that it is in').argParser(parseRegistryId))
     .option('--prefix <path>', 'its path at the gateway, as /auxip')
     .option('--target <url>', 'where it is, as http://auxip:8080')
     .option('--strip-prefix', 'it gets the path without the prefix (the default)')
@@ -41,7 +42,7 @@ export function addDescriptorOptions(command: Command): Command {
     .option('--no-scopes', 'asks for no rights')
     .option('--write-scopes <right...>', 'those that writing needs as well')
     .option('--no-write-scopes', 'writing needs no more than reading')
-    .addOption(new Option('--kinds <kind...>', 'whose credentials are taken').choices(['user', 'server']))
+    .addOption(new Option('--kinds <kind...>', 'whose credentials are taken').choices(ownerKinds))
     .option('--accept-query', 'keys also as ?api_key=')
     .option('--no-accept-query', 'no keys in URLs (the default)')
     .option('--accept-cookie', 'key-signed JWTs also as a cookie (the default)')
@@ -52,21 +53,19 @@ export function addDescriptorOptions(command: Command): Command {
       new Option(
         '--forward-authorization <which>',
         'what of a checked Authorization the service sees',
-      ).choices(['none', 'tokens', 'all']),
+      ).choices(authorizationForwardings),
     )
-    .addOption(
-      new Option('--preflight <who>', 'who answers CORS preflights').choices(['forward', 'answer', 'refuse']),
-    )
-    .option('--timeout-ms <ms>', 'how long it may take to begin its answer', readCount)
-    .option('--max-body-bytes <bytes>', 'largest body of a request', readCount)
+    .addOption(new Option('--preflight <who>', 'who answers CORS preflights').choices(preflights))
+    .option('--timeout-ms <ms>', 'how long it may take to begin its answer', parseCount)
+    .option('--max-body-bytes <bytes>', 'largest body of a request', parseCount)
     .option('--no-max-body-bytes', 'bodies of any size (the default)')
     .option('--openapi-url <url>', 'its OpenAPI document, or a path below the target')
     .option('--no-openapi-url', 'no document (the default)')
   return addJsonOption(command)
 }
 
-/** What of it a service tells but does not take, so that what `show --json` printed can be sent back. */
-const toldOnly = ['origin', 'created_at']
+/** Members that a service answers with but does not take. Leaving them out lets `show --json` be sent back. */
+const readOnlyMembers = ['origin', 'created_at']
 
 /**
  * The file, if there is one, and what the options say, which counts more.
@@ -80,7 +79,9 @@ export async function readDescriptor(
   // Of a file nothing is known; the service names each of its faults.
   const file: UpdateService & { id?: string } =
     options.file === undefined ? {} : await readJsonObject(options.file, terminal)
-  const descriptor = Object.fromEntries(Object.entries(file).filter(([name]) => !toldOnly.includes(name)))
+  const descriptor = Object.fromEntries(
+    Object.entries(file).filter(([name]) => !readOnlyMembers.includes(name)),
+  )
   if (id !== undefined && file.id !== undefined && file.id !== id) {
     throw new CommandFailed(exitCodes.usage, `the file describes another service than ${id}`)
   }

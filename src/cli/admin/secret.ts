@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { secretEncodings } from '../../schemas/enums.js'
 import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { Terminal } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
@@ -6,7 +7,7 @@ import { readValueFile } from '../value-file.js'
 /** Of a key that was made elsewhere. */
 export interface SecretOptions {
   secretFile?: string | undefined
-  secretEncoding?: 'utf8' | 'base64' | undefined
+  secretEncoding?: (typeof secretEncodings)[number] | undefined
 }
 
 /** There is no option that takes the secret itself: others on this machine could read it in the process list. */
@@ -14,10 +15,9 @@ export const addSecretOptions = (command: Command): Command =>
   command
     .option('--secret-file <file>', 'read the secret of an imported key from a file, or from stdin (-)')
     .addOption(
-      new Option('--secret-encoding <encoding>', 'of the secret, for the JWTs that it signs').choices([
-        'utf8',
-        'base64',
-      ]),
+      new Option('--secret-encoding <encoding>', 'of the secret, for the JWTs that it signs').choices(
+        secretEncodings,
+      ),
     )
 
 /** @throws CommandFailed when the file cannot be read or holds no secret */

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { keyStatuses } from '../../schemas/key-statuses.js'
+import { keyStatuses } from '../../schemas/enums.js'
 import type { CommandContext } from '../context.js'
 import { parseDuration, parseTime } from '../durations.js'
 import { jsonOption } from '../json.js'
