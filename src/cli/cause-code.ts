@@ -5,8 +5,8 @@ export function findCauseCode(error: unknown): string | undefined {
   return findCauseCode(error.cause) ?? (typeof code === 'string' ? code : undefined)
 }
 
-/** The same in brackets, for the end of a sentence: a certificate that nobody vouches for is no broken network. */
-export function tellCause(error: unknown): string {
+/** Gives the same code in brackets for the end of a sentence, because a refused certificate is no broken network. */
+export function describeCause(error: unknown): string {
   const code = findCauseCode(error)
   return code === undefined ? '' : ` (${code})`
 }

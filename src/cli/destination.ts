@@ -23,7 +23,7 @@ export async function findDestination(
   const address = LATCHKEY_URL ? readAddress(LATCHKEY_URL) : null
   const book = await readProfiles(terminal)
   const name = options.profile ?? (LATCHKEY_PROFILE || (address === null ? book.inUse : null))
-  if (name === null) return address === null ? refuse(sayNoProfile(book)) : findByUrl(book, address)
+  if (name === null) return address === null ? refuse(describeMissingProfile(book)) : findByUrl(book, address)
 
   const profile = book.profiles.get(name) ?? refuse(`there is no profile ${name}: ${listNames(book)}`)
   // A key in the environment belongs to the URL beside it, and must not reach another service by a slip.
@@ -60,7 +60,7 @@ function readAddress(text: string): string {
   return trimSlashes(url.href)
 }
 
-function sayNoProfile({ profiles }: ProfileBook): string {
+function describeMissingProfile({ profiles }: ProfileBook): string {
   return profiles.size === 0
     ? 'there is no profile yet: latchkey profile create <url>'
     : 'no profile is in use: latchkey profile use <name>'

@@ -10,13 +10,13 @@ export interface Terminal {
   readonly clock: () => number
 }
 
-/** What the user asked for, alone on stdout, so that it can be piped on. */
+/** Writes a line of the result to stdout, which holds nothing else, so that it can be piped. */
 export function print({ stdout }: Terminal, line: string): void {
   stdout.write(`${line}\n`)
 }
 
-/** Everything else: what happens, what to do next, what went wrong. */
-export function tell({ stderr }: Terminal, line: string): void {
+/** Writes a line of progress, advice or failure to stderr. */
+export function report({ stderr }: Terminal, line: string): void {
   stderr.write(`${line}\n`)
 }
 

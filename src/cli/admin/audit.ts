@@ -7,7 +7,7 @@ import { writeJson } from '../json.js'
 import { print } from '../terminal.js'
 import { administrate } from './administration.js'
 import { type Columns, printList, readItems } from './lists.js'
-import { readCount } from './options.js'
+import { parseCount } from './options.js'
 
 interface AuditOptions {
   actor?: string
@@ -31,7 +31,7 @@ export function addAuditCommand(admin: Command, context: CommandContext): void {
     .option('--owner <subject>', 'whose key it was done to')
     .option('--from <time>', 'of then and later: 2026-12-31 or 2026-12-31T23:59:59, in UTC', parseTime)
     .option('--to <time>', 'of before then', parseTime)
-    .option('--limit <lines>', 'the newest so many (default: all)', readCount)
+    .option('--limit <lines>', 'the newest so many (default: all)', parseCount)
     .option('--json', 'a line of JSON for each on stdout')
     .action((options: AuditOptions) => list(context, options))
 }

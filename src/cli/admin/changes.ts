@@ -1,6 +1,6 @@
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printJson } from '../json.js'
-import { printable, type Terminal, tell } from '../terminal.js'
+import { printable, report, type Terminal } from '../terminal.js'
 import type { JsonOption } from './options.js'
 
 /** @throws CommandFailed for a change of nothing, which the service would refuse in words of its own */
@@ -10,12 +10,12 @@ export function requireChange(change: object): void {
 }
 
 /** Tells people what was done, and programs what there is now. */
-export function tellChange(
+export function reportChange(
   terminal: Terminal,
   sentence: string,
   document: unknown,
   { json }: JsonOption,
 ): void {
-  tell(terminal, printable(sentence))
+  report(terminal, printable(sentence))
   if (json) printJson(terminal, document)
 }

@@ -17,14 +17,15 @@ export async function printDocument(
 function listMembers(document: object, before = ''): [name: string, text: string][] {
   return Object.entries(document).flatMap(([name, value]) => {
     const path = before + name
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[path, tellValue(value)]]
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return [[path, formatValue(value)]]
     const members = listMembers(value, `${path}.`)
     return members.length === 0 ? [[path, '-'] as [string, string]] : members
   })
 }
 
-function tellValue(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(tellValue).join(', ')
+function formatValue(value: unknown): string {
+  if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(formatValue).join(', ')
   if (value === null || value === '') return '-'
   return typeof value === 'string' ? value : JSON.stringify(value)
 }

@@ -3,11 +3,11 @@ import type { GroupDocument, UpdateGroup } from '../../schemas/service.js'
 import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
-import { tell } from '../terminal.js'
+import { report } from '../terminal.js'
 import { administrate } from './administration.js'
-import { requireChange, tellChange } from './changes.js'
+import { reportChange, requireChange } from './changes.js'
 import { printDocument } from './documents.js'
-import { addLimitChanges, addLimitOptions, type LimitOptions, readLimits, tellCalls } from './limits.js'
+import { addLimitChanges, addLimitOptions, formatLimit, type LimitOptions, readLimits } from './limits.js'
 import { type Columns, printList } from './lists.js'
 import {
   addJsonOption,
@@ -15,7 +15,7 @@ import {
   addYesOption,
   type JsonOption,
   type ListOptions,
-  readRegistryId,
+  parseRegistryId,
   type YesOption,
 } from './options.js'
 
@@ -32,18 +32,18 @@ export function addGroupCommands(admin: Command, context: CommandContext): void 
     (options: ListOptions) => list(context, options),
   )
   addJsonOption(groups.command('show').description('one group'))
-    .argument('<id>', 'of the group', readRegistryId)
+    .argument('<id>', 'of the group', parseRegistryId)
     .action((id: string, options: JsonOption) => show(context, id, options))
   addJsonOption(addLimitOptions(addNames(groups.command('create'))))
     .description('make a group, for ever named by its id')
-    .argument('<id>', 'small letters, digits and hyphens', readRegistryId)
+    .argument('<id>', 'small letters, digits and hyphens', parseRegistryId)
     .action((id: string, options: GroupOptions) => create(context, id, options))
   addJsonOption(addLimitChanges(addNames(groups.command('update'))))
     .description('change what is named, and nothing else')
-    .argument('<id>', 'of the group', readRegistryId)
+    .argument('<id>', 'of the group', parseRegistryId)
     .action((id: string, options: GroupOptions) => update(context, id, options))
   addYesOption(groups.command('delete').description('remove a group that nothing refers to'))
-    .argument('<id>', 'of the group', readRegistryId)
+    .argument('<id>', 'of the group', parseRegistryId)
     .action((id: string, options: YesOption) => remove(context, id, options))
 }
 
@@ -59,9 +59,9 @@ function list(context: CommandContext, options: ListOptions): Promise<void> {
 const columns: Columns<GroupDocument> = [
   { title: 'Id', cell: ({ id }) => id },
   { title: 'Name', cell: ({ name }) => name },
-  { title: 'Per second', cell: ({ limits }) => tellCalls(limits.per_second) },
-  { title: 'Per day', cell: ({ limits }) => tellCalls(limits.per_day) },
-  { title: 'Per month', cell: ({ limits }) => tellCalls(limits.per_month) },
+  { title: 'Per second', cell: ({ limits }) => formatLimit(limits.per_second) },
+  { title: 'Per day', cell: ({ limits }) => formatLimit(limits.per_day) },
+  { title: 'Per month', cell: ({ limits }) => formatLimit(limits.per_month) },
   { title: 'From', cell: ({ origin }) => origin },
 ]
 
@@ -74,20 +74,20 @@ async function create(context: CommandContext, id: string, options: GroupOptions
   // What people call it may be told later; until then its id serves.
   const group = { id, name: options.name ?? id, ...readChange(options) }
   const made = await administrate(context, null, (admin) => admin.groups.create(group))
-  tellChange(context.terminal, `The group ${id} is made.`, made, options)
+  reportChange(context.terminal, `The group ${id} is made.`, made, options)
 }
 
 async function update(context: CommandContext, id: string, options: GroupOptions): Promise<void> {
   const change = readChange(options)
   requireChange(change)
   const group = await administrate(context, `group ${id}`, (admin) => admin.groups.update(id, change))
-  tellChange(context.terminal, `The group ${id} is changed.`, group, options)
+  reportChange(context.terminal, `The group ${id} is changed.`, group, options)
 }
 
 async function remove(context: CommandContext, id: string, options: YesOption): Promise<void> {
   await requireConsent(`Delete the group ${id}?`, context.terminal, options)
   await administrate(context, `group ${id}`, (admin) => admin.groups.delete(id))
-  tell(context.terminal, `The group ${id} is deleted.`)
+  report(context.terminal, `The group ${id} is deleted.`)
 }
 
 const readChange = ({ name, description, ...options }: GroupOptions): UpdateGroup =>

@@ -38,7 +38,7 @@ export async function printKey(terminal: Terminal, key: ApiKeyDocument): Promise
 }
 
 /** Which key that is, as people recognise it. */
-export async function recognise({
+export async function describeKey({
   id,
   name,
   kind,

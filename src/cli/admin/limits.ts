@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { LimitsDocument } from '../../schemas/limits.js'
 import { withoutUndefined } from '../api-key/without-undefined.js'
-import { readCount } from './options.js'
+import { parseCount } from './options.js'
 
 /** As commander gives them; false: `--no-limit-per-…`. */
 export interface LimitOptions {
@@ -35,7 +35,7 @@ export function addWholeLimits(command: Command): Command {
 }
 
 const describeLimit = (period: string) =>
-  new Option(`--limit-per-${period} <calls>`, `calls in a calendar ${period}`).argParser(readCount)
+  new Option(`--limit-per-${period} <calls>`, `calls in a calendar ${period}`).argParser(parseCount)
 
 const describeLifting = (period: string) =>
   new Option(`--no-limit-per-${period}`, `any number of calls in a ${period}`)
@@ -53,4 +53,4 @@ export function readLimits(options: LimitOptions): Partial<LimitsDocument> | und
 const readLimit = (limit: number | false | undefined) => (limit === false ? null : limit)
 
 /** As a cell of a table. */
-export const tellCalls = (limit: number | null): string => (limit === null ? '-' : String(limit))
+export const formatLimit = (limit: number | null): string => (limit === null ? '-' : String(limit))

@@ -1,7 +1,7 @@
 import type { Listing } from '../../client/index.js'
 import { printJson } from '../json.js'
 import type { Column } from '../table.js'
-import { print, type Terminal, tell } from '../terminal.js'
+import { print, report, type Terminal } from '../terminal.js'
 import type { ListOptions } from './options.js'
 
 /** Of a table: what stands above, and what below it. */
@@ -39,7 +39,7 @@ export async function printList<T>(
 }
 
 export async function printTable<T>(terminal: Terminal, items: T[], columns: Columns<T>): Promise<void> {
-  if (items.length === 0) return tell(terminal, 'There are none.')
+  if (items.length === 0) return report(terminal, 'There are none.')
   const { renderTable } = await import('../table.js')
   const rows = items.map((item) => columns.map(({ cell }) => cell(item)))
   print(terminal, renderTable(columns, rows, terminal))

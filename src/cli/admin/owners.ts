@@ -2,10 +2,10 @@ import type { Command } from 'commander'
 import type { LimitsDocument } from '../../schemas/limits.js'
 import type { CommandContext } from '../context.js'
 import { administrate } from './administration.js'
-import { tellChange } from './changes.js'
+import { reportChange } from './changes.js'
 import { printDocument } from './documents.js'
 import { addWholeLimits, type LimitOptions, readLimits } from './limits.js'
-import { addJsonOption, type JsonOption, readSubject } from './options.js'
+import { addJsonOption, type JsonOption, parseSubject } from './options.js'
 
 /** `latchkey admin owner …`: limits over the calls with all keys of somebody. */
 export function addOwnerCommands(admin: Command, context: CommandContext): void {
@@ -13,10 +13,10 @@ export function addOwnerCommands(admin: Command, context: CommandContext): void 
   const subject = ['<subject>', 'of the owner: what `admin api-key show` tells'] as const
 
   addJsonOption(owners.command('limits').description('the limits as they are now'))
-    .argument(...subject, readSubject)
+    .argument(...subject, parseSubject)
     .action((subject: string, options: JsonOption) => show(context, subject, options))
   addJsonOption(addWholeLimits(owners.command('set-limits').description('set or lift all three of them')))
-    .argument(...subject, readSubject)
+    .argument(...subject, parseSubject)
     .action((subject: string, options: LimitOptions & JsonOption) => set(context, subject, options))
 }
 
@@ -31,5 +31,5 @@ async function set(context: CommandContext, subject: string, options: LimitOptio
   const limits = await administrate(context, `owner ${subject} here`, (admin) =>
     admin.owners.setLimits(subject, wanted),
   )
-  tellChange(context.terminal, `Set the limits over all keys of ${subject}.`, limits, options)
+  reportChange(context.terminal, `Set the limits over all keys of ${subject}.`, limits, options)
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { administrate } from './administration.js'
-import { tellChange } from './changes.js'
+import { reportChange } from './changes.js'
 import { printDocument } from './documents.js'
 import { addJsonOption, addYesOption, type JsonOption, type YesOption } from './options.js'
 
@@ -28,12 +28,12 @@ async function show(context: CommandContext, options: JsonOption): Promise<void>
 
 async function enable(context: CommandContext, options: JsonOption): Promise<void> {
   const provider = await administrate(context, null, (admin) => admin.provider.set(false))
-  tellChange(context.terminal, 'API keys are on.', provider, options)
+  reportChange(context.terminal, 'API keys are on.', provider, options)
 }
 
 async function disable(context: CommandContext, options: JsonOption & YesOption): Promise<void> {
   const question = 'Refuse every API key, server keys too? Only a login switches them on again.'
   await requireConsent(question, context.terminal, options)
   const provider = await administrate(context, null, (admin) => admin.provider.set(true))
-  tellChange(context.terminal, 'API keys are off: every one of them is refused.', provider, options)
+  reportChange(context.terminal, 'API keys are off: every one of them is refused.', provider, options)
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { CommandContext } from '../context.js'
 import { printJson } from '../json.js'
 import { requireKeyId } from '../key-id.js'
-import { print, tell } from '../terminal.js'
+import { print, report } from '../terminal.js'
 import { administrate } from './administration.js'
 import { addJsonOption, type JsonOption } from './options.js'
 
@@ -25,7 +25,8 @@ async function show(context: CommandContext, key: string, { json }: JsonOption):
   const id = requireKeyId(key)
   const answer = await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.quotas(id))
   if (json) return printJson(terminal, answer)
-  if (answer.quotas.length === 0) return tell(terminal, `Neither the API key ${id} nor its owner has limits.`)
+  if (answer.quotas.length === 0)
+    return report(terminal, `Neither the API key ${id} nor its owner has limits.`)
   const { formatTime, renderTable } = await import('../table.js')
   const rows = answer.quotas.map((quota) => [
     ...[quota.party, quota.per, String(quota.limit), String(quota.used), String(quota.remaining)],
@@ -39,5 +40,5 @@ const titles = ['Whose', 'Per', 'Limit', 'Used', 'Remaining', 'Anew at (UTC)'].m
 async function reset(context: CommandContext, key: string): Promise<void> {
   const id = requireKeyId(key)
   await administrate(context, `API key ${id}`, (admin) => admin.apiKeys.resetQuotas(id))
-  tell(context.terminal, `The counters of the API key ${id} begin anew.`)
+  report(context.terminal, `The counters of the API key ${id} begin anew.`)
 }

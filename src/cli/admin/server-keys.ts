@@ -7,12 +7,12 @@ import { deliverValue } from '../deliver-value.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { finishFirst } from '../finish-first.js'
 import { printJson, writeJson } from '../json.js'
-import { print, printable, type Terminal, tell } from '../terminal.js'
+import { print, printable, report, type Terminal } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
 import { administrate } from './administration.js'
 import { addNewKeyOptions, type NewKeyOptions, readNewKey } from './key-options.js'
-import { recognise } from './keys.js'
-import { addJsonOption, type JsonOption, readSubject } from './options.js'
+import { describeKey } from './keys.js'
+import { addJsonOption, type JsonOption, parseSubject } from './options.js'
 import { addSecretOptions, readSecret, type SecretOptions } from './secret.js'
 
 interface CreateOptions extends NewKeyOptions, JsonOption {}
@@ -39,7 +39,7 @@ export function addServerKeyCommands(admin: Command, context: CommandContext): v
   const importing = addNewKeyOptions(addForeignOptions(keys.command('import')))
     .description('take over a key that was made elsewhere; print its id')
     .option('--scopes <right...>', 'rights that it may use (default: none; of a person’s key: inherit)')
-    .option('--owner <subject>', 'the person that it acts for (default: a server)', readSubject)
+    .option('--owner <subject>', 'the person that it acts for (default: a server)', parseSubject)
   addJsonOption(importing).action((options: ImportOptions) => importKey(context, options))
 }
 
@@ -65,8 +65,8 @@ const adviseToLook = ({ name }: CreateOptions) =>
   `Look for the name "${name}" in latchkey admin api-key list, and delete that key.`
 
 async function deliver({ terminal }: CommandContext, key: CreatedKey, { json }: JsonOption): Promise<void> {
-  await tellMade(terminal, 'Made', key)
-  tell(terminal, 'Keep its value now, it is not shown again:')
+  await reportMade(terminal, 'Made', key)
+  report(terminal, 'Keep its value now, it is not shown again:')
   const otherwise = `delete it: latchkey admin api-key delete ${key.id}`
   await deliverValue(json ? writeJson(key) : String(key.value), terminal, { otherwise })
 }
@@ -77,15 +77,15 @@ async function importKey(context: CommandContext, options: ImportOptions): Promi
   const foreign = await readForeign(context, options)
   const wanted = { ...readNewKey(options), ...withoutUndefined({ id, owner }), ...foreign }
   const key = await administrate(context, null, (admin) => admin.apiKeys.create(wanted))
-  await tellMade(terminal, 'Imported', key)
+  await reportMade(terminal, 'Imported', key)
   if (options.json) printJson(terminal, key)
   else print(terminal, printable(key.id))
 }
 
-async function tellMade(terminal: Terminal, verb: string, key: CreatedKey): Promise<void> {
+async function reportMade(terminal: Terminal, verb: string, key: CreatedKey): Promise<void> {
   const { describeEnd } = await import('../table.js')
   const end = describeEnd(key.expires_at, terminal.clock())
-  tell(terminal, printable(`${verb} the ${await recognise(key)}. It ends: ${end}.`))
+  report(terminal, printable(`${verb} the ${await describeKey(key)}. It ends: ${end}.`))
 }
 
 /** The secret, or a hash of the whole value. @throws CommandFailed unless it is one of them */

@@ -4,9 +4,9 @@ import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
-import { tell } from '../terminal.js'
+import { report } from '../terminal.js'
 import { administrate } from './administration.js'
-import { requireChange, tellChange } from './changes.js'
+import { reportChange, requireChange } from './changes.js'
 import { addDescriptorOptions, type DescriptorOptions, readDescriptor } from './descriptor.js'
 import { printDocument } from './documents.js'
 import { type Columns, printList } from './lists.js'
@@ -16,7 +16,7 @@ import {
   addYesOption,
   type JsonOption,
   type ListOptions,
-  readRegistryId,
+  parseRegistryId,
   type YesOption,
 } from './options.js'
 
@@ -25,24 +25,24 @@ export function addServiceCommands(admin: Command, context: CommandContext): voi
   const services = admin.command('service').description('services behind the gateway')
 
   addListOptions(services.command('list').description('all services, the newest first'))
-    .option('--group <id>', 'those of this group', readRegistryId)
+    .option('--group <id>', 'those of this group', parseRegistryId)
     .action((options: ListOptions & { group?: string }) => list(context, options))
   addJsonOption(services.command('show').description('one service'))
-    .argument('<id>', 'of the service', readRegistryId)
+    .argument('<id>', 'of the service', parseRegistryId)
     .action((id: string, options: JsonOption) => show(context, id, options))
   addDescriptorOptions(services.command('create').description('put a service behind the gateway at once'))
-    .argument('[id]', 'small letters, digits and hyphens; a file may hold it', readRegistryId)
+    .argument('[id]', 'small letters, digits and hyphens; a file may hold it', parseRegistryId)
     .action((id: string | undefined, options: DescriptorOptions) => create(context, id, options))
   addDescriptorOptions(services.command('update').description('change what is named, and nothing else'))
-    .argument('<id>', 'of the service', readRegistryId)
+    .argument('<id>', 'of the service', parseRegistryId)
     .action((id: string, options: DescriptorOptions) => update(context, id, options))
   for (const { verb, enabled, description } of switches) {
     addJsonOption(services.command(verb).description(description))
-      .argument('<id>', 'of the service', readRegistryId)
+      .argument('<id>', 'of the service', parseRegistryId)
       .action((id: string, options: JsonOption) => setEnabled(context, { id, enabled }, options))
   }
   addYesOption(services.command('delete').description('remove a service that no key refers to'))
-    .argument('<id>', 'of the service', readRegistryId)
+    .argument('<id>', 'of the service', parseRegistryId)
     .action((id: string, options: YesOption) => remove(context, id, options))
 }
 
@@ -80,14 +80,14 @@ async function create(context: CommandContext, id: string | undefined, options: 
   // The service knows best what a descriptor must be, and names each fault of this one.
   const wanted = { name: descriptor.id, ...descriptor } as CreateService
   const made = await administrate(context, null, (admin) => admin.services.create(wanted))
-  tellChange(context.terminal, `The service ${made.id} is at ${made.prefix} of the gateway.`, made, options)
+  reportChange(context.terminal, `The service ${made.id} is at ${made.prefix} of the gateway.`, made, options)
 }
 
 async function update(context: CommandContext, id: string, options: DescriptorOptions): Promise<void> {
   const { id: _, ...change } = await readDescriptor(context, id, options)
   requireChange(change)
   const service = await administrate(context, `service ${id}`, (admin) => admin.services.update(id, change))
-  tellChange(context.terminal, `The service ${id} is changed.`, service, options)
+  reportChange(context.terminal, `The service ${id} is changed.`, service, options)
 }
 
 async function setEnabled(
@@ -98,11 +98,16 @@ async function setEnabled(
   const service = await administrate(context, `service ${id}`, (admin) =>
     admin.services.update(id, { enabled }),
   )
-  tellChange(context.terminal, `The service ${id} is ${enabled ? 'enabled' : 'disabled'}.`, service, options)
+  reportChange(
+    context.terminal,
+    `The service ${id} is ${enabled ? 'enabled' : 'disabled'}.`,
+    service,
+    options,
+  )
 }
 
 async function remove(context: CommandContext, id: string, options: YesOption): Promise<void> {
   await requireConsent(`Delete the service ${id}?`, context.terminal, options)
   await administrate(context, `service ${id}`, (admin) => admin.services.delete(id))
-  tell(context.terminal, `The service ${id} is deleted.`)
+  report(context.terminal, `The service ${id} is deleted.`)
 }

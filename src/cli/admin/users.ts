@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { printJson } from '../json.js'
-import { print, printable, tell } from '../terminal.js'
+import { print, printable, report } from '../terminal.js'
 import { administrate } from './administration.js'
 import { printKeys } from './keys.js'
 import {
@@ -11,7 +11,7 @@ import {
   addYesOption,
   type JsonOption,
   type ListOptions,
-  readSubject,
+  parseSubject,
   type YesOption,
 } from './options.js'
 
@@ -21,10 +21,10 @@ export function addUserCommands(admin: Command, context: CommandContext): void {
   const subject = ['<subject>', 'of the person: what `admin api-key show` tells of the owner'] as const
 
   addListOptions(users.command('api-keys').description('their keys, the newest last'))
-    .argument(...subject, readSubject)
+    .argument(...subject, parseSubject)
     .action((subject: string, options: ListOptions) => list(context, subject, options))
   addYesOption(addJsonOption(users.command('revoke-all').description('end all their keys; print the ids')))
-    .argument(...subject, readSubject)
+    .argument(...subject, parseSubject)
     .action((subject: string, options: YesOption & JsonOption) => revokeAll(context, subject, options))
 }
 
@@ -45,7 +45,7 @@ async function revokeAll(
     admin.users.revokeApiKeys(subject),
   )
   const { length } = answer.revoked
-  tell(terminal, `Revoked ${length} API ${length === 1 ? 'key' : 'keys'} of ${subject}.`)
+  report(terminal, `Revoked ${length} API ${length === 1 ? 'key' : 'keys'} of ${subject}.`)
   if (options.json) printJson(terminal, answer)
   else for (const id of answer.revoked) print(terminal, printable(id))
 }

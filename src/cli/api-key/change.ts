@@ -4,7 +4,7 @@ import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printJson } from '../json.js'
 import { chooseKey, type KeyChoice } from '../key-id.js'
 import { describeEnd } from '../table.js'
-import { tell } from '../terminal.js'
+import { report } from '../terminal.js'
 import { describeName } from './new-value.js'
 import { requireOwn } from './require-own.js'
 import { withoutUndefined } from './without-undefined.js'
@@ -109,7 +109,7 @@ async function change(
   const id = await chooseKey(options, terminal)
   const client = await context.connect()
   const key = await requireOwn(id, act(client.apiKeys, id))
-  tell(terminal, `The key ${id}, ${describeName(key)}, ${describeOutcome(key)}.`)
+  report(terminal, `The key ${id}, ${describeName(key)}, ${describeOutcome(key)}.`)
   if (options.json) printJson(terminal, key)
 }
 

@@ -1,6 +1,6 @@
 import { InvalidRequestError, type KeyVerdict, LatchkeyError, UnreachableError } from '../../client/index.js'
 import type { VerifyKey } from '../../schemas/verdict.js'
-import { tellCause } from '../cause-code.js'
+import { describeCause } from '../cause-code.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { printJson } from '../json.js'
@@ -37,7 +37,7 @@ export async function checkValue(context: CommandContext, options: CheckOptions)
   const judgement = judge(verdict, options, terminal.clock())
   const end = (exitCode: ExitCode, message: string) =>
     new CommandFailed(exitCode, options.quiet === true ? '' : message)
-  if (options.quiet !== true) report(verdict, options, terminal)
+  if (options.quiet !== true) printVerdict(verdict, options, terminal)
   if (judgement.kind === 'refused') throw end(exitCodes.refused, `refused: ${judgement.reason}`)
   if (judgement.kind === 'ends-soon') throw end(exitCodes.endsSoon, 'it ends soon: renew or rotate the key')
 }
@@ -81,7 +81,7 @@ async function ask(answer: Promise<KeyVerdict>): Promise<KeyVerdict> {
       throw new CommandFailed(exitCodes.usage, printable(`the question is invalid: ${faults.join('; ')}`))
     }
     if (error instanceof LatchkeyError || error instanceof UnreachableError) {
-      throw unknown(printable(`${error.message}${tellCause(error.cause)} (${error.code})`))
+      throw unknown(printable(`${error.message}${describeCause(error.cause)} (${error.code})`))
     }
     throw error
   }
@@ -90,7 +90,7 @@ async function ask(answer: Promise<KeyVerdict>): Promise<KeyVerdict> {
 const unknown = (why: string) =>
   new CommandFailed(exitCodes.unavailable, `nobody can tell now whether the value is good: ${why}`)
 
-function report(verdict: KeyVerdict, { json }: CheckOptions, terminal: Terminal): void {
+function printVerdict(verdict: KeyVerdict, { json }: CheckOptions, terminal: Terminal): void {
   if (json) printJson(terminal, verdict)
   else if (verdict.principal !== undefined) print(terminal, describeVerdict(verdict, terminal.clock()))
 }

@@ -3,7 +3,7 @@ import { type ApiKeyWithValue, ConflictError, type CreateKey, type Latchkey } fr
 import type { CommandContext } from '../context.js'
 import { finishFirst } from '../finish-first.js'
 import { describeEnd } from '../table.js'
-import { tell } from '../terminal.js'
+import { report } from '../terminal.js'
 import { deliverKey, describeName, hintIfUnknown } from './new-value.js'
 import { proposeNames } from './propose-names.js'
 import { withoutUndefined } from './without-undefined.js'
@@ -33,11 +33,11 @@ export async function createKey(context: CommandContext, options: CreateOptions)
   async function makeAndDeliver() {
     const key = await make(client, options, context)
     const { id, expires_at: end } = key
-    tell(
+    report(
       terminal,
       `Made the key ${id}, ${describeName(key)}. It ends: ${describeEnd(end, terminal.clock())}.`,
     )
-    tell(terminal, 'Keep its value now, it is not shown again:')
+    report(terminal, 'Keep its value now, it is not shown again:')
     await deliverKey(key, context, { ...options, otherwise: `revoke it: latchkey api-key revoke ${id}` })
   }
 }

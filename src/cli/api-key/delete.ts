@@ -1,7 +1,7 @@
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { chooseKey, type KeyChoice } from '../key-id.js'
-import { tell } from '../terminal.js'
+import { report } from '../terminal.js'
 import { describeName } from './new-value.js'
 import { requireOwn } from './require-own.js'
 
@@ -19,5 +19,5 @@ export async function deleteKey(
   const which = key === null ? id : `${id}, ${describeName(key)},`
   await requireConsent(`Delete the key ${which} for good?`, terminal, options)
   await requireOwn(id, client.apiKeys.delete(id))
-  tell(terminal, `The key ${id} is deleted.`)
+  report(terminal, `The key ${id} is deleted.`)
 }

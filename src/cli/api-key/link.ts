@@ -2,7 +2,7 @@ import type { CommandContext } from '../context.js'
 import { printJson } from '../json.js'
 import { requireKeyId } from '../key-id.js'
 import { describeEnd } from '../table.js'
-import { print, printable, tell } from '../terminal.js'
+import { print, printable, report } from '../terminal.js'
 
 export interface LinkOptions {
   /** An id, or a whole value. */
@@ -21,7 +21,7 @@ export async function linkKey(context: CommandContext, options: LinkOptions): Pr
   const client = await context.connect()
   const wanted = { path, ...(expiresIn === undefined ? {} : { expires_in: expiresIn }) }
   const link = await client.apiKeys.createLink(id, wanted)
-  tell(
+  report(
     terminal,
     `The link opens ${printable(link.path)} and what lies below it, for whoever has it. It ends: ${describeEnd(link.expires_at, terminal.clock())}`,
   )

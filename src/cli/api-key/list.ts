@@ -3,7 +3,7 @@ import type { KeyStatus } from '../../schemas/key.js'
 import type { CommandContext } from '../context.js'
 import { printJson } from '../json.js'
 import { flatten, formatTime, renderTable } from '../table.js'
-import { print, tell } from '../terminal.js'
+import { print, report } from '../terminal.js'
 
 export interface ListOptions {
   readonly all?: boolean
@@ -21,7 +21,7 @@ export async function listKeys(context: CommandContext, { all, status, json }: L
   }
   keys.reverse()
   if (json) return printJson(terminal, keys)
-  if (keys.length === 0) return tell(terminal, 'There are no such keys. Make one: latchkey api-key create')
+  if (keys.length === 0) return report(terminal, 'There are no such keys. Make one: latchkey api-key create')
   print(terminal, renderTable(columns, keys.map(asRow), terminal))
 }
 

@@ -9,7 +9,7 @@ import type { CommandContext } from '../context.js'
 import { deliverValue } from '../deliver-value.js'
 import { writeJson } from '../json.js'
 import { flatten } from '../table.js'
-import { type Terminal, tell } from '../terminal.js'
+import { report, type Terminal } from '../terminal.js'
 
 /** Prints a value that is shown only now, or the whole answer with it. @throws CommandFailed as `deliverValue` */
 export function deliverKey(
@@ -24,7 +24,7 @@ export const describeName = ({ name }: Pick<ApiKeyDocument, 'name'>): string => 
 
 /** Where the answer is lost, a value may have been made that nobody has seen: then the user is told what to do. */
 export function hintIfUnknown(error: unknown, terminal: Terminal, hint: string): void {
-  if (mayBeDone(error)) tell(terminal, `It is not known whether this was done. ${hint}`)
+  if (mayBeDone(error)) report(terminal, `It is not known whether this was done. ${hint}`)
 }
 
 const neverSent = new Set([

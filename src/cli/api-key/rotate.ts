@@ -2,7 +2,7 @@ import type { CommandContext } from '../context.js'
 import { finishFirst } from '../finish-first.js'
 import { chooseKey, type KeyChoice } from '../key-id.js'
 import { describeEnd } from '../table.js'
-import { tell } from '../terminal.js'
+import { report } from '../terminal.js'
 import { deliverKey, describeName, hintIfUnknown } from './new-value.js'
 import { requireOwn } from './require-own.js'
 
@@ -27,8 +27,8 @@ export async function rotateKey(context: CommandContext, options: RotateOptions)
     const key = await requireOwn(id, rotating)
     const [old] = key.previous_values
     const fate = old === undefined ? 'has ended' : `ends: ${describeEnd(old.valid_until, terminal.clock())}`
-    tell(terminal, `The key ${id}, ${describeName(key)}, has a new value. The old one ${fate}.`)
-    tell(terminal, 'Keep the new one now, it is not shown again:')
+    report(terminal, `The key ${id}, ${describeName(key)}, has a new value. The old one ${fate}.`)
+    report(terminal, 'Keep the new one now, it is not shown again:')
     await deliverKey(key, context, { ...options, otherwise })
   }
 }

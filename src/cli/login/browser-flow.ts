@@ -1,6 +1,6 @@
 import type { TokenEndpointResponse } from 'openid-client'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
-import { type Terminal, tell } from '../terminal.js'
+import { report, type Terminal } from '../terminal.js'
 import { explainFailure, type IdentityProvider, LoginRefused } from './identity-provider.js'
 import { type Listener, listenForAnswer } from './loopback.js'
 import { canOpenBrowser, openBrowser } from './open-browser.js'
@@ -59,17 +59,17 @@ async function exchange(
 }
 
 async function invite(terminal: Terminal, address: string, opensBrowser: boolean): Promise<void> {
-  if (!opensBrowser) return tell(terminal, `Log in here, in a browser of this machine:\n\n  ${address}\n`)
+  if (!opensBrowser) return report(terminal, `Log in here, in a browser of this machine:\n\n  ${address}\n`)
   if (!canOpenBrowser(terminal.env, process.platform)) {
-    tell(
+    report(
       terminal,
       `No browser can be opened from here. Open this in a browser of this machine:\n\n  ${address}\n`,
     )
-    return tell(
+    return report(
       terminal,
       'or end this with Ctrl-C, and use a browser of another machine: latchkey login --device',
     )
   }
-  tell(terminal, `Log in in your browser. If it does not open, open this there:\n\n  ${address}\n`)
+  report(terminal, `Log in in your browser. If it does not open, open this there:\n\n  ${address}\n`)
   await openBrowser(address)
 }

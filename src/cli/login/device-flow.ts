@@ -1,6 +1,6 @@
 import type { TokenEndpointResponse } from 'openid-client'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
-import { emphasize, printable, type Terminal, tell } from '../terminal.js'
+import { emphasize, printable, report, type Terminal } from '../terminal.js'
 import { explainFailure, type IdentityProvider, LoginRefused } from './identity-provider.js'
 
 /**
@@ -23,13 +23,16 @@ export async function askOnAnotherDevice(
     code_challenge_method: 'S256',
   })
   const device = await explainFailure(issuer, asked)
-  tell(terminal, 'Open this address in a browser, on any machine, and type the code:\n')
-  tell(terminal, `  ${printable(device.verification_uri)}`)
-  tell(terminal, `  ${emphasize(terminal, printable(device.user_code))}\n`)
+  report(terminal, 'Open this address in a browser, on any machine, and type the code:\n')
+  report(terminal, `  ${printable(device.verification_uri)}`)
+  report(terminal, `  ${emphasize(terminal, printable(device.user_code))}\n`)
   if (device.verification_uri_complete !== undefined) {
-    tell(terminal, `Or this one, which holds the code:\n\n  ${printable(device.verification_uri_complete)}\n`)
+    report(
+      terminal,
+      `Or this one, which holds the code:\n\n  ${printable(device.verification_uri_complete)}\n`,
+    )
   }
-  tell(terminal, `Waiting; the code is good for ${sayMinutes(device.expires_in)}. Ctrl-C ends it.`)
+  report(terminal, `Waiting; the code is good for ${describeMinutes(device.expires_in)}. Ctrl-C ends it.`)
 
   // Why the library gave up is not to be told from its error alone.
   const ending = AbortSignal.timeout(device.expires_in * 1000)
@@ -52,7 +55,7 @@ function explainRefusal(error: unknown): unknown {
   return error
 }
 
-function sayMinutes(seconds: number): string {
+function describeMinutes(seconds: number): string {
   const minutes = Math.round(seconds / 60)
   if (minutes < 1) return `${seconds} seconds`
   return minutes === 1 ? 'a minute' : `${minutes} minutes`

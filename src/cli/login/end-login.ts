@@ -1,7 +1,7 @@
 import { CommandFailed } from '../exit-codes.js'
 import { withLock } from '../file-lock.js'
-import { type Terminal, tell } from '../terminal.js'
-import { explainFailure, meetProvider } from './identity-provider.js'
+import { report, type Terminal } from '../terminal.js'
+import { discoverProvider, explainFailure } from './identity-provider.js'
 import { findLoginFile, type KnownService, readLogin, removeLogin, type StoredLogin } from './stored-login.js'
 
 /**
@@ -23,12 +23,12 @@ async function revoke(terminal: Terminal, service: KnownService, login: StoredLo
   const token = login.refreshToken ?? login.accessToken
   const kind = login.refreshToken === null ? 'access_token' : 'refresh_token'
   try {
-    const { openid, configuration, issuer } = await meetProvider(service)
+    const { openid, configuration, issuer } = await discoverProvider(service)
     const answer = openid.tokenRevocation(configuration, token, { token_type_hint: kind })
     await explainFailure(issuer, answer)
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error
-    tell(
+    report(
       terminal,
       `latchkey: ${error.message}; the tokens are removed here, and there they end by themselves`,
     )

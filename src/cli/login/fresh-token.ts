@@ -2,7 +2,7 @@ import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { withLock } from '../file-lock.js'
 import { finishFirst } from '../finish-first.js'
 import type { Terminal } from '../terminal.js'
-import { explainFailure, LoginRefused, meetProvider, storeTokens } from './identity-provider.js'
+import { discoverProvider, explainFailure, LoginRefused, storeTokens } from './identity-provider.js'
 import {
   adviseLogin,
   findLoginFile,
@@ -58,7 +58,7 @@ async function requireLogin(terminal: Terminal, service: KnownService): Promise<
 /** Whoever is killed between the answer and the write has to log in again: the old token is used up then. */
 async function refresh(terminal: Terminal, service: KnownService, login: StoredLogin): Promise<StoredLogin> {
   if (login.refreshToken === null) return endDeadLogin(terminal, service)
-  const { openid, configuration, issuer } = await meetProvider(service)
+  const { openid, configuration, issuer } = await discoverProvider(service)
   try {
     const answer = openid.refreshTokenGrant(configuration, login.refreshToken)
     const renewed = storeTokens(terminal, await explainFailure(issuer, answer), login.refreshToken)

@@ -1,5 +1,5 @@
 import type * as OpenidClient from 'openid-client'
-import { tellCause } from '../cause-code.js'
+import { describeCause } from '../cause-code.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printable, type Terminal } from '../terminal.js'
 import { adviseLogin, type KnownService, type StoredLogin } from './stored-login.js'
@@ -14,7 +14,9 @@ export interface IdentityProvider {
 const timeoutSeconds = 10
 
 /** Gets to know the issuer of the profile. @throws CommandFailed where it is away, or another one */
-export async function meetProvider({ profile }: Pick<KnownService, 'profile'>): Promise<IdentityProvider> {
+export async function discoverProvider({
+  profile,
+}: Pick<KnownService, 'profile'>): Promise<IdentityProvider> {
   if (profile.login === null) {
     throw new CommandFailed(exitCodes.usage, `nobody logs in at ${profile.url}: ${adviseLogin({ profile })}`)
   }
@@ -83,6 +85,6 @@ function nameFailure(issuer: string, failure: unknown): CommandFailed {
     return new LoginRefused(error, printable(`the identity provider says ${why}`))
   }
   const isAway = failure instanceof TypeError || code === 'OAUTH_TIMEOUT'
-  const fault = isAway ? `cannot be reached${tellCause(failure)}` : `does not answer as one (${message})`
+  const fault = isAway ? `cannot be reached${describeCause(failure)}` : `does not answer as one (${message})`
   return new CommandFailed(exitCodes.unavailable, printable(`the identity provider ${issuer} ${fault}`))
 }

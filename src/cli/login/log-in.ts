@@ -2,8 +2,8 @@ import { findDestination } from '../destination.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { withLock } from '../file-lock.js'
 import { openClient } from '../session.js'
-import { printable, type Terminal, tell } from '../terminal.js'
-import { meetProvider, storeTokens } from './identity-provider.js'
+import { printable, report, type Terminal } from '../terminal.js'
+import { discoverProvider, storeTokens } from './identity-provider.js'
 import { findLoginFile, type KnownService, writeLogin } from './stored-login.js'
 
 export interface LogInOptions {
@@ -15,7 +15,7 @@ export interface LogInOptions {
 /** Logs a person in, in the browser of this machine or of another one, and tells who it is. */
 export async function logIn(terminal: Terminal, options: LogInOptions): Promise<void> {
   const service = await requireProfile(terminal, options)
-  const provider = await meetProvider(service)
+  const provider = await discoverProvider(service)
   const tokens = options.device
     ? await (await import('./device-flow.js')).askOnAnotherDevice(terminal, provider)
     : await (await import('./browser-flow.js')).askInBrowser(terminal, provider, options.browser)
@@ -24,9 +24,9 @@ export async function logIn(terminal: Terminal, options: LogInOptions): Promise<
   await withLock(await findLoginFile(terminal, service), () => writeLogin(terminal, service, login))
   const client = await openClient({ url: service.profile.url, known: service }, { token: login.accessToken })
   const me = await client.me()
-  tell(terminal, `Logged in at ${service.profile.url} as ${printable(me.login)}.`)
+  report(terminal, `Logged in at ${service.profile.url} as ${printable(me.login)}.`)
   if (terminal.env.LATCHKEY_API_KEY) {
-    tell(terminal, 'LATCHKEY_API_KEY is set, and goes before this login until you unset it.')
+    report(terminal, 'LATCHKEY_API_KEY is set, and goes before this login until you unset it.')
   }
 }
 

@@ -4,7 +4,7 @@ import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printJson } from '../json.js'
 import { endLogin } from '../login/end-login.js'
 import { adviseLogin, readLogin } from '../login/stored-login.js'
-import { print, printable, type Terminal, tell } from '../terminal.js'
+import { print, printable, report, type Terminal } from '../terminal.js'
 import { discoverService } from './discover.js'
 import { changeProfiles, isProfileName, type Profile, type ProfileBook, readProfiles } from './profiles.js'
 
@@ -34,7 +34,7 @@ export async function createProfile(
     return book.inUse
   })
   const next = inUse === name ? adviseLogin({ profile }) : `latchkey profile use ${name}`
-  tell(terminal, `The profile ${name} stands for ${profile.url}. Next: ${next}`)
+  report(terminal, `The profile ${name} stands for ${profile.url}. Next: ${next}`)
 }
 
 const nameRule = 'small letters and digits, with . _ - between them, 63 at most'
@@ -59,7 +59,7 @@ export async function listProfiles(terminal: Terminal, { json }: { json?: boolea
   if (json) return printJson(terminal, rows)
   const width = Math.max(0, ...rows.map(({ name }) => name.length))
   for (const row of rows) print(terminal, `${row.inUse ? '*' : ' '} ${row.name.padEnd(width)}  ${row.url}`)
-  if (rows.length === 0) tell(terminal, 'There is no profile yet: latchkey profile create <url>')
+  if (rows.length === 0) report(terminal, 'There is no profile yet: latchkey profile create <url>')
 }
 
 /** Makes commands talk to this one. */
@@ -69,7 +69,7 @@ export async function useProfile(terminal: Terminal, name: string): Promise<void
     book.inUse = name
     return profile
   })
-  tell(terminal, `Commands talk to ${url} from now on.`)
+  report(terminal, `Commands talk to ${url} from now on.`)
 }
 
 /** Prints what is known of one. @param name undefined: the one that commands talk to */
@@ -105,7 +105,7 @@ export async function deleteProfile(terminal: Terminal, name: string): Promise<v
     now.profiles.delete(name)
     if (now.inUse === name) now.inUse = null
   })
-  tell(terminal, `The profile ${name} is gone.`)
+  report(terminal, `The profile ${name} is gone.`)
 }
 
 function requireProfile({ profiles }: ProfileBook, name: string): Profile {

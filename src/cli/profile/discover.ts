@@ -1,5 +1,5 @@
 import { trimSlashes } from '../../urls.js'
-import { tellCause } from '../cause-code.js'
+import { describeCause } from '../cause-code.js'
 import { isSafeOnTheWay } from '../destination.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printable } from '../terminal.js'
@@ -77,7 +77,7 @@ async function reach(url: string): Promise<Response> {
       signal: AbortSignal.timeout(timeoutMs),
     })
   } catch (error) {
-    throw new CommandFailed(exitCodes.unavailable, `${url} cannot be reached${tellCause(error)}`)
+    throw new CommandFailed(exitCodes.unavailable, `${url} cannot be reached${describeCause(error)}`)
   }
 }
 
