@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from 'commander'
 import { print, type Terminal } from './terminal.js'
 
 /** The option of all that prints what a program may read. */
@@ -22,3 +23,20 @@ const escapeUnits = (character: string): string =>
     .split('')
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .join('')
+
+/** Reads an option that is a JSON object. @throws InvalidArgumentError for anything else */
+export function parseJsonObject(text: string): Record<string, unknown> {
+  const value = parseJson(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidArgumentError('It is a JSON object, such as \'{"project":"demo"}\'.')
+  }
+  return value as Record<string, unknown>
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

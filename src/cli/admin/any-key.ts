@@ -2,12 +2,12 @@ import { type Command, Option } from 'commander'
 import type { ChangeAnyKey } from '../../schemas/admin.js'
 import { type KeyStatus, keyStatuses, type OwnerKind, ownerKinds } from '../../schemas/enums.js'
 import type { ApiKeyDocument } from '../../schemas/key.js'
-import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { parseDuration } from '../durations.js'
 import { printJson } from '../json.js'
 import { chooseKey } from '../key-id.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { printable, report } from '../terminal.js'
 import { administrate } from './administration.js'
 import { reportChange, requireChange } from './changes.js'
@@ -97,8 +97,8 @@ function list(context: CommandContext, { search, json, limit, ...filter }: Filte
   return administrate(context, null, (admin) =>
     printKeys(
       context.terminal,
-      admin.apiKeys.list(withoutUndefined({ ...filter, q: search })),
-      withoutUndefined({ json, limit }),
+      admin.apiKeys.list(omitUndefined({ ...filter, q: search })),
+      omitUndefined({ json, limit }),
     ),
   )
 }
@@ -117,7 +117,7 @@ async function update(context: CommandContext, key: Key, options: UpdateOptions)
   const wanted = {
     ...readKeyChange(others, terminal.clock()),
     ...(await readSecret({ secretFile, secretEncoding }, terminal)),
-    ...withoutUndefined({ grace_seconds: grace }),
+    ...omitUndefined({ grace_seconds: grace }),
   }
   requireChange(wanted)
   await change(context, key, wanted, { ...options, outcome: 'is changed' })

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { AuditEventDocument } from '../../schemas/admin.js'
-import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { CommandContext } from '../context.js'
 import { parseTime } from '../durations.js'
 import { writeJson } from '../json.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { print } from '../terminal.js'
 import { administrate } from './administration.js'
 import { type Columns, printList, readItems } from './lists.js'
@@ -40,9 +40,9 @@ async function list(context: CommandContext, { json, limit, ...filter }: AuditOp
   const { terminal } = context
   await administrate(context, null, async (admin) => {
     const listing = admin.audit(filter)
-    if (!json) return printList(terminal, listing, await describeColumns(), withoutUndefined({ limit }))
+    if (!json) return printList(terminal, listing, await describeColumns(), omitUndefined({ limit }))
     // A line as it comes: a ledger may be longer than memory.
-    for await (const event of readItems(listing, withoutUndefined({ limit })))
+    for await (const event of readItems(listing, omitUndefined({ limit })))
       print(terminal, writeJson(event, 0))
   })
 }

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
 import { authorizationForwardings, type OwnerKind, ownerKinds, preflights } from '../../schemas/enums.js'
 import type { UpdateService } from '../../schemas/service.js'
-import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { readJsonObject } from './json-file.js'
 import { addJsonOption, type JsonOption, parseCount, parseRegistryId, readNames } from './options.js'
 
@@ -85,9 +85,9 @@ export async function readDescriptor(
   if (id !== undefined && file.id !== undefined && file.id !== id) {
     throw new CommandFailed(exitCodes.usage, `the file describes another service than ${id}`)
   }
-  return withoutUndefined({
+  return omitUndefined({
     ...descriptor,
-    ...withoutUndefined({ id }),
+    ...omitUndefined({ id }),
     ...readMembers(options),
     access: merge(file.access, readAccess(options)),
     accept: merge(file.accept, readAccept(options)),
@@ -95,7 +95,7 @@ export async function readDescriptor(
 }
 
 const readMembers = (options: DescriptorOptions): UpdateService =>
-  withoutUndefined({
+  omitUndefined({
     name: options.name,
     group: options.group,
     prefix: options.prefix,
@@ -109,10 +109,10 @@ const readMembers = (options: DescriptorOptions): UpdateService =>
   })
 
 const readAccess = ({ scopes, writeScopes, kinds }: DescriptorOptions): UpdateService['access'] =>
-  withoutUndefined({ scopes: readNames(scopes), write_scopes: readNames(writeScopes), kinds })
+  omitUndefined({ scopes: readNames(scopes), write_scopes: readNames(writeScopes), kinds })
 
 const readAccept = ({ acceptQuery, acceptCookie, acceptBasic }: DescriptorOptions): UpdateService['accept'] =>
-  withoutUndefined({ query: acceptQuery, cookie: acceptCookie, basic: acceptBasic })
+  omitUndefined({ query: acceptQuery, cookie: acceptCookie, basic: acceptBasic })
 
 /** What is no object stays, to be refused by the service; nothing at all is left out. */
 function merge<T extends object>(file: T | undefined, options: T | undefined): T | undefined {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import type { GroupDocument, UpdateGroup } from '../../schemas/service.js'
-import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { report } from '../terminal.js'
 import { administrate } from './administration.js'
 import { reportChange, requireChange } from './changes.js'
@@ -91,4 +91,4 @@ async function remove(context: CommandContext, id: string, options: YesOption): 
 }
 
 const readChange = ({ name, description, ...options }: GroupOptions): UpdateGroup =>
-  withoutUndefined({ name, description, limits: readLimits(options) })
+  omitUndefined({ name, description, limits: readLimits(options) })

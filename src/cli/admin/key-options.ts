@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander'
 import type { ChangeAnyKey } from '../../schemas/admin.js'
-import { parseObject } from '../api-key/parse-object.js'
-import { withoutUndefined } from '../api-key/without-undefined.js'
 import { parseDuration, parseTime } from '../durations.js'
+import { parseJsonObject } from '../json.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { addLimitChanges, addLimitOptions, type LimitOptions, readLimits } from './limits.js'
 import { readNames } from './options.js'
 
@@ -44,7 +44,7 @@ export function addNewKeyOptions(command: Command): Command {
     .option('--read-only', 'only for GET, HEAD and OPTIONS')
     .option('--allowed-ips <range...>', 'addresses or CIDR ranges that may use it')
     .option('--allowed-referers <host...>', 'hosts whose pages may use it')
-    .option('--config <object>', 'JSON that services see with each call', parseObject)
+    .option('--config <object>', 'JSON that services see with each call', parseJsonObject)
     .option('--jwt', 'the key may sign JWTs')
   return addEndOptions(addLimitOptions(command))
 }
@@ -66,7 +66,7 @@ export function addChangeOptions(command: Command): Command {
     .option('--no-allowed-ips', 'any address may use it')
     .option('--allowed-referers <host...>', 'hosts whose pages may use it')
     .option('--no-allowed-referers', 'any page may use it')
-    .option('--config <object>', 'JSON that services see with each call', parseObject)
+    .option('--config <object>', 'JSON that services see with each call', parseJsonObject)
   return addEndOptions(addLimitChanges(command)).addOption(
     new Option('--expires-at <time>', 'until then: 2026-12-31 or 2026-12-31T23:59:59, in UTC')
       .argParser(parseTime)
@@ -86,8 +86,8 @@ function addEndOptions(command: Command): Command {
 
 /** What was said of a new key, as the service takes it. */
 export function readNewKey({ name, jwt, neverExpires, expiresIn, ...options }: NewKeyOptions) {
-  const end = withoutUndefined({ never_expires: neverExpires, expires_in: expiresIn })
-  return { name, ...withoutUndefined({ jwt }), ...end, ...readKey(options) }
+  const end = omitUndefined({ never_expires: neverExpires, expires_in: expiresIn })
+  return { name, ...omitUndefined({ jwt }), ...end, ...readKey(options) }
 }
 
 /** @param now milliseconds since the epoch, of this machine: the service takes an end, and no time to live */
@@ -95,14 +95,14 @@ export const readKeyChange = (
   { name, neverExpires, expiresIn, expiresAt, ...options }: KeyChangeOptions,
   now: number,
 ): ChangeAnyKey => ({
-  ...withoutUndefined({ name, expires_at: expiresAt }),
+  ...omitUndefined({ name, expires_at: expiresAt }),
   ...(neverExpires ? { expires_at: null } : {}),
   ...(expiresIn === undefined ? {} : { expires_at: new Date(now + expiresIn * 1000).toISOString() }),
   ...readKey(options),
 })
 
 const readKey = (options: KeyOptions) =>
-  withoutUndefined({
+  omitUndefined({
     note: options.note,
     scopes: readNames(options.scopes),
     groups: readNames(options.groups),

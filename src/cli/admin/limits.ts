@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { LimitsDocument } from '../../schemas/limits.js'
-import { withoutUndefined } from '../api-key/without-undefined.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { parseCount } from './options.js'
 
 /** As commander gives them; false: `--no-limit-per-…`. */
@@ -42,7 +42,7 @@ const describeLifting = (period: string) =>
 
 /** What was given of them, as the service takes it; undefined: nothing. */
 export function readLimits(options: LimitOptions): Partial<LimitsDocument> | undefined {
-  const limits = withoutUndefined({
+  const limits = omitUndefined({
     per_second: readLimit(options.limitPerSecond),
     per_day: readLimit(options.limitPerDay),
     per_month: readLimit(options.limitPerMonth),

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { secretEncodings } from '../../schemas/enums.js'
-import { withoutUndefined } from '../api-key/without-undefined.js'
+import { omitUndefined } from '../omit-undefined.js'
 import type { Terminal } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
 
@@ -24,5 +24,5 @@ export const addSecretOptions = (command: Command): Command =>
 export async function readSecret({ secretFile, secretEncoding }: SecretOptions, terminal: Terminal) {
   const secret =
     secretFile === undefined ? undefined : await readValueFile(secretFile, terminal, '--secret-file')
-  return withoutUndefined({ secret, secret_encoding: secretEncoding })
+  return omitUndefined({ secret, secret_encoding: secretEncoding })
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
 import type { CreatedKey } from '../../schemas/admin.js'
-import { withoutUndefined } from '../api-key/without-undefined.js'
 import type { CommandContext } from '../context.js'
 import { deliverValue } from '../deliver-value.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { finishFirst } from '../finish-first.js'
 import { printJson, writeJson } from '../json.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { print, printable, report, type Terminal } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
 import { administrate } from './administration.js'
@@ -75,7 +75,7 @@ async function importKey(context: CommandContext, options: ImportOptions): Promi
   const { terminal } = context
   const { id, owner } = options
   const foreign = await readForeign(context, options)
-  const wanted = { ...readNewKey(options), ...withoutUndefined({ id, owner }), ...foreign }
+  const wanted = { ...readNewKey(options), ...omitUndefined({ id, owner }), ...foreign }
   const key = await administrate(context, null, (admin) => admin.apiKeys.create(wanted))
   await reportMade(terminal, 'Imported', key)
   if (options.json) printJson(terminal, key)
@@ -101,7 +101,7 @@ async function readForeign({ terminal }: CommandContext, options: ImportOptions)
   if (valueFile === undefined) {
     return {
       ...(await readSecret({ secretFile, secretEncoding }, terminal)),
-      ...withoutUndefined({ value_sha256: valueSha256 }),
+      ...omitUndefined({ value_sha256: valueSha256 }),
     }
   }
   const value = await readValueFile(valueFile, terminal)

@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { CreateService, ServiceDocument } from '../../schemas/service.js'
-import { withoutUndefined } from '../api-key/without-undefined.js'
 import { requireConsent } from '../confirm.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { report } from '../terminal.js'
 import { administrate } from './administration.js'
 import { reportChange, requireChange } from './changes.js'
@@ -53,7 +53,7 @@ const switches = [
 
 function list(context: CommandContext, { group, ...options }: ListOptions & { group?: string }) {
   return administrate(context, null, (admin) =>
-    printList(context.terminal, admin.services.list(withoutUndefined({ group })), columns, options),
+    printList(context.terminal, admin.services.list(omitUndefined({ group })), columns, options),
   )
 }
 

@@ -3,11 +3,11 @@ import type { CommandContext } from '../context.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printJson } from '../json.js'
 import { chooseKey, type KeyChoice } from '../key-id.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { describeEnd } from '../table.js'
 import { report } from '../terminal.js'
 import { describeName } from './new-value.js'
 import { requireOwn } from './require-own.js'
-import { withoutUndefined } from './without-undefined.js'
 
 export interface ChangeOptions extends KeyChoice {
   readonly json?: boolean
@@ -80,7 +80,7 @@ export interface UpdateOptions extends ChangeOptions {
 
 /** Changes what is named. @throws CommandFailed when nothing is */
 export async function updateKey(context: CommandContext, options: UpdateOptions): Promise<void> {
-  const wanted: UpdateKey = withoutUndefined({
+  const wanted: UpdateKey = omitUndefined({
     name: options.name,
     note: options.note,
     allowed_ips: options.allowedIps === false ? [] : options.allowedIps,

@@ -5,11 +5,11 @@ import type { CommandContext } from '../context.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { printJson } from '../json.js'
 import { isWholeValue } from '../key-id.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { describeEnd, formatTime, renderFacts } from '../table.js'
 import { print, printable, type Terminal } from '../terminal.js'
 import { readValueFile } from '../value-file.js'
 import { endOf, judge } from './judge.js'
-import { withoutUndefined } from './without-undefined.js'
 
 export interface CheckOptions {
   readonly value?: string | undefined
@@ -66,7 +66,7 @@ const asQuestion = (
   value,
   // What is not asked about counts as the worst case: a key that only reads would be refused.
   method: method?.toUpperCase() ?? 'GET',
-  ...withoutUndefined({ service, scopes, client_ip: clientIp, referer }),
+  ...omitUndefined({ service, scopes, client_ip: clientIp, referer }),
 })
 
 /** Whatever is no verdict tells nothing of the value: neither yes nor no. */

@@ -2,11 +2,11 @@ import { hostname } from 'node:os'
 import { type ApiKeyWithValue, ConflictError, type CreateKey, type Latchkey } from '../../client/index.js'
 import type { CommandContext } from '../context.js'
 import { finishFirst } from '../finish-first.js'
+import { omitUndefined } from '../omit-undefined.js'
 import { describeEnd } from '../table.js'
 import { report } from '../terminal.js'
 import { deliverKey, describeName, hintIfUnknown } from './new-value.js'
 import { proposeNames } from './propose-names.js'
-import { withoutUndefined } from './without-undefined.js'
 
 export interface CreateOptions {
   readonly name?: string
@@ -68,7 +68,7 @@ async function make(
 }
 
 const asWanted = (options: CreateOptions): Partial<CreateKey> =>
-  withoutUndefined({
+  omitUndefined({
     note: options.note,
     scopes: options.scopes && [...new Set(options.scopes)],
     expires_in: options.expiresIn,

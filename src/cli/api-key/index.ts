@@ -2,8 +2,7 @@ import { type Command, Option } from 'commander'
 import { keyStatuses } from '../../schemas/enums.js'
 import type { CommandContext } from '../context.js'
 import { parseDuration, parseTime } from '../durations.js'
-import { jsonOption } from '../json.js'
-import { parseObject } from './parse-object.js'
+import { jsonOption, parseJsonObject } from '../json.js'
 
 /** `latchkey api-key`: what people do with their own keys. */
 export function addApiKeyCommands(program: Command, context: CommandContext): void {
@@ -46,7 +45,7 @@ function addCreate(group: Command, context: CommandContext): void {
     .option('--allowed-ips <range...>', 'addresses or CIDR ranges that may use it (default: any)')
     .option('--allowed-referers <host...>', 'hosts whose pages may use it (default: any)')
     .option('--jwt', 'the key may sign JWTs')
-    .option('--config <object>', 'JSON that services see with each call', parseObject)
+    .option('--config <object>', 'JSON that services see with each call', parseJsonObject)
     .option(...jsonOption)
     .action(async (options) => (await import('./create.js')).createKey(context, options))
 }
@@ -147,7 +146,7 @@ function addUpdate(group: Command, context: CommandContext): void {
     .option('--no-allowed-ips', 'any address may use it')
     .option('--allowed-referers <host...>', 'hosts whose pages may use it')
     .option('--no-allowed-referers', 'any page may use it')
-    .option('--config <object>', 'JSON that services see with each call', parseObject)
+    .option('--config <object>', 'JSON that services see with each call', parseJsonObject)
     .option(...valueFile)
     .option(...jsonOption)
     .action(async (key, options) => (await import('./change.js')).updateKey(context, { key, ...options }))
