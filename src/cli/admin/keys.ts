@@ -29,7 +29,7 @@ export async function printKeys(
 /** All that is known of a key, and by which subject its owner is found. */
 export async function printKey(terminal: Terminal, key: ApiKeyDocument): Promise<void> {
   const [{ listFacts }, { renderFacts }] = await Promise.all([
-    import('../api-key/show.js'),
+    import('../api-key/facts.js'),
     import('../table.js'),
   ])
   const { login, subject } = key.owner

@@ -65,7 +65,7 @@ function addScopes(group: Command, context: CommandContext): void {
     .command('scopes')
     .description('the rights that you may give a key by --scopes')
     .option(...jsonOption)
-    .action(async (options) => (await import('./list-scopes.js')).listScopes(context, options))
+    .action(async (options) => (await import('./scopes.js')).listScopes(context, options))
 }
 
 function addShow(group: Command, context: CommandContext): void {
@@ -90,7 +90,7 @@ function addLifeCommands(group: Command, context: CommandContext): void {
 
   add('revoke', 'end a key at once; until it is deleted it can be renewed')
     .option('--permanent', 'for good, as for a leaked one')
-    .action(async (key, options) => (await import('./change.js')).revokeKey(context, { key, ...options }))
+    .action(async (key, options) => (await import('./revoke.js')).revokeKey(context, { key, ...options }))
   add('renew', 'let a key live for the usual lifetime from now, also a revoked or expired one')
     .option('--expires-in <duration>', 'until then, instead: 600 (seconds), 10m, 1h, 15d, 2w', parseDuration)
     .addOption(
@@ -98,12 +98,12 @@ function addLifeCommands(group: Command, context: CommandContext): void {
         .argParser(parseTime)
         .conflicts('expiresIn'),
     )
-    .action(async (key, options) => (await import('./change.js')).renewKey(context, { key, ...options }))
+    .action(async (key, options) => (await import('./renew.js')).renewKey(context, { key, ...options }))
   add('disable', 'let a key pause').action(async (key, options) =>
-    (await import('./change.js')).disableKey(context, { key, ...options }),
+    (await import('./set-enabled.js')).setKeyEnabled(context, { key, enabled: false, ...options }),
   )
   add('enable', 'let a paused key work again').action(async (key, options) =>
-    (await import('./change.js')).enableKey(context, { key, ...options }),
+    (await import('./set-enabled.js')).setKeyEnabled(context, { key, enabled: true, ...options }),
   )
 }
 
@@ -149,7 +149,7 @@ function addUpdate(group: Command, context: CommandContext): void {
     .option('--config <object>', 'JSON that services see with each call', parseJsonObject)
     .option(...valueFile)
     .option(...jsonOption)
-    .action(async (key, options) => (await import('./change.js')).updateKey(context, { key, ...options }))
+    .action(async (key, options) => (await import('./update.js')).updateKey(context, { key, ...options }))
 }
 
 function addDelete(group: Command, context: CommandContext): void {
