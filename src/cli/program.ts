@@ -7,7 +7,7 @@ import { type ExitCode, exitCodes } from './exit-codes.js'
 import { addLoginCommands } from './login/index.js'
 import { addProfileCommands } from './profile/index.js'
 import { reportFailure } from './report-failure.js'
-import { addServeCommand } from './serve.js'
+import { addServeCommand } from './serve/index.js'
 import { connect, connectAnonymously } from './session.js'
 import type { Terminal } from './terminal.js'
 

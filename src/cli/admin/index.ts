@@ -1,14 +1,14 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../context.js'
-import { addAnyKeyCommands } from './any-key.js'
-import { addAuditCommand } from './audit.js'
-import { addGroupCommands } from './groups.js'
-import { addOwnerCommands } from './owners.js'
-import { addProviderCommands } from './provider.js'
-import { addQuotaCommands } from './quotas.js'
-import { addServerKeyCommands } from './server-keys.js'
-import { addServiceCommands } from './services.js'
-import { addUserCommands } from './users.js'
+import { addAnyKeyCommands } from './api-key/index.js'
+import { addAuditCommand } from './audit/index.js'
+import { addGroupCommands } from './group/index.js'
+import { addOwnerCommands } from './owner/index.js'
+import { addProviderCommands } from './provider/index.js'
+import { addQuotaCommands } from './quota/index.js'
+import { addServerKeyCommands } from './server-key/index.js'
+import { addServiceCommands } from './service/index.js'
+import { addUserCommands } from './user/index.js'
 
 /** What administrators do: keys of anyone, server keys, groups and services, limits, the switch, the ledger. */
 export function addAdminCommands(program: Command, context: CommandContext): void {

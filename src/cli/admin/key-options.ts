@@ -3,7 +3,7 @@ import type { ChangeAnyKey } from '../../schemas/admin.js'
 import { parseDuration, parseTime } from '../durations.js'
 import { parseJsonObject } from '../json.js'
 import { omitUndefined } from '../omit-undefined.js'
-import { addLimitChanges, addLimitOptions, type LimitOptions, readLimits } from './limits.js'
+import { addLimitChanges, addLimitOptions, type LimitOptions, readLimits } from './limit-options.js'
 import { readNames } from './options.js'
 
 /** What may be said of a key when it is made, and when it is changed; as commander gives it. */

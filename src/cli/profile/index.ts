@@ -4,7 +4,7 @@ import { jsonOption } from '../json.js'
 
 /** `latchkey profile …`: the services that this user talks to. */
 export function addProfileCommands(program: Command, { terminal }: CommandContext): void {
-  const actions = () => import('./actions.js')
+  const actions = () => import('./create.js')
   const profile = program.command('profile').description('the services that you talk to')
   profile
     .command('create')

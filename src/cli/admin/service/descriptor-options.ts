@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
-import { authorizationForwardings, type OwnerKind, ownerKinds, preflights } from '../../schemas/enums.js'
-import type { UpdateService } from '../../schemas/service.js'
-import type { CommandContext } from '../context.js'
-import { CommandFailed, exitCodes } from '../exit-codes.js'
-import { omitUndefined } from '../omit-undefined.js'
+import { authorizationForwardings, type OwnerKind, ownerKinds, preflights } from '../../../schemas/enums.js'
+import type { UpdateService } from '../../../schemas/service.js'
+import type { CommandContext } from '../../context.js'
+import { CommandFailed, exitCodes } from '../../exit-codes.js'
+import { omitUndefined } from '../../omit-undefined.js'
+import { addJsonOption, type JsonOption, parseCount, parseRegistryId, readNames } from '../options.js'
 import { readJsonObject } from './json-file.js'
-import { addJsonOption, type JsonOption, parseCount, parseRegistryId, readNames } from './options.js'
 
 /** A descriptor as commander gives it. */
 export interface DescriptorOptions extends JsonOption {

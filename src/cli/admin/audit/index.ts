@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
-import type { AuditEventDocument } from '../../schemas/admin.js'
-import type { CommandContext } from '../context.js'
-import { parseTime } from '../durations.js'
-import { writeJson } from '../json.js'
-import { omitUndefined } from '../omit-undefined.js'
-import { print } from '../terminal.js'
-import { administrate } from './administration.js'
-import { type Columns, printList, readItems } from './lists.js'
-import { parseCount } from './options.js'
+import type { AuditEventDocument } from '../../../schemas/admin.js'
+import type { CommandContext } from '../../context.js'
+import { parseTime } from '../../durations.js'
+import { writeJson } from '../../json.js'
+import { omitUndefined } from '../../omit-undefined.js'
+import { print } from '../../terminal.js'
+import { administrate } from '../administration.js'
+import { type Columns, printList, readItems } from '../lists.js'
+import { parseCount } from '../options.js'
 
 interface AuditOptions {
   actor?: string
@@ -48,7 +48,7 @@ async function list(context: CommandContext, { json, limit, ...filter }: AuditOp
 }
 
 async function describeColumns(): Promise<Columns<AuditEventDocument>> {
-  const { formatTime } = await import('../table.js')
+  const { formatTime } = await import('../../table.js')
   return [
     { title: 'At (UTC)', cell: ({ at }) => formatTime(at) },
     { title: 'Action', cell: ({ action }) => action },

@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
-import { requireConsent } from '../confirm.js'
-import type { CommandContext } from '../context.js'
-import { printJson } from '../json.js'
-import { print, printable, report } from '../terminal.js'
-import { administrate } from './administration.js'
-import { printKeys } from './keys.js'
+import { requireConsent } from '../../confirm.js'
+import type { CommandContext } from '../../context.js'
+import { printJson } from '../../json.js'
+import { print, printable, report } from '../../terminal.js'
+import { administrate } from '../administration.js'
 import {
   addJsonOption,
   addListOptions,
@@ -13,7 +12,8 @@ import {
   type ListOptions,
   parseSubject,
   type YesOption,
-} from './options.js'
+} from '../options.js'
+import { printKeys } from '../print-keys.js'
 
 /** `latchkey admin user …`: all keys of a person. */
 export function addUserCommands(admin: Command, context: CommandContext): void {

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import { requireConsent } from '../confirm.js'
-import type { CommandContext } from '../context.js'
-import { administrate } from './administration.js'
-import { reportChange } from './changes.js'
-import { printDocument } from './documents.js'
-import { addJsonOption, addYesOption, type JsonOption, type YesOption } from './options.js'
+import { requireConsent } from '../../confirm.js'
+import type { CommandContext } from '../../context.js'
+import { administrate } from '../administration.js'
+import { reportChange } from '../changes.js'
+import { printDocument } from '../documents.js'
+import { addJsonOption, addYesOption, type JsonOption, type YesOption } from '../options.js'
 
 /** `latchkey admin provider …`: the switch of all API keys. */
 export function addProviderCommands(admin: Command, context: CommandContext): void {

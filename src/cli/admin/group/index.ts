@@ -1,14 +1,20 @@
 import type { Command } from 'commander'
-import type { GroupDocument, UpdateGroup } from '../../schemas/service.js'
-import { requireConsent } from '../confirm.js'
-import type { CommandContext } from '../context.js'
-import { omitUndefined } from '../omit-undefined.js'
-import { report } from '../terminal.js'
-import { administrate } from './administration.js'
-import { reportChange, requireChange } from './changes.js'
-import { printDocument } from './documents.js'
-import { addLimitChanges, addLimitOptions, formatLimit, type LimitOptions, readLimits } from './limits.js'
-import { type Columns, printList } from './lists.js'
+import type { GroupDocument, UpdateGroup } from '../../../schemas/service.js'
+import { requireConsent } from '../../confirm.js'
+import type { CommandContext } from '../../context.js'
+import { omitUndefined } from '../../omit-undefined.js'
+import { report } from '../../terminal.js'
+import { administrate } from '../administration.js'
+import { reportChange, requireChange } from '../changes.js'
+import { printDocument } from '../documents.js'
+import {
+  addLimitChanges,
+  addLimitOptions,
+  formatLimit,
+  type LimitOptions,
+  readLimits,
+} from '../limit-options.js'
+import { type Columns, printList } from '../lists.js'
 import {
   addJsonOption,
   addListOptions,
@@ -17,7 +23,7 @@ import {
   type ListOptions,
   parseRegistryId,
   type YesOption,
-} from './options.js'
+} from '../options.js'
 
 interface GroupOptions extends LimitOptions, JsonOption {
   name?: string

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Command } from 'commander'
-import type { CreatedKey } from '../../schemas/admin.js'
-import type { CommandContext } from '../context.js'
-import { deliverValue } from '../deliver-value.js'
-import { CommandFailed, exitCodes } from '../exit-codes.js'
-import { finishFirst } from '../finish-first.js'
-import { printJson, writeJson } from '../json.js'
-import { omitUndefined } from '../omit-undefined.js'
-import { print, printable, report, type Terminal } from '../terminal.js'
-import { readValueFile } from '../value-file.js'
-import { administrate } from './administration.js'
-import { addNewKeyOptions, type NewKeyOptions, readNewKey } from './key-options.js'
-import { describeKey } from './keys.js'
-import { addJsonOption, type JsonOption, parseSubject } from './options.js'
-import { addSecretOptions, readSecret, type SecretOptions } from './secret.js'
+import type { CreatedKey } from '../../../schemas/admin.js'
+import type { CommandContext } from '../../context.js'
+import { deliverValue } from '../../deliver-value.js'
+import { CommandFailed, exitCodes } from '../../exit-codes.js'
+import { finishFirst } from '../../finish-first.js'
+import { printJson, writeJson } from '../../json.js'
+import { omitUndefined } from '../../omit-undefined.js'
+import { print, printable, report, type Terminal } from '../../terminal.js'
+import { readValueFile } from '../../value-file.js'
+import { administrate } from '../administration.js'
+import { addNewKeyOptions, type NewKeyOptions, readNewKey } from '../key-options.js'
+import { addJsonOption, type JsonOption, parseSubject } from '../options.js'
+import { describeKey } from '../print-keys.js'
+import { addSecretOptions, readSecret, type SecretOptions } from '../secret-options.js'
 
 interface CreateOptions extends NewKeyOptions, JsonOption {}
 
@@ -53,7 +53,7 @@ async function create(context: CommandContext, options: CreateOptions): Promise<
   // Whoever presses Ctrl-C meanwhile would have a key and not know of it.
   await finishFirst(
     administrate(context, null, async (admin) => {
-      const { hintIfUnknown } = await import('../api-key/new-value.js')
+      const { hintIfUnknown } = await import('../../api-key/new-value.js')
       const making = admin.apiKeys.create(readNewKey(options))
       making.catch((error) => hintIfUnknown(error, terminal, adviseToLook(options)))
       await deliver(context, await making, options)
@@ -83,7 +83,7 @@ async function importKey(context: CommandContext, options: ImportOptions): Promi
 }
 
 async function reportMade(terminal: Terminal, verb: string, key: CreatedKey): Promise<void> {
-  const { describeEnd } = await import('../table.js')
+  const { describeEnd } = await import('../../table.js')
   const end = describeEnd(key.expires_at, terminal.clock())
   report(terminal, printable(`${verb} the ${await describeKey(key)}. It ends: ${end}.`))
 }

@@ -1,18 +1,17 @@
 import { type Command, Option } from 'commander'
-import type { ChangeAnyKey } from '../../schemas/admin.js'
-import { type KeyStatus, keyStatuses, type OwnerKind, ownerKinds } from '../../schemas/enums.js'
-import type { ApiKeyDocument } from '../../schemas/key.js'
-import { requireConsent } from '../confirm.js'
-import type { CommandContext } from '../context.js'
-import { parseDuration } from '../durations.js'
-import { printJson } from '../json.js'
-import { chooseKey } from '../key-id.js'
-import { omitUndefined } from '../omit-undefined.js'
-import { printable, report } from '../terminal.js'
-import { administrate } from './administration.js'
-import { reportChange, requireChange } from './changes.js'
-import { addChangeOptions, type KeyChangeOptions, readKeyChange } from './key-options.js'
-import { describeKey, printKey, printKeys } from './keys.js'
+import type { ChangeAnyKey } from '../../../schemas/admin.js'
+import { type KeyStatus, keyStatuses, type OwnerKind, ownerKinds } from '../../../schemas/enums.js'
+import type { ApiKeyDocument } from '../../../schemas/key.js'
+import { requireConsent } from '../../confirm.js'
+import type { CommandContext } from '../../context.js'
+import { parseDuration } from '../../durations.js'
+import { printJson } from '../../json.js'
+import { chooseKey } from '../../key-id.js'
+import { omitUndefined } from '../../omit-undefined.js'
+import { printable, report } from '../../terminal.js'
+import { administrate } from '../administration.js'
+import { reportChange, requireChange } from '../changes.js'
+import { addChangeOptions, type KeyChangeOptions, readKeyChange } from '../key-options.js'
 import {
   addJsonOption,
   addListOptions,
@@ -21,8 +20,9 @@ import {
   type ListOptions,
   parseSubject,
   type YesOption,
-} from './options.js'
-import { addSecretOptions, readSecret, type SecretOptions } from './secret.js'
+} from '../options.js'
+import { describeKey, printKey, printKeys } from '../print-keys.js'
+import { addSecretOptions, readSecret, type SecretOptions } from '../secret-options.js'
 
 interface Filter extends ListOptions {
   owner?: string

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
-import type { LimitsDocument } from '../../schemas/limits.js'
-import type { CommandContext } from '../context.js'
-import { administrate } from './administration.js'
-import { reportChange } from './changes.js'
-import { printDocument } from './documents.js'
-import { addWholeLimits, type LimitOptions, readLimits } from './limits.js'
-import { addJsonOption, type JsonOption, parseSubject } from './options.js'
+import type { LimitsDocument } from '../../../schemas/limits.js'
+import type { CommandContext } from '../../context.js'
+import { administrate } from '../administration.js'
+import { reportChange } from '../changes.js'
+import { printDocument } from '../documents.js'
+import { addWholeLimits, type LimitOptions, readLimits } from '../limit-options.js'
+import { addJsonOption, type JsonOption, parseSubject } from '../options.js'
 
 /** `latchkey admin owner …`: limits over the calls with all keys of somebody. */
 export function addOwnerCommands(admin: Command, context: CommandContext): void {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { CommandContext } from './context.js'
+import type { CommandContext } from '../context.js'
 
 interface ServeOptions {
   singleUser?: boolean
@@ -28,7 +28,7 @@ export function addServeCommand(program: Command, { terminal }: CommandContext):
       Object.assign(terminal.env, asSettings(options))
       // The service ends by itself, after the requests under way; before it is up Ctrl-C ends it at once.
       process.removeAllListeners('SIGINT')
-      await import('../server.js')
+      await import('../../server.js')
     })
 }
 

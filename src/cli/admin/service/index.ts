@@ -1,15 +1,14 @@
 import type { Command } from 'commander'
-import type { CreateService, ServiceDocument } from '../../schemas/service.js'
-import { requireConsent } from '../confirm.js'
-import type { CommandContext } from '../context.js'
-import { CommandFailed, exitCodes } from '../exit-codes.js'
-import { omitUndefined } from '../omit-undefined.js'
-import { report } from '../terminal.js'
-import { administrate } from './administration.js'
-import { reportChange, requireChange } from './changes.js'
-import { addDescriptorOptions, type DescriptorOptions, readDescriptor } from './descriptor.js'
-import { printDocument } from './documents.js'
-import { type Columns, printList } from './lists.js'
+import type { CreateService, ServiceDocument } from '../../../schemas/service.js'
+import { requireConsent } from '../../confirm.js'
+import type { CommandContext } from '../../context.js'
+import { CommandFailed, exitCodes } from '../../exit-codes.js'
+import { omitUndefined } from '../../omit-undefined.js'
+import { report } from '../../terminal.js'
+import { administrate } from '../administration.js'
+import { reportChange, requireChange } from '../changes.js'
+import { printDocument } from '../documents.js'
+import { type Columns, printList } from '../lists.js'
 import {
   addJsonOption,
   addListOptions,
@@ -18,7 +17,8 @@ import {
   type ListOptions,
   parseRegistryId,
   type YesOption,
-} from './options.js'
+} from '../options.js'
+import { addDescriptorOptions, type DescriptorOptions, readDescriptor } from './descriptor-options.js'
 
 /** `latchkey admin service …`: what stands behind the gateway. */
 export function addServiceCommands(admin: Command, context: CommandContext): void {

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
-import { CommandFailed, exitCodes } from '../exit-codes.js'
-import type { Terminal } from '../terminal.js'
+import { CommandFailed, exitCodes } from '../../exit-codes.js'
+import type { Terminal } from '../../terminal.js'
 
 /** More than the service takes. */
 const maxFileBytes = 1_048_576

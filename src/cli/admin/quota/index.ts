@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import type { CommandContext } from '../context.js'
-import { printJson } from '../json.js'
-import { requireKeyId } from '../key-id.js'
-import { print, report } from '../terminal.js'
-import { administrate } from './administration.js'
-import { addJsonOption, type JsonOption } from './options.js'
+import type { CommandContext } from '../../context.js'
+import { printJson } from '../../json.js'
+import { requireKeyId } from '../../key-id.js'
+import { print, report } from '../../terminal.js'
+import { administrate } from '../administration.js'
+import { addJsonOption, type JsonOption } from '../options.js'
 
 /** `latchkey admin quota …`: what a key has used of its limits. */
 export function addQuotaCommands(admin: Command, context: CommandContext): void {
@@ -27,7 +27,7 @@ async function show(context: CommandContext, key: string, { json }: JsonOption):
   if (json) return printJson(terminal, answer)
   if (answer.quotas.length === 0)
     return report(terminal, `Neither the API key ${id} nor its owner has limits.`)
-  const { formatTime, renderTable } = await import('../table.js')
+  const { formatTime, renderTable } = await import('../../table.js')
   const rows = answer.quotas.map((quota) => [
     ...[quota.party, quota.per, String(quota.limit), String(quota.used), String(quota.remaining)],
     formatTime(quota.resets_at),
