@@ -4,7 +4,6 @@ import { jsonOption } from '../json.js'
 
 /** `latchkey profile …`: the services that this user talks to. */
 export function addProfileCommands(program: Command, { terminal }: CommandContext): void {
-  const actions = () => import('./create.js')
   const profile = program.command('profile').description('the services that you talk to')
   profile
     .command('create')
@@ -12,28 +11,28 @@ export function addProfileCommands(program: Command, { terminal }: CommandContex
     .argument('<url>', 'where it is, as https://keys.example.org')
     .option('--name <name>', 'what to call it (default: its host)')
     .option('--insecure', 'even over plain http, which others in the network can read')
-    .action(async (url, options) => (await actions()).createProfile(terminal, url, options))
+    .action(async (url, options) => (await import('./create.js')).createProfile(terminal, url, options))
   profile
     .command('list')
     .description('all of them, the one in use marked')
     .option(...jsonOption)
-    .action(async (options) => (await actions()).listProfiles(terminal, options))
+    .action(async (options) => (await import('./list.js')).listProfiles(terminal, options))
   profile
     .command('use')
     .description('talk to this one from now on')
     .argument('<name>', 'one of latchkey profile list')
-    .action(async (name) => (await actions()).useProfile(terminal, name))
+    .action(async (name) => (await import('./use.js')).useProfile(terminal, name))
   profile
     .command('show')
     .description('what is known of it')
     .argument('[name]', 'default: the one that commands talk to')
     .option(...jsonOption)
     .action(async (name, options) =>
-      (await actions()).showProfile(terminal, name ?? program.opts().profile, options),
+      (await import('./show.js')).showProfile(terminal, name ?? program.opts().profile, options),
     )
   profile
     .command('delete')
     .description('log out there, and forget it')
     .argument('<name>', 'one of latchkey profile list')
-    .action(async (name) => (await actions()).deleteProfile(terminal, name))
+    .action(async (name) => (await import('./delete.js')).deleteProfile(terminal, name))
 }

@@ -33,6 +33,13 @@ export async function readProfiles(terminal: Pick<Terminal, 'env'>): Promise<Pro
   return readBook(await findBook(terminal))
 }
 
+/** Gets the profile of that name. @throws CommandFailed where there is none */
+export function requireProfile({ profiles }: ProfileBook, name: string): Profile {
+  const profile = profiles.get(name)
+  if (profile !== undefined) return profile
+  throw new CommandFailed(exitCodes.usage, `there is no profile ${name}`)
+}
+
 /** Changes the profiles while no other program does. */
 export async function changeProfiles<T>(
   terminal: Pick<Terminal, 'env'>,
