@@ -6,9 +6,7 @@ import type { CommandContext } from './context.js'
 import { type ExitCode, exitCodes } from './exit-codes.js'
 import { addLoginCommands } from './login/index.js'
 import { addProfileCommands } from './profile/index.js'
-import { reportFailure } from './report-failure.js'
 import { addServeCommand } from './serve/index.js'
-import { connect, connectAnonymously } from './session.js'
 import type { Terminal } from './terminal.js'
 
 /** The command line, without its environment: tests run it as the terminal does. @param version of the package */
@@ -19,6 +17,7 @@ export async function run(args: readonly string[], terminal: Terminal, version: 
     return exitCodes.ok
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    const { reportFailure } = await import('./report-failure.js')
     return reportFailure(error, terminal)
   }
 }
@@ -27,8 +26,9 @@ export function createProgram(terminal: Terminal, version: string): Command {
   const program = new Command('latchkey')
   const context: CommandContext = {
     terminal,
-    connect: () => connect(terminal, program.opts<{ profile?: string }>()),
-    connectAnonymously: () => connectAnonymously(terminal, program.opts<{ profile?: string }>()),
+    connect: async () => (await import('./session.js')).connect(terminal, program.opts()),
+    connectAnonymously: async () =>
+      (await import('./session.js')).connectAnonymously(terminal, program.opts()),
   }
   program
     .description('API keys for platforms that log people in with Keycloak.')
@@ -43,7 +43,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
   return program
 }
 
-/** In the order in which they are listed. Each loads what it needs only when it is called: starting must be quick. */
+/** Adds the commands in the order in which help lists them. Each loads its file when it is called, so that starting is quick. */
 function addCommands(program: Command, context: CommandContext): void {
   addProfileCommands(program, context)
   addLoginCommands(program, context)
