@@ -1,4 +1,4 @@
-import type { Latchkey } from '../../client/index.js'
+import { type Latchkey, LatchkeyError } from '../../client/index.js'
 import type { CommandContext } from '../context.js'
 import { CommandFailed, exitCodes } from '../exit-codes.js'
 import { printable } from '../terminal.js'
@@ -21,7 +21,6 @@ export async function administrate<T>(
   try {
     return await act(admin)
   } catch (error) {
-    const { LatchkeyError } = await import('../../client/index.js')
     if (!(error instanceof LatchkeyError)) throw error
     if (error.code === 'login_required') throw new CommandFailed(exitCodes.notLoggedIn, loginRequired)
     if (error.code === 'not_found' && target !== null) {

@@ -1,16 +1,12 @@
 import { printJson } from '../json.js'
+import { renderFacts } from '../table.js'
 import { print, type Terminal } from '../terminal.js'
 import type { JsonOption } from './options.js'
 
-/** One thing for people, a line for each member; for programs as the service answered. */
-export async function printDocument(
-  terminal: Terminal,
-  document: object,
-  { json }: JsonOption,
-): Promise<void> {
-  if (json) return printJson(terminal, document)
-  const { renderFacts } = await import('../table.js')
-  print(terminal, renderFacts(Object.fromEntries(listMembers(document))))
+/** Prints one thing: for people a line for each member, for programs the answer of the service. */
+export function printDocument(terminal: Terminal, document: object, { json }: JsonOption): void {
+  if (json) printJson(terminal, document)
+  else print(terminal, renderFacts(Object.fromEntries(listMembers(document))))
 }
 
 /** Members of members are named as in `access.scopes`; what is empty is a hyphen, as in tables. */

@@ -1,10 +1,7 @@
 import { type Command, Option } from 'commander'
-import type { ChangeAnyKey } from '../../schemas/admin.js'
 import { parseDuration, parseTime } from '../durations.js'
 import { parseJsonObject } from '../json.js'
-import { omitUndefined } from '../omit-undefined.js'
-import { addLimitChanges, addLimitOptions, type LimitOptions, readLimits } from './limit-options.js'
-import { readNames } from './options.js'
+import { addLimitChanges, addLimitOptions, type LimitOptions } from './limit-options.js'
 
 /** What may be said of a key when it is made, and when it is changed; as commander gives it. */
 export interface KeyOptions extends LimitOptions {
@@ -50,7 +47,7 @@ export function addNewKeyOptions(command: Command): Command {
 }
 
 /** The options of a key that there is: those that take several words may also be emptied. */
-export function addChangeOptions(command: Command): Command {
+export function addKeyChangeOptions(command: Command): Command {
   command
     .option('--name <name>', 'by which people recognise it')
     .option('--note <text>', 'a reminder of where the key is used')
@@ -83,33 +80,3 @@ function addEndOptions(command: Command): Command {
     )
     .option('--never-expires', 'no end')
 }
-
-/** What was said of a new key, as the service takes it. */
-export function readNewKey({ name, jwt, neverExpires, expiresIn, ...options }: NewKeyOptions) {
-  const end = omitUndefined({ never_expires: neverExpires, expires_in: expiresIn })
-  return { name, ...omitUndefined({ jwt }), ...end, ...readKey(options) }
-}
-
-/** @param now milliseconds since the epoch, of this machine: the service takes an end, and no time to live */
-export const readKeyChange = (
-  { name, neverExpires, expiresIn, expiresAt, ...options }: KeyChangeOptions,
-  now: number,
-): ChangeAnyKey => ({
-  ...omitUndefined({ name, expires_at: expiresAt }),
-  ...(neverExpires ? { expires_at: null } : {}),
-  ...(expiresIn === undefined ? {} : { expires_at: new Date(now + expiresIn * 1000).toISOString() }),
-  ...readKey(options),
-})
-
-const readKey = (options: KeyOptions) =>
-  omitUndefined({
-    note: options.note,
-    scopes: readNames(options.scopes),
-    groups: readNames(options.groups),
-    services: readNames(options.services),
-    allowed_ips: readNames(options.allowedIps),
-    allowed_referers: readNames(options.allowedReferers),
-    config: options.config,
-    read_only: options.readOnly,
-    limits: readLimits(options),
-  })

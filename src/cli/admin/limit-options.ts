@@ -1,6 +1,4 @@
 import { type Command, Option } from 'commander'
-import type { LimitsDocument } from '../../schemas/limits.js'
-import { omitUndefined } from '../omit-undefined.js'
 import { parseCount } from './options.js'
 
 /** As commander gives them; false: `--no-limit-per-…`. */
@@ -39,18 +37,3 @@ const describeLimit = (period: string) =>
 
 const describeLifting = (period: string) =>
   new Option(`--no-limit-per-${period}`, `any number of calls in a ${period}`)
-
-/** What was given of them, as the service takes it; undefined: nothing. */
-export function readLimits(options: LimitOptions): Partial<LimitsDocument> | undefined {
-  const limits = omitUndefined({
-    per_second: readLimit(options.limitPerSecond),
-    per_day: readLimit(options.limitPerDay),
-    per_month: readLimit(options.limitPerMonth),
-  })
-  return Object.keys(limits).length === 0 ? undefined : limits
-}
-
-const readLimit = (limit: number | false | undefined) => (limit === false ? null : limit)
-
-/** As a cell of a table. */
-export const formatLimit = (limit: number | null): string => (limit === null ? '-' : String(limit))

@@ -1,6 +1,6 @@
 import type { Listing } from '../../client/index.js'
 import { printJson } from '../json.js'
-import type { Column } from '../table.js'
+import { type Column, renderTable } from '../table.js'
 import { print, report, type Terminal } from '../terminal.js'
 import type { ListOptions } from './options.js'
 
@@ -35,12 +35,11 @@ export async function printList<T>(
 ): Promise<void> {
   const items = await collect(listing, options)
   if (options.json) printJson(terminal, items)
-  else await printTable(terminal, items, columns)
+  else printTable(terminal, items, columns)
 }
 
-export async function printTable<T>(terminal: Terminal, items: T[], columns: Columns<T>): Promise<void> {
-  if (items.length === 0) return report(terminal, 'There are none.')
-  const { renderTable } = await import('../table.js')
+export function printTable<T>(terminal: Terminal, items: T[], columns: Columns<T>): void {
   const rows = items.map((item) => columns.map(({ cell }) => cell(item)))
-  print(terminal, renderTable(columns, rows, terminal))
+  if (rows.length === 0) report(terminal, 'There are none.')
+  else print(terminal, renderTable(columns, rows, terminal))
 }

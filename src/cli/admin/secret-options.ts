@@ -1,8 +1,5 @@
 import { type Command, Option } from 'commander'
 import { secretEncodings } from '../../schemas/enums.js'
-import { omitUndefined } from '../omit-undefined.js'
-import type { Terminal } from '../terminal.js'
-import { readValueFile } from '../value-file.js'
 
 /** Of a key that was made elsewhere. */
 export interface SecretOptions {
@@ -19,10 +16,3 @@ export const addSecretOptions = (command: Command): Command =>
         secretEncodings,
       ),
     )
-
-/** @throws CommandFailed when the file cannot be read or holds no secret */
-export async function readSecret({ secretFile, secretEncoding }: SecretOptions, terminal: Terminal) {
-  const secret =
-    secretFile === undefined ? undefined : await readValueFile(secretFile, terminal, '--secret-file')
-  return omitUndefined({ secret, secret_encoding: secretEncoding })
-}
