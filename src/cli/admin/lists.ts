@@ -4,10 +4,10 @@ import { type Column, renderTable } from '../table.js'
 import { print, report, type Terminal } from '../terminal.js'
 import type { ListOptions } from './options.js'
 
-/** Of a table: what stands above, and what below it. */
+/** The columns of a table: a title and the cell of each item. */
 export type Columns<T> = readonly (Column & { cell: (item: T) => string })[]
 
-/** Everything there is, over all pages, or as much as was asked for. */
+/** Reads the items of all pages, or the first `limit` of them. */
 export async function* readItems<T>(
   listing: Listing<T>,
   { limit = Number.POSITIVE_INFINITY }: ListOptions,
@@ -26,7 +26,7 @@ export async function collect<T>(listing: Listing<T>, options: ListOptions): Pro
   return items
 }
 
-/** A table for people; for programs a JSON array. */
+/** Prints a table for people, or a JSON array for programs. */
 export async function printList<T>(
   terminal: Terminal,
   listing: Listing<T>,

@@ -19,7 +19,7 @@ export async function printKeys(
 
 const columns: Columns<ApiKeyDocument> = [
   { title: 'Id', cell: ({ id }) => id },
-  // A server key has nobody behind it but the server user that was made for it, and is called as it is.
+  // The owner of a server key is a server user that was made for it, so its name would say nothing new.
   { title: 'Owner', canShrink: true, cell: ({ kind, owner }) => (kind === 'server' ? '-' : owner.login) },
   { title: 'Name', canShrink: true, cell: ({ name }) => name },
   { title: 'Expires at (UTC)', cell: ({ expires_at }) => formatTime(expires_at) },

@@ -17,7 +17,7 @@ export async function showAnyKey(context: CommandContext, options: KeyChoice & J
   else print(terminal, renderFacts({ ...listFacts(key, terminal.clock()), owner: describeOwner(key) }))
 }
 
-/** With the subject, by which the other commands find the owner. */
+/** Includes the subject, because other commands take the owner by it. */
 function describeOwner({ kind, owner: { login, subject } }: ApiKeyDocument): string {
   return kind === 'server' ? subject : `${login} (${subject})`
 }

@@ -12,7 +12,7 @@ export async function setOwnerLimits(
   subject: string,
   options: LimitOptions & JsonOption,
 ): Promise<void> {
-  // All are named: what is left out would be lifted, and whoever reads the others first may overwrite a colleague's.
+  // Commander requires all three. The service lifts a limit that is left out, and reading the others first is a race.
   const wanted: Partial<LimitsDocument> = readLimits(options) ?? {}
   const limits = await administrate(context, `owner ${subject} here`, (admin) =>
     admin.owners.setLimits(subject, wanted),

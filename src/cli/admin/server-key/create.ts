@@ -16,7 +16,7 @@ interface CreateOptions extends NewKeyOptions, JsonOption {}
 /** Makes a key of a server, and prints only its value. */
 export async function createServerKey(context: CommandContext, options: CreateOptions): Promise<void> {
   const { terminal } = context
-  // Whoever presses Ctrl-C meanwhile would have a key and not know of it.
+  // Ctrl-C waits, because the user would not know of a key that was made but not shown.
   await finishFirst(
     administrate(context, null, async (admin) => {
       const making = admin.apiKeys.create(readNewKey(options))
