@@ -1,6 +1,6 @@
 import { cutPage, readCursor } from '../http/pagination.js'
 import { Problem } from '../problems/problem.js'
-import type { AuditEventDocument, ListAudit } from '../schemas/admin.js'
+import type { AuditEventDocument, ListAudit } from '../schemas/audit.js'
 import { type AuditRow, listAuditEvents } from '../store/audit.js'
 import type { Database } from '../store/database.js'
 

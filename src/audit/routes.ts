@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { prepareManagement } from '../auth/management-scope.js'
 import type { Access } from '../auth/types.js'
-import * as schemas from '../schemas/admin.js'
+import * as schemas from '../schemas/audit.js'
 import { described, problemResponses } from '../schemas/common.js'
 import type { Database } from '../store/database.js'
 import { listAudit } from './list.js'

@@ -1,14 +1,13 @@
 import type {
-  AuditEventDocument,
   ChangeAnyKey,
   CreateAnyKey,
   CreatedKey,
   KeyQuotas,
   ListAllKeys,
-  ListAudit,
   OwnerLimitsDocument,
   Provider,
 } from '../schemas/admin.js'
+import type { AuditEventDocument, ListAudit } from '../schemas/audit.js'
 import type { ApiKeyDocument, ListKeys, RevokeKey } from '../schemas/key.js'
 import type {
   CreateGroup,

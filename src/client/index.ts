@@ -1,4 +1,5 @@
-export type { AuditEventDocument, KeyQuotas } from '../schemas/admin.js'
+export type { KeyQuotas } from '../schemas/admin.js'
+export type { AuditEventDocument } from '../schemas/audit.js'
 export type { ApiKeyDocument, ApiKeyWithValue, CreateKey, UpdateKey } from '../schemas/key.js'
 export type { LinkDocument } from '../schemas/link.js'
 export type { Me } from '../schemas/principal.js'

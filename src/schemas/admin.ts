@@ -1,16 +1,8 @@
 import Type, { type Static } from 'typebox'
-import { instant, line, nullable, ref } from './common.js'
+import { instant, line, nullable, pageMembers } from './common.js'
 import { ownerKinds, secretEncodings } from './enums.js'
-import {
-  createKeySchema,
-  inputMembers,
-  keyStatuses,
-  keyWithValueSchema,
-  maxGraceSeconds,
-  maxListLimit,
-} from './key.js'
+import { createKeySchema, inputMembers, keyStatuses, keyWithValueSchema, maxGraceSeconds } from './key.js'
 import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
-import { vias } from './principal.js'
 
 const scopes = Type.Array(inputMembers.scope, { maxItems: 100, uniqueItems: true })
 const ids = (description: string) =>
@@ -151,10 +143,6 @@ export const changeAnyKeySchema = Type.Object(
 )
 export type ChangeAnyKey = Static<typeof changeAnyKeySchema>
 
-const cursor = Type.Optional(
-  Type.String({ minLength: 1, maxLength: 200, description: 'next_cursor of the page before.' }),
-)
-const limit = Type.Integer({ default: 50, minimum: 1, maximum: maxListLimit })
 const subject = Type.String({ minLength: 1, maxLength: 255, ...line })
 
 export const listAllKeysSchema = Type.Object(
@@ -178,8 +166,7 @@ export const listAllKeysSchema = Type.Object(
         description: 'Part of the name, the note, the login or the id, in any case.',
       }),
     ),
-    limit,
-    cursor,
+    ...pageMembers,
   },
   { additionalProperties: false, required: [] },
 )
@@ -274,73 +261,6 @@ export const providerSchema = Type.Object(
 )
 export type Provider = Static<typeof providerSchema>
 
-export const auditEventSchema = Type.Object(
-  {
-    id: Type.String({ description: 'Later lines have larger numbers.' }),
-    at: instant('When it was done.'),
-    actor: Type.Object({
-      subject: Type.String({ description: 'Empty: nobody who is known.' }),
-      login: Type.String(),
-      key_id: nullable(Type.String(), 'The API key that it was done with.'),
-    }),
-    via: Type.String({
-      description: `How the actor was authenticated: ${vias.join(', ')}, or what acted by itself.`,
-    }),
-    action: Type.String({ description: 'What was done, as `key.revoked` or `login.refused`.' }),
-    target: Type.String({ description: 'The id of what it was done to.' }),
-    owner: Type.String({ description: 'Subject of the owner of a key; empty for what has none.' }),
-    address: Type.String({ description: 'Where the request came from; empty without one.' }),
-    request_id: Type.String(),
-    details: Type.Record(Type.String(), Type.Unknown()),
-  },
-  {
-    $id: 'AuditEvent',
-    additionalProperties: false,
-    description: 'A line of the ledger. It never holds a value of a key.',
-    examples: [
-      {
-        id: '4711',
-        at: '2026-11-21T09:30:00.000Z',
-        actor: { subject: '11111111-1111-4111-8111-111111111111', login: 'alice', key_id: null },
-        via: 'session',
-        action: 'key.revoked',
-        target: 'Zk3vQ9aB',
-        owner: '22222222-2222-4222-8222-222222222222',
-        address: '192.0.2.7',
-        request_id: '6f1c5c0e-5a43-4a35-8a0f-0f1f7a6f5f0e',
-        details: { permanent: false },
-      },
-    ],
-  },
-)
-export type AuditEventDocument = Static<typeof auditEventSchema>
-
-export const auditPageSchema = Type.Object(
-  {
-    items: Type.Array(ref(auditEventSchema)),
-    next_cursor: nullable(Type.String(), 'Asks for the next page; null at the end.'),
-  },
-  { $id: 'AuditPage', additionalProperties: false },
-)
-
-const filter = (description: string) =>
-  Type.Optional(Type.String({ minLength: 1, maxLength: 255, ...line, description }))
-
-export const listAuditSchema = Type.Object(
-  {
-    actor: filter('Subject or login of who did it.'),
-    action: filter('As `key.revoked`.'),
-    target: filter('The id of what it was done to.'),
-    owner: filter('Subject of the owner of a key.'),
-    from: Type.Optional(Type.String({ format: 'date-time', description: 'Lines of this moment and later.' })),
-    to: Type.Optional(Type.String({ format: 'date-time', description: 'Lines of before this moment.' })),
-    limit,
-    cursor,
-  },
-  { additionalProperties: false, required: [] },
-)
-export type ListAudit = Static<typeof listAuditSchema>
-
 /** The named components of the document, in an order in which each refers only to those before it. */
 export const adminSchemas = [
   createAnyKeySchema,
@@ -352,6 +272,4 @@ export const adminSchemas = [
   setOwnerLimitsSchema,
   keyQuotasSchema,
   providerSchema,
-  auditEventSchema,
-  auditPageSchema,
 ]

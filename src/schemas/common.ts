@@ -143,3 +143,11 @@ export const described = <T extends TSchema>(schema: T, description: string) => 
   description,
   content: { 'application/json': { schema: ref<T>(schema) } },
 })
+
+/** The members of a query for a page of a list. */
+export const pageMembers = {
+  limit: Type.Integer({ default: 50, minimum: 1, maximum: 200 }),
+  cursor: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 200, description: 'next_cursor of the page before.' }),
+  ),
+}

@@ -1,4 +1,5 @@
 import { adminSchemas } from './admin.js'
+import { auditSchemas } from './audit.js'
 import { problemSchema } from './common.js'
 import { jwksSchema } from './jwks.js'
 import { keySchemas } from './key.js'
@@ -19,6 +20,7 @@ export const namedSchemas = [
   ...serviceSchemas,
   ...verdictSchemas,
   ...adminSchemas,
+  ...auditSchemas,
   jwksSchema,
   resourceMetadataSchema,
 ]

@@ -1,10 +1,9 @@
 import Type, { type Static } from 'typebox'
-import { instant, line, nullable, paragraph, ref } from './common.js'
+import { instant, line, nullable, pageMembers, paragraph, ref } from './common.js'
 import { type KeyStatus, keyStatuses, ownerKinds } from './enums.js'
 
 export { type KeyStatus, keyStatuses }
 
-export const maxListLimit = 200
 export const maxGraceSeconds = 30 * 86_400
 
 const name = Type.String({
@@ -245,10 +244,7 @@ export const keyParametersSchema = Type.Object({
 export const listKeysSchema = Type.Object(
   {
     status: Type.Optional(Type.Enum([...keyStatuses])),
-    limit: Type.Integer({ default: 50, minimum: 1, maximum: maxListLimit }),
-    cursor: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: 'next_cursor of the page before.' }),
-    ),
+    ...pageMembers,
   },
   { additionalProperties: false, required: [] },
 )

@@ -1,7 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox'
-import { instant, line, nullable, paragraph, ref } from './common.js'
+import { instant, line, nullable, pageMembers, paragraph, ref } from './common.js'
 import { authorizationForwardings, ownerKinds, preflights } from './enums.js'
-import { maxListLimit } from './key.js'
 import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
 
 /** What declares an entry of the registry: an entry of the file is changed by the file alone. */
@@ -261,18 +260,11 @@ export const serviceSchema = Type.Object(
 )
 export type ServiceDocument = Static<typeof serviceSchema>
 
-const page = { limit: Type.Integer({ default: 50, minimum: 1, maximum: maxListLimit }) }
-const cursor = Type.Optional(
-  Type.String({ minLength: 1, maxLength: 200, description: 'next_cursor of the page before.' }),
-)
 const nextCursor = nullable(Type.String(), 'Asks for the next page; null at the end.')
 
-export const listGroupsSchema = Type.Object(
-  { ...page, cursor },
-  { additionalProperties: false, required: [] },
-)
+export const listGroupsSchema = Type.Object({ ...pageMembers }, { additionalProperties: false, required: [] })
 export const listServicesSchema = Type.Object(
-  { group: Type.Optional(id('service group')), ...page, cursor },
+  { group: Type.Optional(id('service group')), ...pageMembers },
   { additionalProperties: false, required: [] },
 )
 export type ListServices = Static<typeof listServicesSchema>

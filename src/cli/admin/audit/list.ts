@@ -1,4 +1,4 @@
-import type { AuditEventDocument } from '../../../schemas/admin.js'
+import type { AuditEventDocument } from '../../../schemas/audit.js'
 import type { CommandContext } from '../../context.js'
 import { writeJson } from '../../json.js'
 import { omitUndefined } from '../../omit-undefined.js'
