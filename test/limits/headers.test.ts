@@ -60,3 +60,27 @@ test('the names follow the configured prefix', () => {
 
   expect(rename([aQuota({})])).toHaveProperty('Acme-Daily-Calls-Remaining', '5')
 })
+
+test('the headers follow when the limits, windows or parties of a key change', () => {
+  const describeAll = createQuotaDescriber({ prefix: 'Otoroshi', clock: () => now })
+  const texts = [
+    [aQuota({})],
+    [aQuota({ limit: 20, remaining: 7 })],
+    [aQuota({ limit: 20, remaining: 7, windowSeconds: 90_000 })],
+    [aQuota({ per: 'month', limit: 20, windowSeconds: 90_000 })],
+    [aQuota({}), aQuota({ party: 'group:s1' })],
+    [aQuota({}), aQuota({ party: 'owner:alice' })],
+    [aQuota({})],
+  ].map((quotas) => describeAll(quotas))
+
+  expect(texts.map((headers) => headers['RateLimit-Policy'])).toEqual([
+    '"key-per-day";q=10;w=86400',
+    '"key-per-day";q=20;w=86400',
+    '"key-per-day";q=20;w=90000',
+    '"key-per-month";q=20;w=90000',
+    '"key-per-day";q=10;w=86400, "group-per-day";q=10;w=86400',
+    '"key-per-day";q=10;w=86400, "owner-per-day";q=10;w=86400',
+    '"key-per-day";q=10;w=86400',
+  ])
+  expect(texts[5]?.RateLimit).toBe('"key-per-day";r=5;t=43200, "owner-per-day";r=5;t=43200')
+})
