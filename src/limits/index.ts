@@ -22,16 +22,16 @@ export interface LimitKeeperOptions {
   redisUrl?: string | undefined
   /** While Redis is away, limited calls go on with this replica's share, or are refused. */
   whenRedisIsDown: 'local' | 'refuse'
-  /** Hears once that Redis is away, and that it is back. */
+  /** Receives one line when Redis is away, and one when it is back. */
   log: { warn(details: object, message: string): void; info(message: string): void }
-  /** Hears of counts that cannot be written, once until they can again. */
+  /** Called when counts cannot be written, once until they can again. */
   onError: (error: unknown) => void
 }
 
 /** Counts calls against limits, and lets administrators look and begin anew. */
 export interface LimitKeeper extends Limiter {
   /**
-   * Forgets what was counted of `key:<id>`, `owner:<subject>` or `group:<id>`, at every replica.
+   * Deletes the counters of `key:<id>`, `owner:<subject>` or `group:<id>`, at every replica.
    * @throws StoreUnavailable
    */
   reset(partyId: string): Promise<void>
@@ -40,7 +40,7 @@ export interface LimitKeeper extends Limiter {
 }
 
 const sweepEveryMs = 5000
-/** In which every replica has heard of a reset, and what it was writing is written. */
+/** Within this time every replica has received the notice of a reset, and has finished a write under way. */
 const writtenAfterMs = 300
 
 /** Limits of this process, or of all replicas that share a Redis; either way days and months outlive it. */
@@ -51,7 +51,7 @@ export function createLimitKeeper(options: LimitKeeperOptions): LimitKeeper {
   const counters =
     redisUrl === undefined ? createOwnCounters(home) : createSharedCounters({ ...home, redisUrl })
   const unsubscribe = db.notices.subscribe((change) => {
-    if ('limits' in change) forget(change.limits)
+    if ('limits' in change) drop(change.limits)
   })
 
   return {
@@ -67,7 +67,7 @@ export function createLimitKeeper(options: LimitKeeperOptions): LimitKeeper {
   }
 
   async function reset(partyId: string): Promise<void> {
-    forget(partyId)
+    drop(partyId)
     // What replicas are just writing must not come after the deletion.
     if (db.kind === 'postgresql') {
       await notifyLimitReset(db, partyId)
@@ -78,9 +78,9 @@ export function createLimitKeeper(options: LimitKeeperOptions): LimitKeeper {
     await counters.reset(partyId)
   }
 
-  function forget(partyId: string): void {
+  function drop(partyId: string): void {
     home.journal.drop(partyId)
-    counters.forget(partyId)
+    counters.drop(partyId)
   }
 }
 
@@ -93,7 +93,7 @@ function createOwnCounters(options: MemoryCountersOptions & { db: Database }) {
 
   return {
     ...counters,
-    reset: async (partyId: string) => counters.forget(partyId),
+    reset: async (partyId: string) => counters.drop(partyId),
     now: options.clock,
     close: async () => clearInterval(timer),
   }
@@ -103,6 +103,6 @@ function createOwnCounters(options: MemoryCountersOptions & { db: Database }) {
     if (notices.epoch === epoch) return
     // Another replica may have begun anew what is remembered here.
     epoch = notices.epoch
-    counters.forgetAll()
+    counters.dropStored()
   }
 }

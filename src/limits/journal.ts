@@ -20,7 +20,7 @@ export interface Journal {
   read(party: string, since: number): Promise<DayCount[]>
   /** As it is stored, without what is on its way. @throws StoreUnavailable */
   readStored(party: string, since: number): Promise<DayCount[]>
-  /** Forgets what is not written yet of a party. */
+  /** Drops what is not written yet of a party. */
   drop(party: string): void
   /** Writes what was noted; on failure it is kept for the next time. */
   flush(): Promise<void>
@@ -33,7 +33,7 @@ export interface JournalOptions {
   clock: () => number
   /** How much a process that is killed forgets, but for the time that writing takes. Default 500. */
   flushEveryMs?: number
-  /** Hears of a count that cannot be written, and of the beginning of an outage. */
+  /** Called for a count that cannot be written, and when an outage begins. */
   onError: (error: unknown) => void
 }
 

@@ -2,7 +2,7 @@ import type { Calendar, Periods } from './calendar.js'
 import { decideCall, isCountedByDay, listQuotas, type RemainingOf, startOfSecond } from './decide.js'
 import type { DayCount, Journal } from './journal.js'
 import type { LimitDecision, LimitedParty, Quota } from './types.js'
-import { Tally } from './windows.js'
+import { Windows } from './windows.js'
 
 /** Among how many replicas what remains is divided, and which of them this is, from 0 on. */
 export interface Share {
@@ -27,18 +27,18 @@ export interface MemoryCounters {
   /** Decides at once, or not at all: null where the database must be asked before. */
   takeKnown(parties: readonly LimitedParty[]): LimitDecision | null
   look(parties: readonly LimitedParty[]): readonly Quota[] | Promise<readonly Quota[]>
-  /** The party begins anew, with what is stored. */
-  forget(partyId: string): void
-  /** What is stored of any party may be new. */
-  forgetAll(): void
+  /** Drops the counters of a party, so that what is stored is read again. */
+  drop(partyId: string): void
+  /** Drops the days and months of all parties, because others may have changed what is stored. */
+  dropStored(): void
   /** Drops the parties that nobody called for a while. A share must be kept: it would be given anew. */
   sweep(): void
 }
 
 interface Party {
-  readonly seconds: Tally
-  readonly days: Tally
-  readonly months: Tally
+  readonly seconds: Windows
+  readonly days: Windows
+  readonly months: Windows
   usedAt: number
 }
 
@@ -51,7 +51,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
   const known = new Map<string, Party>()
   const loading = new Map<string, Promise<void>>()
 
-  return { take, takeKnown, look, forget, forgetAll, sweep }
+  return { take, takeKnown, look, drop, dropStored, sweep }
 
   function take(parties: readonly LimitedParty[]): LimitDecision | Promise<LimitDecision> {
     return takeKnown(parties) ?? loadAndTake(parties)
@@ -108,7 +108,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
   function requireParty(id: string): Party {
     let party = known.get(id)
     if (party === undefined) {
-      party = { seconds: new Tally(), days: new Tally(), months: new Tally(), usedAt: clock() }
+      party = { seconds: new Windows(), days: new Windows(), months: new Windows(), usedAt: clock() }
       known.set(id, party)
     }
     return party
@@ -127,7 +127,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     const reading: Promise<void> = journal
       .read(id, periods.monthStart)
       .then((rows) => {
-        // What was forgotten meanwhile is read again.
+        // A party that was dropped meanwhile is read again.
         if (loading.get(id) === reading) keep(id, rows, periods)
       })
       .finally(() => {
@@ -154,7 +154,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
   }
 
   function remainingOf(...[party, per, limit, startsAt]: Parameters<RemainingOf>): number {
-    const window = known.get(party.id)?.[tallyOf[per]].find(startsAt)
+    const window = known.get(party.id)?.[windowsOf[per]].find(startsAt)
     if (window === undefined) return shareOf(limit)
     return window.base + shareOf(limit - window.base) - window.used
   }
@@ -164,14 +164,14 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
     return Math.max(0, Math.ceil((remaining - share.rank) / share.replicas))
   }
 
-  function forget(id: string): void {
+  function drop(id: string): void {
     known.delete(id)
     loading.delete(id)
   }
 
-  /** What is not stored stays: a second that began anew would let twice as many pass. */
-  function forgetAll(): void {
-    for (const [id, party] of known) known.set(id, { ...party, days: new Tally(), months: new Tally() })
+  /** Keeps the seconds, which are not stored: an empty one would let twice as many calls pass. */
+  function dropStored(): void {
+    for (const [id, party] of known) known.set(id, { ...party, days: new Windows(), months: new Windows() })
     loading.clear()
   }
 
@@ -183,7 +183,7 @@ export function createMemoryCounters(options: MemoryCountersOptions): MemoryCoun
   }
 }
 
-const tallyOf = { second: 'seconds', day: 'days', month: 'months' } as const
+const windowsOf = { second: 'seconds', day: 'days', month: 'months' } as const
 
-const has = (tally: Tally, start: number) => tally.find(start) !== undefined || tally.isNew(start)
-const open = (tally: Tally, start: number) => tally.find(start) ?? tally.open(start)
+const has = (windows: Windows, start: number) => windows.find(start) !== undefined || windows.isNew(start)
+const open = (windows: Windows, start: number) => windows.find(start) ?? windows.open(start)

@@ -1,290 +1,213 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import { startOfSecond } from './decide.js'
 import type { Share } from './memory.js'
-import { beatScript, openKey, openScript, replicasKey, runScript, type Script } from './redis-scripts.js'
+import { RedisClock } from './redis-clock.js'
+import { connectRedis } from './redis-connection.js'
+import { epochKey, epochScript, type Script } from './redis-scripts.js'
+import { beatEveryMs, Replicas } from './replicas.js'
+import { Wakefulness } from './wakefulness.js'
+
+/**
+ * Where calls are counted now.
+ *
+ *     connecting ──▶ joining ──▶ joined ──▶ away ──▶ joining …
+ *          │            │                    ▲
+ *          └────────────┴────────────────────┘        each ──▶ closed
+ */
+export type LinkState =
+  /** Redis was not reached yet. Calls wait a moment, because it may be there. */
+  | { readonly kind: 'connecting'; readonly decided: Promise<void> }
+  /** Redis answers, and the replicas store what they counted by themselves. Calls wait until one of them may count. */
+  | { readonly kind: 'joining'; readonly decided: Promise<void> }
+  /** Calls are counted in Redis. The epoch is the id of its counters, which a Redis that was emptied has lost. */
+  | { readonly kind: 'joined'; readonly epoch: string }
+  /** Each replica counts its share by itself. */
+  | { readonly kind: 'away' }
+  | { readonly kind: 'closed' }
+
+export type Joined = Extract<LinkState, { kind: 'joined' }>
 
 export interface RedisLinkOptions {
   url: string
   /** Milliseconds since the epoch, until Redis tells its time. */
   clock: () => number
   /**
-   * Redis is left: what remains is divided from now on.
-   * @param share null: the others do not know of this replica, or not any more, so that it has none
+   * Called when calls are no longer counted in Redis.
+   * @param share what this replica may let pass by itself; null: nothing, the others do not reckon with it
    */
   onLeave: (share: Share | null, reason: unknown) => void
-  /** Stores all that was counted here; until it is done, and after it, nothing is counted here. */
-  settle: () => Promise<void>
+  /** Stores all that was counted here. Nothing is counted here while it runs, and after it. */
+  flush: () => Promise<void>
   onReturn: () => void
 }
 
-/** Redis and the replicas that share it. */
+/** The connection to Redis, and the agreement of the replicas that share it. */
 export interface RedisLink {
-  /** The word that replicas agreed on; null while this one counts alone. */
-  readonly word: string | null
-  /** Resolves when it is decided who counts; null: it is. */
-  readonly deciding: Promise<void> | null
-  /** Milliseconds since the epoch, by the clock of Redis. */
-  now(): number
-  /** By when an answer is awaited, by the clock of Redis. */
-  deadline(): number
-  /** An answer was made then: the closest one known tells the time, since answers only ever come late. */
-  noteTime(redisNow: number): void
-  /** What is believed of the time has led to a refusal. */
-  correctTime(redisNow: number): void
+  /** A new object in each state, so that the same object means that nothing has changed meanwhile. */
+  readonly state: LinkState
+  readonly clock: RedisClock
   run(script: Script, keys: readonly string[], words: readonly (string | number)[]): Promise<unknown>
-  /** Deletes keys. @throws when Redis does not answer */
-  forget(keys: readonly string[]): Promise<void>
-  /** Calls go on without Redis, until it has been joined again. */
+  /** Deletes keys. @throws when Redis does not answer in time */
+  delete(keys: readonly string[]): Promise<void>
+  /** Has calls counted here until Redis was joined again. Without effect where Redis is left already. */
   leave(reason: unknown): void
-  /** Whether this process was not stopped so long that others may take it for dead. */
+  /** Whether this process ran all the time, so that the other replicas cannot have given up on it. */
   isAwake(): boolean
-  /** Resolves in a second in which nothing that is done now was counted: of two who count, each then has its own. */
+  /** Resolves in the next second, in which neither Redis nor this replica has counted anything yet. */
   nextSecond(): Promise<void>
   close(): Promise<void>
 }
 
-interface Member {
-  readonly id: string
-  readonly seenAt: number
-  readonly isReady: boolean
-}
-
-const patienceMs = 500
-const beatEveryMs = 250
 const lookOutEveryMs = 50
-const reconnectAfterMs = 200
-/** In which every other replica has heard of a new one. */
-const introductionMs = 4 * beatEveryMs
-/** How long a silent replica keeps its share. */
-const rememberedMs = 10_000
-/** How long a return waits for the replicas that were there before. */
-const awaitOthersMs = 3_000
-const awakeMs = 2_000
-/** In which a process that slept finds out whether Redis is back. */
-const wakingMs = 500
-const trustTimeMs = 10_000
-const firstJoinMs = 2_000
+const firstTryMs = 2_000
 
 /**
- * Keeps the connection and the roll of replicas. Nobody counts in Redis before all who counted by themselves have stored
- * what they counted and have stopped, so that what Redis is then told to hold is all there is.
+ * Connects to Redis and keeps to one rule: no replica counts in Redis before all that counted by themselves have stored
+ * their counts and stopped. Redis can then be seeded with what is stored.
  */
 export function createRedisLink(options: RedisLinkOptions): RedisLink {
-  const id = randomUUID()
-  const redis = new Redis(options.url, {
-    connectTimeout: 2 * patienceMs,
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    retryStrategy: () => reconnectAfterMs,
-    connectionName: 'latchkey',
-  })
-  let word: string | null = null
-  // Who calls at the start waits until Redis has been joined for the first time, if it is there.
-  const { promise: firstTry, resolve: endFirstTry } = createPromise()
-  let deciding: Promise<void> | null = firstTry
-  const firstTimer = setTimeout(giveUpFirstTry, firstJoinMs).unref()
-  let timeOffsetMs: number | undefined
-  let timeNotedAt = 0
-  let others: readonly string[] = []
-  let joinedAt: number | undefined
-  let beatAt = performance.now()
-  let wokeAt = Number.NEGATIVE_INFINITY
-  /** When Redis, and so every other replica, last heard of this one. */
-  let heardAt = Number.NEGATIVE_INFINITY
-  let isClosing = false
-
-  // The reason is in the errors of commands; without a listener it would end the process.
-  redis.on('error', () => {})
-  redis.on('close', () => leave(new Error('The connection to Redis is closed')))
-  const beating = beatForever()
+  const connection = connectRedis(options.url, leave)
+  const clock = new RedisClock(options.clock)
+  const wakefulness = new Wakefulness()
+  const replicas = new Replicas(connection, clock, wakefulness)
+  let state: LinkState & Partial<Decision> = { kind: 'connecting', ...openDecision() }
+  const firstTry = setTimeout(giveUpConnecting, firstTryMs).unref()
+  const keeping = keepInTouch()
 
   return {
-    get word() {
-      return word
+    get state() {
+      return state
     },
-    get deciding() {
-      return deciding
-    },
-    now,
-    deadline: () => now() + patienceMs,
-    noteTime,
-    correctTime,
-    run,
-    forget: async (keys) => void (await withinPatience(redis.del(...keys))),
+    clock,
+    run: connection.run,
+    delete: connection.delete,
     leave,
-    isAwake: () => performance.now() - beatAt < awakeMs && performance.now() - wokeAt > wakingMs,
+    isAwake: () => wakefulness.isAwake(),
     nextSecond,
     close,
   }
 
-  function run(
-    script: Script,
-    keys: readonly string[],
-    words: readonly (string | number)[],
-  ): Promise<unknown> {
-    return withinPatience(runScript(redis, script, keys, words))
+  /** Changes the state. Every transition below comes here, and closed is the last of them. */
+  function enter(next: LinkState & Partial<Decision>): void {
+    const { decide } = state
+    state = next
+    if (decide !== next.decide) decide?.()
   }
 
-  function now(): number {
-    return timeOffsetMs === undefined ? options.clock() : Math.floor(performance.now() + timeOffsetMs)
+  function is(kind: LinkState['kind']): boolean {
+    return state.kind === kind
   }
 
-  function noteTime(redisNow: number): void {
-    const offsetMs = redisNow - performance.now()
-    // Anew from time to time: that clock may be set back, or go slower than this one.
-    const isOld = performance.now() - timeNotedAt > trustTimeMs
-    if (timeOffsetMs === undefined || offsetMs > timeOffsetMs || isOld) correctTime(redisNow)
+  // connecting → away
+  function giveUpConnecting(): void {
+    if (!is('connecting')) return
+    enter({ kind: 'away' })
+    options.onLeave(null, new Error('Redis could not be reached'))
   }
 
-  function correctTime(redisNow: number): void {
-    timeNotedAt = performance.now()
-    timeOffsetMs = redisNow - timeNotedAt
+  // connecting, away → joining
+  function startJoining(): void {
+    if (state.kind === 'connecting') enter({ ...state, kind: 'joining' })
+    else if (state.kind === 'away') enter({ kind: 'joining', ...openDecision() })
   }
 
-  async function beatForever(): Promise<void> {
-    while (!isClosing) {
-      noteAwake()
-      if (redis.status === 'ready') {
-        if (word !== null) await beat('ready').then(noteOthers, leave)
-        else await rejoin().catch(() => {})
-      }
-      if (!isClosing) await sleep(word === null ? lookOutEveryMs : beatEveryMs, undefined, { ref: false })
+  // joining → joined
+  function completeJoining(epoch: string): void {
+    if (!is('joining')) return
+    enter({ kind: 'joined', epoch })
+    replicas.noteIntroduced()
+    options.onReturn()
+  }
+
+  // joining → away
+  function abandonJoining(reason: unknown, { keepsShare }: { keepsShare: boolean }): void {
+    if (!is('joining')) return
+    if (!keepsShare) options.onLeave(null, reason)
+    enter({ kind: 'away' })
+  }
+
+  // joined → away
+  function leave(reason: unknown): void {
+    if (!is('joined')) return
+    enter({ kind: 'away' })
+    options.onLeave(replicas.findShare(), reason)
+    connection.reconnect()
+  }
+
+  // any → closed
+  async function close(): Promise<void> {
+    enter({ kind: 'closed' })
+    clearTimeout(firstTry)
+    if (connection.isReady()) await replicas.signOff().catch(() => {})
+    connection.close()
+    await keeping
+  }
+
+  async function keepInTouch(): Promise<void> {
+    while (!is('closed')) {
+      wakefulness.note()
+      if (connection.isReady()) await (state.kind === 'joined' ? stay(state) : join().catch(() => {}))
+      if (!is('closed')) await sleep(is('joined') ? beatEveryMs : lookOutEveryMs, undefined, { ref: false })
     }
   }
 
-  function noteAwake(): void {
-    const at = performance.now()
-    if (at - beatAt > awakeMs) wokeAt = at
-    beatAt = at
+  async function stay({ epoch }: Joined): Promise<void> {
+    try {
+      replicas.noteOthers(await replicas.beat('ready', epoch))
+    } catch (error) {
+      leave(error)
+    }
+  }
+
+  /** @throws when Redis does not answer in time to the first questions, which change nothing */
+  async function join(): Promise<void> {
+    clock.set(await connection.readTime())
+    const since = clock.now()
+    await replicas.beat('away', null)
+    startJoining()
+    try {
+      await options.flush()
+    } catch (error) {
+      // The others still wait for this replica, so that it may go on with its share.
+      return abandonJoining(error, { keepsShare: replicas.isIntroduced })
+    }
+    try {
+      completeJoining(await agreeOnEpoch(since))
+    } catch (error) {
+      // The others may count in Redis by now, and with them what was left of the share.
+      abandonJoining(error, { keepsShare: false })
+    }
+  }
+
+  /** @throws when Redis does not answer in time */
+  async function agreeOnEpoch(since: number): Promise<string> {
+    await replicas.awaitOthers(since)
+    // Only days are stored. Of this second each replica may have let its share pass.
+    if (replicas.isIntroduced || replicas.hasOthers) await nextSecond()
+    // The script answers with a string.
+    return (await connection.run(epochScript, [epochKey], [randomUUID()])) as string
   }
 
   async function nextSecond(): Promise<void> {
-    const end = startOfSecond(now()) + 1000
-    // A timer may be a little early.
-    for (let left = end - now(); left > 0; left = end - now()) await sleep(left, undefined, { ref: false })
-  }
-
-  function noteOthers(members: readonly Member[]): void {
-    others = members.map((member) => member.id).filter((other) => other !== id)
-  }
-
-  /** @throws when Redis does not answer */
-  async function beat(state: 'ready' | 'away'): Promise<Member[]> {
-    noteAwake()
-    const askedAt = performance.now()
-    const words = [id, now() + patienceMs, state, rememberedMs, word ?? '']
-    const answer = await run(beatScript, [replicasKey, openKey], words)
-    const [outcome, redisNow, ...entries] = answer as [string, number, ...string[]]
-    noteTime(redisNow)
-    // Who does not call would else be taken for one that has stored what it counted there.
-    if (outcome === 'closed') throw new Error('Redis has forgotten what it held')
-    if (outcome !== 'ok') {
-      correctTime(redisNow)
-      throw new Error('Redis answered too late')
+    const end = startOfSecond(clock.now()) + 1000
+    // A timer may fire a little early.
+    for (let left = end - clock.now(); left > 0; left = end - clock.now()) {
+      await sleep(left, undefined, { ref: false })
     }
-    heardAt = askedAt
-    return readMembers(entries)
-  }
-
-  async function rejoin(): Promise<void> {
-    const [seconds, micros] = await withinPatience(redis.time())
-    correctTime(Number(seconds) * 1000 + Math.floor(Number(micros) / 1000))
-    const returnedAt = now()
-    await beat('away')
-    const { promise, resolve: decide } = createPromise()
-    deciding = promise
-    let isReady = false
-    try {
-      await options.settle()
-      isReady = true
-      await awaitOthers(returnedAt)
-      // Stored are days alone: of this second, each may have let its share pass.
-      if (joinedAt !== undefined || others.length > 0) await nextSecond()
-      const agreed = (await run(openScript, [openKey], [randomUUID()])) as string
-      if (isClosing) return
-      word = agreed
-      joinedAt ??= performance.now()
-      options.onReturn()
-    } catch (error) {
-      // The others may have gone on to count in Redis: a share of before is nobody's any more.
-      if (isReady) options.onLeave(null, error)
-      throw error
-    } finally {
-      deciding = null
-      decide()
-      endFirstTry()
-    }
-  }
-
-  function giveUpFirstTry(): void {
-    if (deciding === firstTry) deciding = null
-    endFirstTry()
-    if (joinedAt === undefined && !isClosing) options.onLeave(null, new Error('Redis could not be reached'))
-  }
-
-  /** Until every replica that was there before has stored what it counted, or is gone. */
-  async function awaitOthers(returnedAt: number): Promise<void> {
-    const startedAt = performance.now()
-    const expected = others
-    for (;;) {
-      const members = await beat('ready')
-      const isWaiting = [...new Set([...expected, ...members.map((member) => member.id)])].some((other) => {
-        const member = members.find((one) => one.id === other)
-        return other !== id && !(member?.isReady === true && member.seenAt >= returnedAt)
-      })
-      if (!isWaiting || performance.now() - startedAt > awaitOthersMs) return noteOthers(members)
-      await sleep(50, undefined, { ref: false })
-    }
-  }
-
-  function leave(reason: unknown): void {
-    if (word === null || isClosing) return
-    word = null
-    const at = performance.now()
-    const isKnown =
-      joinedAt !== undefined && at - joinedAt > introductionMs && at - heardAt < rememberedMs / 2
-    const rank = others.filter((other) => other < id).length
-    options.onLeave(isKnown ? { replicas: others.length + 1, rank } : null, reason)
-    // What is under way must not be believed when it comes.
-    redis.disconnect(true)
-  }
-
-  async function close(): Promise<void> {
-    isClosing = true
-    word = null
-    clearTimeout(firstTimer)
-    if (redis.status === 'ready') await withinPatience(redis.hdel(replicasKey, id)).catch(() => {})
-    redis.disconnect()
-    await beating
   }
 }
 
-function createPromise(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = () => {}
-  const promise = new Promise<void>((settle) => {
-    resolve = settle
+/** A promise for the calls that wait, and what resolves it. */
+interface Decision {
+  readonly decided: Promise<void>
+  readonly decide: () => void
+}
+
+function openDecision(): Decision {
+  let decide = () => {}
+  const decided = new Promise<void>((resolve) => {
+    decide = resolve
   })
-  return { promise, resolve }
-}
-
-/** @throws when the answer takes longer */
-function withinPatience<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    // When this process was busy, the timer is late and the answer may be here, unread: it is read before the verdict.
-    const judge = () => setImmediate(() => reject(new Error(`Redis did not answer within ${patienceMs} ms`)))
-    const timer = setTimeout(judge, patienceMs).unref()
-    answer.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
-}
-
-function readMembers(entries: readonly string[]): Member[] {
-  const members: Member[] = []
-  for (let at = 0; at + 1 < entries.length; at += 2) {
-    const [seenAt, state] = (entries[at + 1] ?? '').split(' ')
-    members.push({ id: entries[at] ?? '', seenAt: Number(seenAt), isReady: state === 'ready' })
-  }
-  return members
+  return { decided, decide }
 }

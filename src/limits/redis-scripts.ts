@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { Redis } from 'ioredis'
 
 /** A program that Redis runs as one step. */
 export interface Script {
@@ -7,12 +6,19 @@ export interface Script {
   readonly sha1: string
 }
 
-// One hash tag: on a cluster all keys of a call are then on one node, as a script demands.
+// One hash tag keeps all keys of a script on one node of a cluster, as Redis demands.
 const tag = '{latchkey}'
-export const openKey = `${tag}:open`
+/** Holds the epoch. The names stay as they are, because replicas of two versions share Redis during an update. */
+export const epochKey = `${tag}:open`
 export const replicasKey = `${tag}:replicas`
-/** Of the counters of a party: `:s:<second>`, `:d:<start of the day>` and `:m:<start of the month>` follow. */
+/** Begins the names of a party's counters: `:s:<second>`, `:d:<start of the day>` and `:m:<start of the month>` follow. */
 export const partyKey = (id: string) => `${tag}:${id}`
+
+/** In place of a limit: the counter counts and has no limit, or is not there at all. */
+export const unlimited = -1
+export const notCounted = -2
+/** In place of what is stored of a counter: Redis has been told it before. */
+export const seededBefore = -1
 
 const readTime = `
 local time = redis.call('TIME')
@@ -20,61 +26,86 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `
 
 /**
- * Counts a call against all counters, or against none; or only tells them.
+ * Counts a list of calls in their order: each against all counters of its parties, or against none of them.
  *
- * Keys: what is there while replicas share, then each party. Arguments: the word that they agreed on, until when the
- * caller waits, 1 to count, the day and the month that the caller is in; then of each party the limits by second, day
- * and month (-1: none, -2: not counted) and what is stored of its day and month (-1: not known).
+ * Keys: the epoch, then each party once. Arguments: the epoch of the caller, until when it waits, the start and end of
+ * its day and of its month, and a JSON array of numbers. The array holds for each party its limits by second, day and
+ * month, and what is stored of its day and month. Then come the calls: how many equal ones, how many parties they have,
+ * and the places of those in the list, from 1 on.
  *
- * Answers `{'ok', now, second, day, month, …}` with what was counted before this call, or why it did nothing: `late`,
- * `closed` (this Redis has forgotten what it held) or `calendar` (another day has begun).
+ * Answers `{'ok', now, second, day, month, …}` with what was counted of each party before the first call. Otherwise
+ * nothing was counted, and the answer says why: `late`, `closed` (another epoch) or `calendar` (another day).
  */
-export const takeScript = makeScript(`${readTime}
+export const countScript = makeScript(`${readTime}
 if now > tonumber(ARGV[2]) then return {'late', now} end
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'closed', now} end
-if now < tonumber(ARGV[4]) or now >= tonumber(ARGV[5]) then return {'calendar', now} end
+local call = redis.call
+if call('GET', KEYS[1]) ~= ARGV[1] then return {'closed', now} end
+if now < tonumber(ARGV[3]) or now >= tonumber(ARGV[4]) then return {'calendar', now} end
 
-local function raise(key, stored, endsAt)
-  local used = tonumber(redis.call('GET', key) or 0)
-  if used >= stored then return used end
-  redis.call('SET', key, stored)
-  redis.call('PEXPIREAT', key, endsAt)
-  return stored
-end
-
-local counters = {}
-local answer = {'ok', now}
-local fits = true
-local function read(key, limit, stored, endsAt)
-  local used = 0
-  if limit ~= -2 then
-    used = raise(key, stored, endsAt)
-    if limit ~= -1 and used >= limit then fits = false end
-    counters[#counters + 1] = {key, endsAt}
-  end
-  answer[#answer + 1] = used
-end
-
--- What a clock that is set back returns to is still there for a day.
+-- A clock that is set back still finds its counters for a day.
 local slack = 86400000
-for at = 2, #KEYS do
-  local first = 8 + (at - 2) * 5
-  local key = KEYS[at]
-  read(key .. ':s:' .. time[1], tonumber(ARGV[first]), -1, now + 10000)
-  read(key .. ':d:' .. ARGV[4], tonumber(ARGV[first + 1]), tonumber(ARGV[first + 3]), ARGV[5] + slack)
-  read(key .. ':m:' .. ARGV[6], tonumber(ARGV[first + 2]), tonumber(ARGV[first + 4]), ARGV[7] + slack)
+local ends = {now + 10000, ARGV[4] + slack, ARGV[6] + slack}
+local second, day, month = ':s:' .. time[1], ':d:' .. ARGV[3], ':m:' .. ARGV[5]
+
+-- Each party has three counters in a row. A counter has the same place in all lists.
+local words = cjson.decode(ARGV[7])
+local names, limits, used, taken = {}, {}, {}, {}
+local counters = 3 * (#KEYS - 1)
+local answer = {'ok', now}
+local word = 1
+if counters > 0 then
+  for at = 1, counters, 3 do
+    local party = KEYS[(at + 5) / 3]
+    names[at], names[at + 1], names[at + 2] = party .. second, party .. day, party .. month
+  end
+  local values = call('MGET', unpack(names))
+  for at = 1, counters, 3 do
+    for kind = 0, 2 do
+      local place = at + kind
+      local limit, count = words[word + kind], values[place] and tonumber(values[place]) or 0
+      local stored = kind == 0 and -1 or words[word + 2 + kind]
+      if stored > count and limit ~= -2 then
+        call('SET', names[place], stored, 'PX', ends[kind + 1] - now)
+        count = stored
+      end
+      limits[place], used[place], taken[place], answer[place + 2] = limit, count, 0, count
+    end
+    word = word + 5
+  end
 end
-if fits and ARGV[3] == '1' then
-  for _, counter in ipairs(counters) do
-    if redis.call('INCR', counter[1]) == 1 then redis.call('PEXPIREAT', counter[1], counter[2]) end
+
+while word < #words do
+  local fits, last = words[word], word + 1 + words[word + 1]
+  for at = word + 2, last do
+    local counter = words[at] * 3
+    for place = counter - 2, counter do
+      local limit = limits[place]
+      if limit >= 0 and limit - used[place] < fits then fits = limit - used[place] end
+    end
+  end
+  if fits > 0 then
+    for at = word + 2, last do
+      local counter = words[at] * 3
+      for place = counter - 2, counter do
+        used[place], taken[place] = used[place] + fits, taken[place] + fits
+      end
+    end
+  end
+  word = last + 1
+end
+
+for place = 1, counters do
+  local count = taken[place]
+  if count > 0 and limits[place] ~= -2 and call('INCRBY', names[place], count) == count then
+    call('PEXPIREAT', names[place], ends[(place - 1) % 3 + 1])
   end
 end
 return answer
 `)
 
 /**
- * Announces a replica and tells of all. Keys: the replicas, and what is there while they share. Arguments: its id, until
- * when it waits, its state, how long a silent replica is remembered, and the word that it agreed on, empty for none.
+ * Announces a replica and lists all of them. Keys: the replicas, and the epoch. Arguments: its id, until when it waits,
+ * its state, how long a silent replica is remembered, and the epoch that it counts in, empty for none.
  * Answers `{'ok', now, id, 'seenAt state', …}`, or why it did nothing: `late` or `closed`.
  */
 export const beatScript = makeScript(`${readTime}
@@ -94,27 +125,12 @@ end
 return answer
 `)
 
-/** The word that all agree on, which is gone when Redis has forgotten its counters. Argument: a new one. */
-export const openScript = makeScript(`
+/** Answers the epoch that all replicas agree on. Key: the epoch. Argument: a new one, for a Redis that holds none. */
+export const epochScript = makeScript(`
 redis.call('SET', KEYS[1], ARGV[1], 'NX')
 return redis.call('GET', KEYS[1])
 `)
 
 function makeScript(lua: string): Script {
   return { lua, sha1: createHash('sha1').update(lua).digest('hex') }
-}
-
-/** Runs it by its hash, and in full where Redis does not know it yet. */
-export async function runScript(
-  redis: Redis,
-  { lua, sha1 }: Script,
-  keys: readonly string[],
-  words: readonly (string | number)[],
-): Promise<unknown> {
-  try {
-    return await redis.evalsha(sha1, keys.length, ...keys, ...words)
-  } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-    return redis.eval(lua, keys.length, ...keys, ...words)
-  }
 }

@@ -10,7 +10,7 @@ export interface Window {
 const maxWindows = 4
 
 /** The windows of one party and one length, the one that was used last first. */
-export class Tally {
+export class Windows {
   readonly #windows: Window[] = []
 
   /** @returns undefined where nothing is known of that window */
