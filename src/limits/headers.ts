@@ -77,5 +77,5 @@ function word(quotas: readonly Quota[]): Wording {
   return { quotas, policy: policies.join(', '), states }
 }
 
-/** `key`, `owner` or `group`. The rest of the id says nothing to the caller, who has one of each. */
+/** `key`, `owner` or `group`. Callers have one of each, so that the rest of the id is not needed. */
 const kindOf = (party: string) => party.slice(0, party.indexOf(':'))

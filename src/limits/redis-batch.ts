@@ -65,7 +65,7 @@ export class RedisBatch {
     })
   }
 
-  /** @param seeds what is stored of each party; null: Redis has been told of all */
+  /** @param seeds what is stored of each party; null: Redis was seeded with all of them */
   add(call: Call, parties: readonly LimitedParty[], seeds: Seeds | null): void {
     const members = parties.map((party, at) => this.#requireMember(party, seeds?.[at] ?? null))
     this.#waiting.push({ call, parties, members })

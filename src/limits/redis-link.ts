@@ -30,11 +30,11 @@ export type Joined = Extract<LinkState, { kind: 'joined' }>
 
 export interface RedisLinkOptions {
   url: string
-  /** Milliseconds since the epoch, until Redis tells its time. */
+  /** Milliseconds since the epoch. Used until Redis has answered with its time. */
   clock: () => number
   /**
    * Called when calls are no longer counted in Redis.
-   * @param share what this replica may let pass by itself; null: nothing, the others do not reckon with it
+   * @param share what this replica may let pass by itself; null: nothing, because the others do not know of it
    */
   onLeave: (share: Share | null, reason: unknown) => void
   /** Stores all that was counted here. Nothing is counted here while it runs, and after it. */
@@ -44,13 +44,13 @@ export interface RedisLinkOptions {
 
 /** The connection to Redis, and the agreement of the replicas that share it. */
 export interface RedisLink {
-  /** A new object in each state, so that the same object means that nothing has changed meanwhile. */
+  /** Each transition makes a new object. The same object means that nothing has changed meanwhile. */
   readonly state: LinkState
   readonly clock: RedisClock
   run(script: Script, keys: readonly string[], words: readonly (string | number)[]): Promise<unknown>
   /** Deletes keys. @throws when Redis does not answer in time */
   delete(keys: readonly string[]): Promise<void>
-  /** Has calls counted here until Redis was joined again. Without effect where Redis is left already. */
+  /** Counts calls here until Redis is joined again. Has no effect when Redis was left already. */
   leave(reason: unknown): void
   /** Whether this process ran all the time, so that the other replicas cannot have given up on it. */
   isAwake(): boolean

@@ -14,10 +14,10 @@ export const replicasKey = `${tag}:replicas`
 /** Begins the names of a party's counters: `:s:<second>`, `:d:<start of the day>` and `:m:<start of the month>` follow. */
 export const partyKey = (id: string) => `${tag}:${id}`
 
-/** In place of a limit: the counter counts and has no limit, or is not there at all. */
+// In place of a limit: the counter has no limit, or is not counted at all.
 export const unlimited = -1
 export const notCounted = -2
-/** In place of what is stored of a counter: Redis has been told it before. */
+/** In place of what is stored of a counter: Redis was seeded with it before. */
 export const seededBefore = -1
 
 const readTime = `

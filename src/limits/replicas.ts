@@ -8,7 +8,7 @@ import type { Wakefulness } from './wakefulness.js'
 
 export interface Member {
   readonly id: string
-  /** When Redis last heard of it, by the clock of Redis. */
+  /** The time of its last heartbeat, by the clock of Redis. */
   readonly seenAt: number
   /** Whether it has stored all that it counted by itself, and counts by itself no more. */
   readonly isReady: boolean

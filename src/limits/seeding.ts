@@ -9,13 +9,13 @@ export interface StoredUse {
   readonly month: number
 }
 
-/** For each party of a list; null where Redis needs not be told. */
+/** For each party of a list. Null: Redis holds at least that already. */
 export type Seeds = readonly (StoredUse | null)[]
 
-/** Far more parties than are called between two restarts. Beyond them, parties are only read again. */
+/** Far more parties than are called between two restarts. Beyond that number, parties are only read again. */
 const maxSeeded = 200_000
 
-/** Which parties Redis has been told of since it was joined: their stored counts, which it may have lost. */
+/** Knows the parties that Redis was seeded with since it was joined, and reads what is stored of the others. */
 export class Seeding {
   readonly #journal: Journal
   readonly #seeded = new Set<string>()

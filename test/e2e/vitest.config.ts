@@ -11,8 +11,8 @@ const order = [
   ...['embedded', 'survival-ends', 'command-line', 'command-line-processes'],
   ...['keycloak', 'keycloak-outages', 'keycloak-command-line', 'keycloak-directory', 'keycloak-storage'],
   ...['postgresql-outages', 'embedded-single-user', 'declared-files', 'redis-limits', 'redis-hand-over'],
-  ...['embedded-package', 'postgresql-notices', 'support/support', 'hostile-document', 'survival-keycloak'],
-  ...['embedded-recipes', 'postgresql-keys', 'survival-disk'],
+  ...['embedded-package', 'redis-batches', 'postgresql-notices', 'support/support', 'hostile-document'],
+  ...['survival-keycloak', 'embedded-recipes', 'postgresql-keys', 'survival-disk'],
 ]
 for (const name of order) {
   const file = join(import.meta.dirname, `${name}.test.ts`)
