@@ -3,6 +3,7 @@ import { linkSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, wri
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const heartbeatMs = 2_000
+const retryTakeoverMs = 20
 // Longer than the embedded database ever keeps the event loop: its first start on a slow machine.
 const defaultSilenceMs = 15_000
 
@@ -41,7 +42,7 @@ export async function takeProcessLock(lock: string, silenceMs = defaultSilenceMs
     const holder = takeOrRead(lock, self)
     if (holder === undefined) return holdLock(lock, self)
     if (await isHeld(lock, holder, silenceMs)) throw new LockHeld(holder)
-    removeStale(lock, holder, self)
+    await removeStale(lock, holder, self, silenceMs)
   }
 }
 
@@ -64,11 +65,17 @@ function takeOrRead(lock: string, self: LockHolder): LockHolder | undefined {
  * Removes the lock of a dead process. Only one may do so at a time, by a lock of the same kind: the second of two
  * would remove what the first has just put in its place.
  */
-function removeStale(lock: string, dead: LockHolder, self: LockHolder): void {
+async function removeStale(
+  lock: string,
+  dead: LockHolder,
+  self: LockHolder,
+  silenceMs: number,
+): Promise<void> {
   const right = `${lock}.takeover`
   const other = takeOrRead(right, self)
   if (other !== undefined) {
-    if (!isRunning(other)) removeStale(right, other, self)
+    if (await isHeld(right, other, silenceMs)) await sleep(retryTakeoverMs)
+    else await removeStale(right, other, self, silenceMs)
     return
   }
   try {
@@ -80,7 +87,10 @@ function removeStale(lock: string, dead: LockHolder, self: LockHolder): void {
 }
 
 async function isHeld(lock: string, holder: LockHolder, silenceMs: number): Promise<boolean> {
-  return isOfThisMachine(holder) ? isRunning(holder) : await hasHeartbeat(lock, silenceMs)
+  if (!isOfThisMachine(holder)) return hasHeartbeat(lock, silenceMs)
+  if (!isRunning(holder)) return false
+  // Without the time of its start, the pid may be that of another program by now.
+  return holder.startedAt !== '' || hasHeartbeat(lock, silenceMs)
 }
 
 function isRunning(holder: LockHolder): boolean {
@@ -109,7 +119,11 @@ function holdLock(lock: string, self: LockHolder): () => void {
   const release = () => {
     clearInterval(beat)
     process.off('exit', release)
-    if (readHolder(lock)?.nonce === self.nonce) rmSync(lock, { force: true })
+    try {
+      if (readHolder(lock)?.nonce === self.nonce) rmSync(lock, { force: true })
+    } catch {
+      // The folder does not let it: without heartbeats the lock counts as one of a dead process.
+    }
   }
   process.once('exit', release)
   return release

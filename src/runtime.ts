@@ -22,7 +22,7 @@ import { createLinkVerifier } from './links/verify.js'
 import { createSealer } from './secrets/sealing.js'
 import type { Secrets } from './secrets/startup.js'
 import type { ServiceContext } from './services/context.js'
-import { followServicesFile } from './services/follow-file.js'
+import { type FollowedServicesFile, followServicesFile } from './services/follow-file.js'
 import { knowOwnAddresses } from './services/own-addresses.js'
 import { requireGroupsAndServices } from './services/references.js'
 import { createServiceRegistry } from './services/registry.js'
@@ -68,73 +68,20 @@ export function createRuntime(
   log: FastifyBaseLogger,
 ) {
   const { config, db, clock = Date.now } = options
-  const common = { db, clock, log }
-  const refusals = new AddressRate({ perMinute: config.refusedRatePerMinute, clock })
-  const sealer = createSealer(sealingSecrets(options))
-  const identityProvider = singleUser === null ? createIdentityProvider(options, refusals, log) : null
-  const directory = identityProvider === null ? nobodyElse : everybodyElse(identityProvider.directory)
-  const { keySwitchFile: path } = config
-  const keySwitchFile = path === undefined ? undefined : new KeySwitchFile({ ...common, path })
-  const usage = createUsageCounter({ db, onError: logAs(log, 'usage could not be written') })
-  const keys = createKeyVerifier({
-    ...{ db, clock, usage, refusals, sealer, owners: directory },
-    prefix: config.keys.prefix,
-    maxStaleMs: config.verdictMaxStaleMs,
-    ...(keySwitchFile === undefined ? {} : { keySwitch: keySwitchFile }),
-  })
-  const services = createServiceRegistry({
-    ...{ db, clock, maxStaleMs: config.verdictMaxStaleMs },
-    onOutage: logAs(log, 'services could not be read'),
-  })
-  const limiter = createLimitKeeper({
-    ...{ ...common, ...config.limits, headerPrefix: config.headerPrefix },
-    onError: logAs(log, 'calls that count against limits could not be written'),
-  })
-  const keyring = createKeyring({ db, sealer, log })
-  const scopeDescriptions = new ScopeDescriptions({ path: config.scopesFile, log })
+  const members = createMembers(options, singleUser, log)
+  const { identityProvider, directory, keys, keyring, refusals, services } = members
   const serviceContext = createServiceContext(options, services, clock)
   const servicesFile = followServicesFile(serviceContext, { path: config.servicesFile, log })
-
-  const authOptions: AuthOptions = {
-    keyPrefix: config.keys.prefix,
-    headerPrefix: config.headerPrefix,
-    verifyKey: singleUser === null ? keys.verify : acceptSingleUserKey(singleUser.key, keys.verify),
-    verifyKeyToken: keys.verifyToken,
-    verifyToken: identityProvider?.verifyToken ?? refuseEveryToken,
-    offersTokens: identityProvider !== null,
-    allowQueryKey: singleUser !== null,
-    limiter,
-    clock,
-  }
-  const keyContext: AdminContext = {
-    ...{ db, clock, sealer, scopeDescriptions, owners: directory, policy: config.keys },
-    random: options.random ?? randomBytes,
-    invalidateKey: keys.invalidate,
-    invalidateOwner: keys.invalidateOwner,
-    invalidateAllKeys: keys.invalidateAll,
-    ...(keySwitchFile === undefined ? {} : { keySwitch: keySwitchFile }),
-    requireRegistered: requireGroupsAndServices,
-    counters: { read: limiter.look, reset: limiter.reset },
-  }
+  const keyContext = createKeyContext(options, members)
   const linkContext: LinkContext = {
-    ...{ ...keyContext, keyring, canSign: sealer !== null, registry: services },
+    ...{ ...keyContext, keyring, canSign: members.sealer !== null, registry: services },
     gatewayUrl: config.gateway?.publicUrl ?? null,
   }
-  /** In the order of starting; closed in the reverse order. */
-  const parts: Part[] = [
-    { start: () => (singleUser === null ? nothing() : settleSingleUser(db, new Date(clock()))) },
-    { start: () => directory.start(keys), close: directory.close },
-    { start: () => scopeDescriptions.apply(), reload: () => scopeDescriptions.reload() },
-    { start: () => keySwitchFile?.start() ?? nothing(), close: () => keySwitchFile?.close() ?? nothing() },
-    { start: servicesFile.apply, reload: servicesFile.reload },
-    { start: services.start, close: services.close },
-    { start: keyring.start, close: keyring.close },
-    { close: limiter.close },
-    { close: usage.close },
-  ]
+  const settle = () => (singleUser === null ? nothing() : settleSingleUser(db, new Date(clock())))
+  const parts = [{ start: settle }, ...listParts(members, servicesFile)]
   return {
-    ...{ clock, singleUser, identityProvider, directory, keys, services, limiter, keyring, refusals },
-    ...{ authOptions, keyContext, linkContext, serviceContext },
+    ...{ ...members, clock, singleUser, keyContext, linkContext, serviceContext, parts },
+    authOptions: createAuthOptions(config, members, singleUser, clock),
     /** What the gateway sends services about their callers. */
     assertions: createAssertions({
       prefix: config.identityHeaderPrefix,
@@ -160,25 +107,96 @@ export function createRuntime(
       database: (timeoutMs: number) => db.isReachable(timeoutMs),
       ...(identityProvider === null ? {} : { issuer: identityProvider.issuer.isReachable }),
     },
-    start: () => startAll(parts),
     reload: () => reloadAll(parts),
     close: () => closeAll(parts),
   }
 }
 
-async function startAll(parts: readonly Part[]): Promise<void> {
-  for (const part of parts) await part.start?.()
+type Members = ReturnType<typeof createMembers>
+
+/** Creates what has a memory of its own. */
+function createMembers(options: RuntimeOptions, singleUser: SingleUserMode | null, log: FastifyBaseLogger) {
+  const { config, db, clock = Date.now } = options
+  const common = { db, clock, log }
+  const refusals = new AddressRate({ perMinute: config.refusedRatePerMinute, clock })
+  const sealer = createSealer(sealingSecrets(options))
+  const identityProvider = singleUser === null ? createIdentityProvider(options, refusals, log) : null
+  const directory = identityProvider === null ? nobodyElse : everybodyElse(identityProvider.directory)
+  const { keySwitchFile: path, verdictMaxStaleMs: maxStaleMs } = config
+  const keySwitchFile = path === undefined ? undefined : new KeySwitchFile({ ...common, path })
+  const usage = createUsageCounter({ db, onError: logAs(log, 'usage could not be written') })
+  const keys = createKeyVerifier({
+    ...{ db, clock, usage, refusals, sealer, maxStaleMs, owners: directory, prefix: config.keys.prefix },
+    ...(keySwitchFile === undefined ? {} : { keySwitch: keySwitchFile }),
+  })
+  const onOutage = logAs(log, 'services could not be read')
+  const services = createServiceRegistry({ db, clock, maxStaleMs, onOutage })
+  const limiter = createLimitKeeper({
+    ...{ ...common, ...config.limits, headerPrefix: config.headerPrefix },
+    onError: logAs(log, 'calls that count against limits could not be written'),
+  })
+  const keyring = createKeyring({ db, sealer, log })
+  const scopeDescriptions = new ScopeDescriptions({ path: config.scopesFile, log })
+  return {
+    ...{ refusals, sealer, identityProvider, directory, keySwitchFile, usage, keys },
+    ...{ services, limiter, keyring, scopeDescriptions },
+  }
 }
+
+/** In the order of starting. */
+function listParts(members: Members, servicesFile: FollowedServicesFile): Part[] {
+  const { directory, scopeDescriptions, keySwitchFile, services, keyring, limiter, usage, keys } = members
+  return [
+    { start: () => directory.start(keys), close: directory.close },
+    { start: () => scopeDescriptions.apply(), reload: () => scopeDescriptions.reload() },
+    { start: () => keySwitchFile?.start() ?? nothing(), close: () => keySwitchFile?.close() ?? nothing() },
+    { start: servicesFile.apply, reload: servicesFile.reload },
+    { start: services.start, close: services.close },
+    { start: keyring.start, close: keyring.close },
+    { close: limiter.close },
+    { close: usage.close },
+  ]
+}
+
+const createAuthOptions = (
+  config: Config,
+  { keys, identityProvider, limiter }: Members,
+  singleUser: SingleUserMode | null,
+  clock: () => number,
+): AuthOptions => ({
+  keyPrefix: config.keys.prefix,
+  headerPrefix: config.headerPrefix,
+  verifyKey: singleUser === null ? keys.verify : acceptSingleUserKey(singleUser.key, keys.verify),
+  verifyKeyToken: keys.verifyToken,
+  verifyToken: identityProvider?.verifyToken ?? refuseEveryToken,
+  offersTokens: identityProvider !== null,
+  allowQueryKey: singleUser !== null,
+  limiter,
+  clock,
+})
+
+const createKeyContext = (
+  { config, db, clock = Date.now, random = randomBytes }: RuntimeOptions,
+  { sealer, scopeDescriptions, directory, keys, keySwitchFile, limiter }: Members,
+): AdminContext => ({
+  ...{ db, clock, random, sealer, scopeDescriptions, owners: directory, policy: config.keys },
+  invalidateKey: keys.invalidate,
+  invalidateOwner: keys.invalidateOwner,
+  invalidateAllKeys: keys.invalidateAll,
+  ...(keySwitchFile === undefined ? {} : { keySwitch: keySwitchFile }),
+  requireRegistered: requireGroupsAndServices,
+  counters: { read: limiter.look, reset: limiter.reset },
+})
 
 async function reloadAll(parts: readonly Part[]): Promise<void> {
   await Promise.all(parts.map((part) => part.reload?.()))
 }
 
-/** Closes every part, also after one that failed to close. @throws what the first of those threw */
+/** Begins to close all parts, in the reverse order of starting, and waits for all. @throws what the first to fail threw */
 async function closeAll(parts: readonly Part[]): Promise<void> {
-  const errors: unknown[] = []
-  for (const part of [...parts].reverse()) await part.close?.().catch((error) => errors.push(error))
-  if (errors.length > 0) throw errors[0]
+  const closings = await Promise.allSettled([...parts].reverse().map((part) => part.close?.()))
+  const failed = closings.find((closing) => closing.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
 }
 
 const nothing = async () => {}

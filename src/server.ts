@@ -45,6 +45,7 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
   const files = [config.servicesFile, config.scopesFile, config.keySwitchFile]
   const reloads = files.some((file) => file !== undefined) ? ['SIGHUP' as const] : []
   for (const signal of reloads) process.on(signal, () => void app.reloadDeclarations())
+  // SIGTERM and SIGINT: stop listening, let open requests end, close the parts (runtime.ts), then the database.
   closeWithGrace({ delay: drainMs, logger: app.log, skip: reloads }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'the process ends of an error')
     // First, so that a client whose connection ends does not get in again.

@@ -43,16 +43,25 @@ const constructed: Expression[] = [
   { where: 'log/redaction.ts', source: 'lk_([0-9A-Za-z]{8})_[0-9A-Za-z]{20,}', flags: 'g' },
 ]
 
-/** The `pattern` of every schema, which Ajv holds against what clients send. */
-const schemas: Expression[] = (
-  await Promise.all(
-    files
-      .filter((file) => file.startsWith('schemas/'))
-      .map(async (file) => listPatterns(file, await import(join(src, file)))),
-  )
-)
-  .flat()
-  .concat(listPatterns('config/settings.ts', settings))
+/** The `pattern` of every schema, which Ajv holds against what clients send. Those that are built come from the modules. */
+const schemas: Expression[] = [
+  ...nodes.flatMap(({ file, node }) => readPattern(file, node)),
+  ...(
+    await Promise.all(
+      files
+        .filter((file) => file.startsWith('schemas/'))
+        .map(async (file) => listPatterns(file, await import(join(src, file)))),
+    )
+  ).flat(),
+  ...listPatterns('config/settings.ts', settings),
+]
+
+/** A member `pattern: '…'`, wherever it stands. */
+function readPattern(where: string, { type, key, value }: Node): Expression[] {
+  const isPattern = type === 'Property' && Object(key).name === 'pattern'
+  const source = Object(value).value
+  return isPattern && typeof source === 'string' ? [{ where, source, flags: 'u' }] : []
+}
 
 function listPatterns(where: string, value: unknown): Expression[] {
   if (typeof value !== 'object' || value === null) return []

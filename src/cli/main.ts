@@ -8,7 +8,7 @@ const { env, stdin, stdout, stderr, argv } = process
 const packageFile = new URL(import.meta.resolve('#package/package.json'))
 const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
 
-// It stays: the libraries that remove their files and locks at the end would end the program where nobody else listens.
+// It stays: the libraries that remove their files at the end would end the program where nobody else listens.
 let isEnding = false
 process.on('SIGINT', async () => {
   // Who presses Ctrl-C again does not want to wait.

@@ -61,6 +61,19 @@ const keepSingleUserLocal: Rule = ({ values, publicUrl, gateway }) => {
   )
 }
 
+const checkGatewayPort: Rule = ({ values, gateway }) =>
+  faultsOf(
+    [gateway !== null && gateway.port > 65_535, 'GATEWAY_PORT must be at most 65535'],
+    [gateway?.port === values.PORT, 'GATEWAY_PORT must not be PORT: the gateway has an origin of its own'],
+  )
+
+/** A script that a protected service serves must not be of the site that holds the session. */
+const keepGatewayOnItsOrigin: Rule = ({ publicUrl, gateway }) =>
+  faultsOf([
+    URL.canParse(gateway?.publicUrl ?? '') && new URL(gateway?.publicUrl ?? '').origin === publicUrl?.origin,
+    'GATEWAY_PUBLIC_URL must be of another origin than PUBLIC_URL',
+  ])
+
 const requireProductionSettings: Rule = ({ values }) =>
   faultsOf(
     [
@@ -123,6 +136,8 @@ const orderDirectoryTimes: Rule = ({ values }) =>
   ])
 
 const rules: readonly Rule[] = [
+  checkGatewayPort,
+  keepGatewayOnItsOrigin,
   keepEmbeddedIssuerLocal,
   refuseSingleUserSettings,
   refuseLoginSettings,

@@ -41,7 +41,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     values.PUBLIC_URL ?? `http://${urlHost(values.HOST)}:${values.PORT}`,
     faults,
   )
-  const gateway = parseGateway(values, publicUrl, faults)
+  const gateway = parseGateway(values, faults)
   if (values.OIDC_ISSUER !== undefined) parseUrl('OIDC_ISSUER', values.OIDC_ISSUER, faults)
   if (values.DIRECTORY_URL !== undefined && values.DIRECTORY_URL !== off)
     parseUrl('DIRECTORY_URL', values.DIRECTORY_URL, faults)
@@ -127,19 +127,13 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
 }
 
 /** Null: there is no gateway. */
-function parseGateway(values: Environment, publicUrl: URL | undefined, faults: string[]) {
+function parseGateway(values: Environment, faults: string[]): CheckedSettings['gateway'] {
   if (values.GATEWAY_PORT === off) return null
-  const port = Number(values.GATEWAY_PORT)
-  if (port > 65_535) faults.push('GATEWAY_PORT must be at most 65535')
-  if (port === values.PORT) faults.push('GATEWAY_PORT must not be PORT: the gateway has an origin of its own')
   const url = parseUrl(
     'GATEWAY_PUBLIC_URL',
     values.GATEWAY_PUBLIC_URL ?? `http://${urlHost(values.HOST)}:${values.GATEWAY_PORT}`,
     faults,
   )
-  // A script that a protected service serves must not be of the site that holds the session.
-  if (url !== undefined && url.origin === publicUrl?.origin) {
-    faults.push('GATEWAY_PUBLIC_URL must be of another origin than PUBLIC_URL')
-  }
-  return { port, publicUrl: url === undefined ? '' : url.origin + trimSlashes(url.pathname) }
+  const publicUrl = url === undefined ? '' : url.origin + trimSlashes(url.pathname)
+  return { port: Number(values.GATEWAY_PORT), publicUrl }
 }

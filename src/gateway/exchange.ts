@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Dispatcher, errors } from 'undici'
+import { summarizeError } from '../log/errors.js'
 import type { RegisteredService } from '../services/types.js'
 import { type MakeAnswerHeaders, type RawHeaders, readTrailers } from './answer-headers.js'
 import { hasBody } from './request-body.js'
@@ -205,11 +206,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
 }
 
 const end = (raw: ServerResponse) => void raw.end()
-
-/** The words of an error for the log. Never the whole error: undici's of a broken answer holds a piece of it. */
-export function summarizeError({ name, message, code }: NodeJS.ErrnoException) {
-  return { name, message, code }
-}
 
 /** Undici reads a reason as UTF-8: its bytes, each one character, without what Node refuses to write. */
 const cleanReason = (text: string) =>

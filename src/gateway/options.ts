@@ -7,7 +7,7 @@ import type { DescribeCaller } from './forward.js'
 import type { GatewayOptions } from './index.js'
 
 /** The parts of the service that the gateway shares: the same check, with the same caches. */
-interface SharedParts {
+interface SharedWithService {
   authOptions: AuthOptions
   verifyLink: Verify
   services: ServiceRegistry
@@ -18,7 +18,7 @@ interface SharedParts {
 /** Reads the options of the gateway from the settings. @param logger the service's own, since both are one process */
 export function readGatewayOptions(
   config: Config,
-  shared: SharedParts,
+  shared: SharedWithService,
   logger: FastifyBaseLogger,
 ): GatewayOptions {
   const publicUrl = config.gateway?.publicUrl ?? ''

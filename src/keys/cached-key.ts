@@ -37,6 +37,7 @@ const noHash = ''
  * and its own bounds, since a service may remember a hundred thousand of them.
  */
 export class CachedKey implements Accepted, KeyBounds {
+  readonly id: string
   readonly principal: Principal
   readonly readOnly: boolean
   readonly allowedReferers: readonly string[] | null
@@ -64,6 +65,7 @@ export class CachedKey implements Accepted, KeyBounds {
     readonly epoch: number,
     usage: UsageCounter,
   ) {
+    this.id = row.id
     this.principal = asPrincipal(row, owner)
     this.readOnly = row.read_only
     this.allowedReferers = orNull(row.allowed_referers)
@@ -105,8 +107,7 @@ export class CachedKey implements Accepted, KeyBounds {
   }
 
   recordUse(at: number, address: string, userAgent: string | undefined): void {
-    // The principal of a key always names it.
-    this.#usage.record(this.principal.keyId as string, at, address, userAgent)
+    this.#usage.record(this.id, at, address, userAgent)
   }
 
   /** The hashes of its values, of one byte a character. */

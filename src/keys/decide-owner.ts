@@ -34,11 +34,10 @@ export function createOwnerDecision({ reader, watch, clock }: OwnerDecisionOptio
     return verdict
   }
 
-  async function lookAndDecide({ principal, owner }: CachedKey, judge: Judge): Promise<Verdict> {
+  async function lookAndDecide({ id, owner }: CachedKey, judge: Judge): Promise<Verdict> {
     try {
       await watch.look(owner.subject)
-      // The principal of a key always names it.
-      const key = await reader.readAgain(principal.keyId as string)
+      const key = await reader.readAgain(id)
       const now = clock()
       if (key === null || watch.isDisabled(owner.subject)) return refused
       const verdict = judge(key, now)

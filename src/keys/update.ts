@@ -1,7 +1,7 @@
 import type { Actor } from '../audit/actor.js'
 import { Problem } from '../problems/problem.js'
 import type { ChangeAnyKey } from '../schemas/admin.js'
-import type { UpdateKey } from '../schemas/key.js'
+import { type UpdateKey, updateKeySchema } from '../schemas/key.js'
 import type { JsonObject } from '../store/keys.js'
 import { isNameTaken, type KeyChanges, type KeyRow, lockImports, updateKey } from '../store/keys.js'
 import type { Tx } from '../store/transaction.js'
@@ -22,7 +22,7 @@ interface Update {
 
 /**
  * Changes what is named of a key, and nothing else. What an administrator takes from its owner, its owner cannot take
- * back. Owners may name the members of `UpdateKey` only, which the schema of their route makes sure of.
+ * back.
  * @throws Problem not_found, name_taken, set_by_administrator, key_limit_reached, validation_failed, id_taken,
  *   never_expires_not_allowed
  */
@@ -32,11 +32,12 @@ export async function updateKeyMembers(
   id: string,
   wanted: UpdateKey | ChangeAnyKey,
 ): Promise<KeyRow> {
+  requireNameable(wanted, actor)
   let serverUser: string | undefined
   try {
     return await inKeyTransaction(context, actor, id, async (key, now, tx) => {
       if (key.owner.kind === 'server') serverUser = key.ownerSubject
-      return update(tx, context, { actor, key, wanted, now })
+      return applyUpdate(tx, context, { actor, key, wanted, now })
     })
   } finally {
     // Also where it is not known whether the transaction was committed.
@@ -44,7 +45,20 @@ export async function updateKeyMembers(
   }
 }
 
-async function update(tx: Tx, context: KeyContext, { actor, key, wanted, now }: Update): Promise<KeyRow> {
+/** Owners change the members of `UpdateKey` alone, also where a route takes more. @throws Problem validation_failed */
+function requireNameable(wanted: object, { actingAs }: Actor): void {
+  if (actingAs === 'administrator') return
+  const foreign = Object.keys(wanted).filter((name) => !Object.hasOwn(updateKeySchema.properties, name))
+  if (foreign.length === 0) return
+  const errors = foreign.map((path) => ({ path, message: 'is not a known member' }))
+  throw new Problem('validation_failed', { errors })
+}
+
+async function applyUpdate(
+  tx: Tx,
+  context: KeyContext,
+  { actor, key, wanted, now }: Update,
+): Promise<KeyRow> {
   await lockNewName(tx, key, wanted.name)
   await requireBounds(tx, context, { key, wanted, now })
   await updateServerUserOf(tx, key, wanted)

@@ -1,21 +1,21 @@
 import type { Verdict, Verify } from '../auth/types.js'
 import type { CachedKey } from './cached-key.js'
+import type { CheckContext } from './check-context.js'
 import type { Judge } from './decide-owner.js'
 import { type HeldToken, judgeToken, type SignedTokens } from './signed-tokens.js'
-import type { CheckParts } from './verify-value.js'
 
 const refused: Verdict = { kind: 'refused' }
 
 /** Creates the check of JWTs that keys signed. */
-export function createTokenCheck(parts: CheckParts, tokens: SignedTokens): Verify {
-  const { cache, reader, decide, guesses, clock } = parts
+export function createTokenCheck(context: CheckContext, tokens: SignedTokens): Verify {
+  const { cache, reader, decide, guesses, clock } = context
   return verifyToken
 
   function verifyToken(token: string, address: string): Verdict | Promise<Verdict> {
     const now = clock()
     const held = tokens.recall(token, now)
     if (held === undefined) return verifyUnseen(token, address, now)
-    return parts.verifyBy(held.keyId, judgeBy(held))
+    return context.verifyBy(held.keyId, judgeBy(held))
   }
 
   function verifyUnseen(token: string, address: string, now: number): Verdict | Promise<Verdict> {

@@ -1,22 +1,8 @@
 import type { RefusalRate, Verdict, Verify } from '../auth/types.js'
-import type { createOwnerDecision, Judge } from './decide-owner.js'
-import type { Guesses } from './guesses.js'
+import type { CheckContext } from './check-context.js'
+import type { Judge } from './decide-owner.js'
 import { hashOf } from './imported-values.js'
-import type { KeyCache } from './key-cache.js'
-import type { KeyReader } from './key-reader.js'
 import { hasValidChecksum, readKeyId } from './value.js'
-
-/** What every check of a credential needs. */
-export interface CheckParts {
-  cache: KeyCache
-  reader: KeyReader
-  guesses: Guesses
-  decide: ReturnType<typeof createOwnerDecision>
-  /** Decides about a key that the credential names, from the cache if it is fresh there. */
-  verifyBy: (keyId: string, judge: Judge) => Verdict | Promise<Verdict>
-  /** Milliseconds since the epoch. */
-  clock: () => number
-}
 
 export interface ValueCheckOptions {
   /** What the value of every key of ours begins with, before the underscore. */
@@ -29,8 +15,8 @@ export interface ValueCheckOptions {
 const refused: Verdict = { kind: 'refused' }
 
 /** Creates the check of the values of keys, made here or elsewhere. */
-export function createValueCheck(parts: CheckParts, options: ValueCheckOptions): Verify {
-  const { cache, reader, decide, guesses, clock } = parts
+export function createValueCheck(context: CheckContext, options: ValueCheckOptions): Verify {
+  const { cache, reader, decide, guesses, clock } = context
   const { prefix, refusals, maxStaleMs } = options
   const mark = `${prefix}_`
   return verify
@@ -53,7 +39,7 @@ export function createValueCheck(parts: CheckParts, options: ValueCheckOptions):
     const hash = hashOf(value)
     const judge: Judge = (key, at) => key.judge(value, at)
     const id = cache.imported.heldId(hash)
-    if (id !== undefined) return parts.verifyBy(id, judge)
+    if (id !== undefined) return context.verifyBy(id, judge)
     if (cache.imported.isMissing(hash, clock())) return refused
     return guesses.throttle(address) ?? verifyUnseen(value, hash, judge, address)
   }

@@ -3,6 +3,7 @@ import type { RefusalRate, Verdict, Verify } from '../auth/types.js'
 import type { Sealer } from '../secrets/sealing.js'
 import type { Database } from '../store/database.js'
 import type { UsageCounter } from '../usage/counter.js'
+import type { CheckContext } from './check-context.js'
 import { createOwnerDecision, type Judge } from './decide-owner.js'
 import { createGuesses } from './guesses.js'
 import { KeyCache } from './key-cache.js'
@@ -10,7 +11,7 @@ import { KeyReader } from './key-reader.js'
 import { type KeySwitch, refuseWhileOff } from './key-switch.js'
 import { SignedTokens } from './signed-tokens.js'
 import { createTokenCheck } from './verify-signed-token.js'
-import { type CheckParts, createValueCheck } from './verify-value.js'
+import { createValueCheck } from './verify-value.js'
 
 export type { Judge } from './decide-owner.js'
 
@@ -74,15 +75,15 @@ export function createKeyVerifier(options: KeyVerifierOptions): KeyVerifier {
   const reader = new KeyReader({ cache, maxStaleMs, clock })
   const decide = createOwnerDecision({ reader, watch, clock })
   const guesses = createGuesses(options.refusals, cache)
-  const parts: CheckParts = { cache, reader, guesses, decide, verifyBy, clock }
+  const context: CheckContext = { cache, reader, guesses, decide, verifyBy, clock }
   const tokens = options.sealer ? new SignedTokens({ sealer: options.sealer, clock }) : null
   const whileOn = <Presented extends unknown[]>(check: Check<Presented>) =>
     keySwitch === undefined ? check : refuseWhileOff(keySwitch, check)
 
   return {
-    verify: whileOn(createValueCheck(parts, options)),
+    verify: whileOn(createValueCheck(context, options)),
     verifyBy: whileOn(verifyBy),
-    verifyToken: tokens === null ? () => refused : whileOn(createTokenCheck(parts, tokens)),
+    verifyToken: tokens === null ? () => refused : whileOn(createTokenCheck(context, tokens)),
     invalidate: (keyId) => cache.invalidate(keyId),
     invalidateAll: () => cache.invalidateAll(),
     invalidateOwner: (subject) => cache.invalidateOwner(subject),

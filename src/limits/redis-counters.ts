@@ -67,17 +67,25 @@ export class RedisCounters {
   #batchFor(parties: readonly LimitedParty[], joined: Joined, periods: Periods): RedisBatch {
     const open = this.#open
     if (open?.joined === joined && open.periods === periods && open.admits(parties)) return open
-    if (open !== null) void this.#send(open)
+    if (open !== null) this.#send(open)
     const batch = new RedisBatch(joined, periods)
     this.#open = batch
     setImmediate(() => {
-      if (this.#open === batch) void this.#send(batch)
+      if (this.#open === batch) this.#send(batch)
     })
     return batch
   }
 
-  async #send(batch: RedisBatch): Promise<void> {
+  #send(batch: RedisBatch): void {
     this.#open = null
+    this.#decide(batch).catch((error: unknown) => {
+      // No call of the batch may wait for ever.
+      if (this.#link.state === batch.joined) this.#link.leave(error)
+      batch.settleAll('left')
+    })
+  }
+
+  async #decide(batch: RedisBatch): Promise<void> {
     const answer = await this.#run(batch)
     // The answers of a Redis that was left are not believed, because a share may have counted the calls again.
     if (this.#link.state !== batch.joined || answer === null) return batch.settleAll('left')

@@ -58,8 +58,10 @@ const nameType = (error: Error): string => error.constructor.name || error.name
 
 function readMessage(error: Error): string {
   const { message } = error
-  // V8 quotes the text that it cannot parse.
-  if (message.endsWith('is not valid JSON')) return 'Unexpected token in JSON'
+  // V8 quotes the text that it cannot parse. What stands before its own words is ours.
+  if (message.endsWith('is not valid JSON')) {
+    return `${message.slice(0, Math.max(0, message.indexOf('Unexpected ')))}Unexpected token in JSON`
+  }
   // Node's error of several attempts to connect has a code and no words.
   return message === '' ? String(pickMembers(error).code ?? '') : message
 }
@@ -84,4 +86,10 @@ function pickMembers(error: Error): Record<string, unknown> {
     picked.aggregateErrors = error.errors.slice(0, maxAggregated).map(describeError)
   }
   return picked
+}
+
+/** Describes an error that is no surprise, in one line without a stack, as of a service that cannot be reached. */
+export function summarizeError(error: Error): { name: string; message: string; code?: unknown } {
+  const { code } = pickMembers(error)
+  return { name: error.name, message: readMessage(error), ...(code === undefined ? {} : { code }) }
 }

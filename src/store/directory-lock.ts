@@ -5,13 +5,19 @@ export class DirectoryInUse extends Error {
   override readonly name = 'DirectoryInUse'
 
   constructor(folder: string, holder: LockHolder) {
-    const who = holder.pid === process.pid ? 'this process' : `process ${holder.pid}`
+    const who = describeHolder(holder)
     const where = isOfThisMachine(holder) ? '' : ' of another container or machine'
     super(
       `The database folder ${folder} is in use by ${who}${where}. Stop that process, or choose another folder; ` +
         `two processes on one folder destroy it (the lock is ${folder}.lock)`,
     )
   }
+}
+
+function describeHolder({ pid }: LockHolder): string {
+  // A lock that this user may not read names nobody.
+  if (pid === 0) return 'a process'
+  return pid === process.pid ? 'this process' : `process ${pid}`
 }
 
 /**

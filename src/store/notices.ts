@@ -1,8 +1,8 @@
 import type { Tx } from './transaction.js'
 
 /**
- * The id of something whose knowledge is out of date. `services`: all that is known of groups and services;
- * `keySwitch`: whether keys are switched on at all; `limits`: the counters of whoever is limited.
+ * What changed, by its id. Caches invalidate it. `services`: the groups and services; `keySwitch`: whether keys are
+ * switched on; `limits`: the counters of a party.
  */
 export type Change =
   | { key: string }
@@ -52,7 +52,8 @@ export const noNotices: Notices = { epoch: 0, silentForMs: () => 0, subscribe: (
  * get a change that was rolled back. On the embedded database, which no other process uses, it does nothing.
  */
 export async function notify(tx: Tx, change: Change): Promise<void> {
-  if (!tx.announcesChanges) return
+  // Only a certain no: a change that is not announced would stay unknown to the other replicas.
+  if (tx.announcesChanges === false) return
   await tx.$executeRaw`SELECT pg_notify(${channel}, ${writePayload(change)})`
 }
 

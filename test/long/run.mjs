@@ -1,5 +1,5 @@
 // Runs what takes too long for the gate, one part after another, and prints a table: `npm run test:long`.
-// `npm run test:long -- kills replicas` runs these two parts only.
+// `npm run test:long -- ends replicas` runs these two parts only.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream, mkdirSync, readFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ for (const [signal, exitCode] of [
   ['SIGTERM', 143],
 ])
   process.once(signal, () => {
-    if (running !== undefined) process.kill(-running.pid, 'SIGTERM')
+    if (running !== undefined) endGroup(running, 'SIGTERM')
     process.exit(exitCode)
   })
 
@@ -58,9 +58,9 @@ async function run({ name, command, env = {}, minutes, figures }) {
   const timers = [
     setTimeout(() => {
       isLate = true
-      process.kill(-child.pid, 'SIGTERM')
+      endGroup(child, 'SIGTERM')
     }, minutes * 60_000),
-    setTimeout(() => process.kill(-child.pid, 'SIGKILL'), minutes * 60_000 + killAfterMs),
+    setTimeout(() => endGroup(child, 'SIGKILL'), minutes * 60_000 + killAfterMs),
   ]
   const [code] = await once(child, 'close')
   running = undefined
@@ -71,6 +71,15 @@ async function run({ name, command, env = {}, minutes, figures }) {
     ...{ name, log, tookMs: performance.now() - begun },
     result: code === 0 && !isLate ? 'passed' : failure,
     figures: findFigures(readFileSync(log, 'utf8'), figures),
+  }
+}
+
+/** Signals a process and its children, who may be gone already. */
+function endGroup({ pid }, signal) {
+  try {
+    process.kill(-pid, signal)
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error
   }
 }
 

@@ -50,12 +50,25 @@ test('a folder that this process has open is refused, and said so', async () => 
 })
 
 test('a folder that a running process has open is refused, and the process is named', async () => {
-  await leaveLock({ pid: process.ppid, startedAt: '' })
+  await leaveLock({ pid: process.ppid, startedAt: readStart(process.ppid) })
 
   const second = lockDirectory(folder)
 
   await expect(second).rejects.toThrow(`${folder} is in use by process ${process.ppid}.`)
   expect(existsSync(`${folder}.lock`)).toBe(true)
+})
+
+/** When a process began, as Linux tells it: the 22nd member, behind a name that may hold blanks. */
+const readStart = (pid: number) =>
+  readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? ''
+
+test('where no system tells when a process began, a running pid without a sign of life is another program', async () => {
+  await leaveLock({ pid: process.ppid, startedAt: '' })
+
+  const unlock = await lockDirectory(folder, 300)
+
+  expect(JSON.parse(readFileSync(`${folder}.lock`, 'utf8'))).toMatchObject({ pid: process.pid })
+  unlock()
 })
 
 test('the lock of a process that is gone is taken over, even when its pid runs again', async () => {
