@@ -34,6 +34,8 @@ export default {
     'src/login/return-to.ts',
   ],
   thresholds: { high: 95, low: 90, break: 90 },
+  // The template of the databases in memory is made by a program of the build.
+  buildCommand: 'npm run build',
   testRunner: 'vitest',
   vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
   coverageAnalysis: 'perTest',
