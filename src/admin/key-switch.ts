@@ -2,14 +2,14 @@ import type { Actor } from '../audit/actor.js'
 import { record } from '../audit/record.js'
 import { Problem } from '../problems/problem.js'
 import type { Provider } from '../schemas/admin.js'
-import { areKeysOffIn, keySwitchName, switchKeys } from '../store/key-switch.js'
+import { areKeysOff, keySwitchName, switchKeys } from '../store/key-switch.js'
 import type { AdminContext } from './context.js'
 
 const describe = (disabled: boolean): Provider => ({ name: keySwitchName, type: keySwitchName, disabled })
 
 /** As the file says, where there is one. */
 export async function showKeySwitch({ db, keySwitch }: AdminContext): Promise<Provider> {
-  return describe(keySwitch?.isOff ?? (await areKeysOffIn(db)))
+  return describe(keySwitch?.isOff ?? (await areKeysOff(db.prisma)))
 }
 
 /**

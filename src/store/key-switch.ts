@@ -1,4 +1,3 @@
-import type { Database } from './database.js'
 import { notify } from './notices.js'
 import type { Tx } from './transaction.js'
 
@@ -10,8 +9,6 @@ export async function areKeysOff(tx: Pick<Tx, 'provider'>): Promise<boolean> {
   const row = await tx.provider.findUnique({ where: { name: keySwitchName } })
   return row?.disabled ?? false
 }
-
-export const areKeysOffIn = ({ prisma }: Database): Promise<boolean> => areKeysOff(prisma)
 
 /** Switches API keys off or on, and announces it. @returns whether that changed anything */
 export async function switchKeys(tx: Tx, off: boolean): Promise<boolean> {
