@@ -1,5 +1,4 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { prepareManagement } from '../auth/management-scope.js'
+import { type ManagementPlugin, prepareManagement } from '../auth/management-scope.js'
 import type { Access } from '../auth/types.js'
 import * as schemas from '../schemas/audit.js'
 import { described, problemResponses } from '../schemas/common.js'
@@ -8,14 +7,8 @@ import { listAudit } from './list.js'
 
 const byAdministrator: Access = { by: 'admin' }
 
-export interface AuditRoutesOptions {
-  context: { db: Database }
-  /** Clients whose tokens may administrate; else a service that a token was forwarded to could. */
-  managementClients: readonly string[]
-}
-
 /** The audit events, for administrators. */
-export const auditRoutes: FastifyPluginAsyncTypebox<AuditRoutesOptions> = async (app, options) => {
+export const auditRoutes: ManagementPlugin<{ db: Database }> = async (app, options) => {
   prepareManagement(app, options.managementClients)
 
   app.get(

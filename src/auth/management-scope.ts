@@ -1,10 +1,15 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { sendProblem } from '../problems/render.js'
 
-/**
- * What all endpoints have in common that manage keys and services: JSON alone, and tokens of known clients alone.
- * @param managementClients clients whose tokens may manage; else a service that a token was forwarded to could
- */
+/** A plugin of endpoints that manage keys or services. */
+export type ManagementPlugin<Context> = FastifyPluginAsyncTypebox<{
+  context: Context
+  /** Clients whose tokens may manage; otherwise a service that a token was forwarded to could. */
+  managementClients: readonly string[]
+}>
+
+/** What all endpoints have in common that manage keys and services: JSON alone, and tokens of known clients alone. */
 export function prepareManagement(app: FastifyInstance, managementClients: readonly string[]): void {
   takeJsonOnly(app)
   app.addHook('onRequest', (request, reply, done) => {

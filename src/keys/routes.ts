@@ -1,7 +1,6 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { ownerOf } from '../audit/actor.js'
-import { prepareManagement } from '../auth/management-scope.js'
+import { type ManagementPlugin, prepareManagement } from '../auth/management-scope.js'
 import type { Access } from '../auth/types.js'
 import { Problem } from '../problems/problem.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
@@ -19,12 +18,6 @@ import { revokeKey } from './revoke.js'
 import { rotateKey } from './rotate.js'
 import { updateKeyMembers } from './update.js'
 
-export interface KeyRoutesOptions {
-  context: KeyContext
-  /** Clients whose tokens may manage keys; else a service that a token was forwarded to could make itself one. */
-  managementClients: readonly string[]
-}
-
 const login: Access = { by: 'login' }
 /** A key may do this to itself. */
 const loginOrItself: Access = { by: 'login-or-itself' }
@@ -32,7 +25,7 @@ const loginOrItself: Access = { by: 'login-or-itself' }
 const tags = ['API-Key Manager']
 const params = schemas.keyParametersSchema
 
-export const keyRoutes: FastifyPluginAsyncTypebox<KeyRoutesOptions> = async (app, options) => {
+export const keyRoutes: ManagementPlugin<KeyContext> = async (app, options) => {
   const { context } = options
   const document = (key: Parameters<typeof asDocument>[0]) => asDocument(key, new Date(context.clock()))
 

@@ -1,18 +1,11 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ownerOf } from '../audit/actor.js'
-import { prepareManagement } from '../auth/management-scope.js'
+import { type ManagementPlugin, prepareManagement } from '../auth/management-scope.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
 import { keyParametersSchema } from '../schemas/key.js'
 import { createLinkSchema, linkSchema } from '../schemas/link.js'
 import { type LinkContext, makeLink } from './make.js'
 
-export interface LinkRoutesOptions {
-  context: LinkContext
-  /** Clients whose tokens may manage keys. */
-  managementClients: readonly string[]
-}
-
-export const linkRoutes: FastifyPluginAsyncTypebox<LinkRoutesOptions> = async (app, options) => {
+export const linkRoutes: ManagementPlugin<LinkContext> = async (app, options) => {
   const { context, managementClients } = options
   prepareManagement(app, managementClients)
 

@@ -1,7 +1,6 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { administratorOf } from '../audit/actor.js'
-import { prepareManagement } from '../auth/management-scope.js'
+import { type ManagementPlugin, prepareManagement } from '../auth/management-scope.js'
 import type { Access } from '../auth/types.js'
 import { cutPage, readCursor } from '../http/pagination.js'
 import { Problem } from '../problems/problem.js'
@@ -17,12 +16,6 @@ import {
 import { asServiceDocument, changeService, createService, removeService } from './change-service.js'
 import type { ServiceContext } from './context.js'
 
-export interface ServiceRoutesOptions {
-  context: ServiceContext
-  /** Clients whose tokens may manage services. */
-  managementClients: readonly string[]
-}
-
 const access: Access = { by: 'admin' }
 const tags = ['Administration']
 const common = { config: { access } }
@@ -34,13 +27,13 @@ const location = { Location: { type: 'string', description: 'Where the entry is.
 const deleted = Type.Null({ description: 'The entry is gone.' })
 
 /** `/admin/groups` and `/admin/services`: what the administrators keep of the registry. */
-export const serviceRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async (app, options) => {
+export const serviceRoutes: ManagementPlugin<ServiceContext> = async (app, options) => {
   prepareManagement(app, options.managementClients)
   await app.register(groupRoutes, options)
   await app.register(descriptorRoutes, options)
 }
 
-const groupRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async (app, { context }) => {
+const groupRoutes: ManagementPlugin<ServiceContext> = async (app, { context }) => {
   const { db } = context
   const params = schemas.groupParametersSchema
   const shown = described(schemas.groupSchema, 'The group as it is now.')
@@ -149,7 +142,7 @@ const groupRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async (app,
   )
 }
 
-const descriptorRoutes: FastifyPluginAsyncTypebox<ServiceRoutesOptions> = async (app, { context }) => {
+const descriptorRoutes: ManagementPlugin<ServiceContext> = async (app, { context }) => {
   const { db } = context
   const params = schemas.serviceParametersSchema
   const shown = described(schemas.serviceSchema, 'The service as it is now.')
