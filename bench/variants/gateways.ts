@@ -81,11 +81,12 @@ export const gatewayVariants: readonly GatewayVariant[] = [
   },
   {
     name: 'redis',
-    title: 'Latchkey, key with three limits, in Redis (its CPU apart)',
+    // On PostgreSQL, because replicas share it where they share Redis.
+    title: 'Latchkey, key with three limits, in Redis (its CPU apart), on PostgreSQL',
     target: 1.7,
     usesRedis: true,
-    open: ({ upstream, redis }) =>
-      openGateway({ upstream, env: { REDIS_URL: redis.url }, present: presentLimitedKey }),
+    open: ({ upstream, postgresql, redis }) =>
+      openGateway({ upstream, postgresql, env: { REDIS_URL: redis.url }, present: presentLimitedKey }),
   },
   {
     name: 'jwt',
