@@ -187,3 +187,70 @@ test('of several refusals the first in the order of the contract is told', () =>
   expect(decide(access, aKey(), post)).toBe('login_required')
   expect(decide({ scopes: ['admin'] }, aKey(), post)).toBe('insufficient_scope')
 })
+
+describe('a key that is authorised on some services and groups', () => {
+  const bound = aKey({ authorized: { services: ['catalog'], groups: ['science'] } })
+  const of = (service: Parameters<typeof decideAccess>[3]['service']) => decide({}, bound, aCall({ service }))
+
+  test.each([
+    ['a service that it names', { id: 'catalog', group: 'other', groupLimits: null }],
+    ['a service of a group that it names', { id: 'other', group: 'science', groupLimits: null }],
+    ['the service that issues keys', 'own' as const],
+  ])('may call %s', (_case, service) => {
+    expect(of(service)).toBeNull()
+  })
+
+  test.each([
+    ['any other', { id: 'science', group: 'catalog', groupLimits: null }],
+    ['where nobody says what is called', null],
+  ])('may not call %s', (_case, service) => {
+    expect(of(service)).toBe('not_authorized_here')
+  })
+})
+
+describe('what is for some kinds of callers', () => {
+  const access: Access = { kinds: ['server'] }
+  const server = aPrincipal({ kind: 'server' })
+  const everything = { scopes: ['*'] }
+
+  test('is open to those, by key or by login', () => {
+    expect(decide(access, aKey(), aCall(), server)).toBeNull()
+    expect(decideAccess(server, undefined, access, aCall())).toBeNull()
+  })
+
+  test('is closed to the others', () => {
+    expect(decide(access)).toBe('not_authorized_here')
+    expect(decideAccess(aPrincipal(), undefined, access, aCall())).toBe('not_authorized_here')
+  })
+
+  test('is open to who may do everything, but not to their keys', () => {
+    expect(decideAccess(aPrincipal(everything), undefined, access, aCall())).toBeNull()
+    expect(decide(access, aKey(), aCall(), aPrincipal(everything))).toBe('not_authorized_here')
+  })
+})
+
+describe('what is for administrators', () => {
+  const access: Access = { by: 'admin' }
+  const call = aCall({ adminRole: 'boss' })
+  const admin = { scopes: ['boss'] }
+
+  test('is open to a login with the role', () => {
+    expect(decideAccess(aPrincipal(admin), undefined, access, call)).toBeNull()
+    expect(decideAccess(aPrincipal({ scopes: ['*'] }), undefined, access, call)).toBeNull()
+  })
+
+  test('is closed to a login without it, and to everybody where there is no such role', () => {
+    expect(decideAccess(aPrincipal(), undefined, access, call)).toBe('insufficient_scope')
+    expect(decideAccess(aPrincipal(admin), undefined, access, aCall())).toBe('insufficient_scope')
+  })
+
+  test('is open to the key of a server with the role, and closed to that of a person', () => {
+    expect(decide(access, aKey(), call, aPrincipal({ ...admin, kind: 'server' }))).toBeNull()
+    expect(decide(access, aKey(), call, aPrincipal({ kind: 'server' }))).toBe('insufficient_scope')
+    expect(decide(access, aKey(), call, aPrincipal(admin))).toBe('login_required')
+  })
+
+  test('what is not for them asks for no role', () => {
+    expect(decideAccess(aPrincipal(), undefined, { by: 'login' }, call)).toBeNull()
+  })
+})

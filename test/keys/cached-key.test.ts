@@ -175,3 +175,110 @@ describe('the config that services see', () => {
     expect(aKey({ config, attributes }).principal.config).toEqual(seen)
   })
 })
+
+describe('whose calls are counted with those of the key', () => {
+  test('is nobody where nothing is limited', () => {
+    expect(aKey().limited).toBeNull()
+  })
+
+  test.each([
+    [
+      'the key',
+      { limit_per_day: 5 },
+      [{ id: 'key:Zk3vQ9aB', limits: { perSecond: null, perDay: 5, perMonth: null } }],
+    ],
+    [
+      'its owner',
+      { owner_limit_per_second: 2 },
+      [{ id: 'owner:alice-id', limits: { perSecond: 2, perDay: null, perMonth: null } }],
+    ],
+    [
+      'both',
+      { limit_per_month: 9, owner_limit_per_day: 7 },
+      [
+        { id: 'key:Zk3vQ9aB', limits: { perSecond: null, perDay: null, perMonth: 9 } },
+        { id: 'owner:alice-id', limits: { perSecond: null, perDay: 7, perMonth: null } },
+      ],
+    ],
+  ])('is %s where that is limited', (_case, facts, limited) => {
+    expect(aKey(facts).limited).toEqual(limited)
+  })
+})
+
+describe('where a key may be used', () => {
+  test.each<[string, Partial<VerificationRow>, unknown]>([
+    ['everywhere, of a person who names nothing', {}, null],
+    ['nowhere, of a server that names nothing', { kind: 'server' }, { groups: [], services: [] }],
+    ['in the groups that it names', { groups: ['g'] }, { groups: ['g'], services: [] }],
+    ['at the services that it names', { services: ['s'] }, { groups: [], services: ['s'] }],
+  ])('is %s', (_case, facts, authorized) => {
+    expect(aKey(facts).authorized).toEqual(authorized)
+  })
+})
+
+test('a key knows its own values, those that open nothing any more too', () => {
+  const facts = { hashes: [value, oldValue].map(hashValue), valid_untils: [null, new Date(now - 1)] }
+  const key = aKey({ ...facts, enabled: false })
+
+  expect([value, oldValue, wrongValue].map((one) => key.isOwn(one))).toEqual([true, true, false])
+  expect(aKey({ enabled: false }).isOwn(oldValue)).toBe(false)
+  expect(key.hashes).toEqual([value, oldValue].map((one) => hashValue(one).toString('latin1')))
+})
+
+describe('the links of a key', () => {
+  test.each<[string, Partial<VerificationRow>, boolean]>([
+    ['open while it is open', {}, true],
+    ['open a millisecond before its end', { expires_at: new Date(now + 1) }, true],
+    ['do not open at its end', { expires_at: new Date(now) }, false],
+    ['do not open while it is disabled', { enabled: false }, false],
+    ['do not open once others took their place', { link_generation: 8 }, false],
+  ])('%s', (_case, facts, opens) => {
+    expect(aKey({ link_generation: 7, ...facts }).hasLinks(7, now)).toBe(opens)
+  })
+})
+
+describe('what JWTs may be signed with', () => {
+  const signing = {
+    hashes: [value, oldValue].map(hashValue),
+    valid_untils: [null, new Date(now + 2)],
+    sealed_secrets: ['sealed', 'old'],
+  }
+  const names = (key: CachedKey, at = now) => key.signingSecrets(at).map(({ sealed }) => sealed)
+
+  test('is every secret for as long as its value serves', () => {
+    expect([now, now + 1, now + 2].map((at) => names(aKey(signing), at))).toEqual([
+      ['sealed', 'old'],
+      ['sealed', 'old'],
+      ['sealed'],
+    ])
+  })
+
+  test('is not what has no secret', () => {
+    expect(names(aKey({ ...signing, sealed_secrets: [null, 'old'] }))).toEqual(['old'])
+    expect(names(aKey())).toEqual([])
+  })
+
+  test.each([
+    ['disabled', { enabled: false }],
+    ['over', { expires_at: new Date(now) }],
+  ])('is nothing once the key is %s', (_case, facts) => {
+    expect(names(aKey({ ...signing, ...facts }))).toEqual([])
+  })
+
+  test('tells who signed, and notes the use of an old secret', () => {
+    const uses: Use[] = []
+    const accepted = aKey({ ...signing, read_only: true }, uses)
+      .signingSecrets(now)
+      .map((one) => one.accepted)
+    for (const verdict of accepted) {
+      expect(verdict).toMatchObject({
+        principal: { login: 'alice', via: 'key-jwt' },
+        key: { readOnly: true },
+      })
+      verdict.recordUse?.(now, '192.0.2.1', 'curl')
+    }
+
+    expect(accepted.map(({ key }) => key?.validUntil)).toEqual([undefined, now + 2])
+    expect(uses.map(([kind]) => kind)).toEqual(['key', 'key', 'old value'])
+  })
+})

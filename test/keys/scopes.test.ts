@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { grantedScopes, isScope, missingRights } from '../../src/keys/scopes.js'
+import { findScopeFaults, grantedScopes, isScope, missingRights } from '../../src/keys/scopes.js'
 
 describe('the rights that a key may use', () => {
   test.each([
@@ -37,5 +37,19 @@ describe('an owner lacks', () => {
     ['what they do not have', ['a', 'c', 'inherit'], ['a'], ['c']],
   ])('%s', (_case, scopes, rights, missing) => {
     expect(missingRights(scopes, rights)).toEqual(missing)
+  })
+})
+
+describe('the scopes that a key shall have', () => {
+  test.each([[[]], [['a', 'b']], [['inherit']]])('may be %j', (scopes) => {
+    expect(findScopeFaults(scopes)).toEqual([])
+  })
+
+  test.each([
+    [['a', '*'], 'must name rights: * is none that can be given'],
+    [['inherit', '*'], 'must name rights: * is none that can be given'],
+    [['inherit', 'a'], 'must be ["inherit"] alone, or name rights without it'],
+  ])('may not be %j', (scopes, message) => {
+    expect(findScopeFaults(scopes)).toEqual([{ path: 'scopes', message }])
   })
 })

@@ -1,12 +1,16 @@
 import { hash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { valueOfPair } from '../../src/auth/key-shape.js'
 import {
   hashPresented,
   hashValue,
   hasValidChecksum,
+  keyIdPattern,
   newKeyId,
   newValue,
+  newValueFor,
   readKeyId,
+  secretOf,
 } from '../../src/keys/value.js'
 import { checksumOf } from './requests.js'
 
@@ -108,3 +112,62 @@ test('what is stored and what is compared is SHA-256 of the whole value', () => 
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const fromBase62 = (text: string) =>
   [...text].reduce((number, digit) => number * 62n + BigInt(digits.indexOf(digit)), 0n)
+
+test('a new value for a key whose id an administrator chose is the id, a colon and a secret', () => {
+  const random = filledWith(7)
+  const secret = newValue('lk', 'Zk3vQ9aB', random).slice('lk_Zk3vQ9aB_'.length)
+
+  expect(newValueFor('lk', 'Zk3vQ9aB', random)).toBe(`lk_Zk3vQ9aB_${secret}`)
+  for (const id of ['short', 'longerThan8', 'with.dot', '-Zk3vQ9aB', 'Zk3vQ9aB-']) {
+    const made = newValueFor('lk', id, random)
+    expect(made.startsWith(`${id}:`)).toBe(true)
+    expect([made.slice(id.length + 1).length, secretOf(made)]).toEqual([
+      secret.length,
+      made.slice(id.length + 1),
+    ])
+  }
+})
+
+test.each([
+  ['lk_Zk3vQ9aB_secret', 'secret'],
+  ['my-id:secret', 'secret'],
+  ['secret', 'secret'],
+])('the secret of %s is its last part', (whole, secret) => {
+  expect(secretOf(whole)).toBe(secret)
+})
+
+test.each([
+  ['Zk3vQ9aB', true],
+  ['my.key-1', true],
+  ['..a', true],
+  ['a..', true],
+  ['x'.repeat(64), true],
+  ['x'.repeat(65), false],
+  ['', false],
+  ['.', false],
+  ['..', false],
+  ['a/b', false],
+  ['-a/', false],
+  ['/a', false],
+])('%s can be the id of a key: %s', (id, expected) => {
+  expect(keyIdPattern.test(id)).toBe(expected)
+})
+
+describe('an id and a secret that are sent apart make the value', () => {
+  const made = newValue('lk', 'Zk3vQ9aB', filledWith(1))
+
+  test.each([
+    ['from the whole value, which stays as it is', 'Zk3vQ9aB', made, made],
+    ['from the last part of it', 'Zk3vQ9aB', made.slice('lk_Zk3vQ9aB_'.length), made],
+    ['with a colon, from the whole value of another key', 'another0', made, `another0:${made}`],
+    [
+      'with a colon, where the checksum does not hold',
+      'Zk3vQ9aB',
+      `${made.slice(12, -1)}!`,
+      `Zk3vQ9aB:${made.slice(12, -1)}!`,
+    ],
+    ['with a colon, from any other secret', 'my-key', 'secret', 'my-key:secret'],
+  ])('%s', (_case, id, secret, value) => {
+    expect(valueOfPair(id, secret, 'lk')).toBe(value)
+  })
+})

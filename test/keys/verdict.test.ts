@@ -1,6 +1,11 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { type OwnerWatch, type Standing, trustLastLogin } from '../../src/auth/owner-watch.js'
-import { createKeyVerifier, type KeyVerifier, type KeyVerifierOptions } from '../../src/keys/verify.js'
+import {
+  createKeyVerifier,
+  type Judge,
+  type KeyVerifier,
+  type KeyVerifierOptions,
+} from '../../src/keys/verify.js'
 import { StoreUnavailable } from '../../src/store/unavailable.js'
 import { aRow, aValueOf, type StoredRows, storedRows } from './stored-rows.js'
 
@@ -548,5 +553,92 @@ describe('the owners who are followed are those', () => {
     await check(verifier, wrongValue)
 
     expect(verifier.ownersUsedSince(start)).toEqual([])
+  })
+})
+
+test('what serves while the database cannot be asked says so, and still counts as a use', async () => {
+  const used: unknown[] = []
+  const usage = {
+    record: (...use: unknown[]) => void used.push(use),
+    recordOldValue() {},
+    flush: async () => {},
+    close: async () => {},
+  }
+  const verifier = aVerifier({ usage })
+  const fresh = await check(verifier)
+  store.failure = isDown()
+  now += 5000
+  const stale = await check(verifier)
+
+  expect([fresh.kind, 'isStale' in fresh && fresh.isStale]).toEqual(['accepted', false])
+  expect(stale).toMatchObject({
+    kind: 'accepted',
+    isStale: true,
+    principal: { login: 'alice' },
+    key: { readOnly: false },
+  })
+  if (stale.kind === 'accepted') stale.recordUse?.(now, '192.0.2.1', 'curl')
+  expect(used).toEqual([[id, now, '192.0.2.1', 'curl']])
+})
+
+describe('while keys are switched off', () => {
+  test('in the database, every key is refused, and works again when they are on', async () => {
+    store.rows.set(id, aRow({ keys_off: true }))
+    const verifier = aVerifier()
+    expect(await check(verifier)).toEqual({ kind: 'refused' })
+
+    store.rows.set(id, aRow())
+    store.tell({ keySwitch: true })
+
+    expect(await kindOf(verifier)).toBe('accepted')
+  })
+
+  test('what is being read meanwhile does not open anything', async () => {
+    const verifier = aVerifier()
+    const answer = store.hold()
+    const early = check(verifier)
+    await untilAsked(1)
+    store.rows.set(id, aRow({ keys_off: true }))
+    verifier.invalidateAll()
+    answer()
+
+    expect(await early).toEqual({ kind: 'refused' })
+  })
+
+  test('by a file, every key is refused without a question; while it says on, the database does not count', async () => {
+    store.rows.set(id, aRow({ keys_off: true }))
+    const keySwitch = { isOff: true }
+    const verifier = aVerifier({ keySwitch })
+    expect(await check(verifier)).toEqual({ kind: 'refused' })
+    expect(store.asked).toEqual([])
+
+    keySwitch.isOff = false
+
+    expect(await kindOf(verifier)).toBe('accepted')
+  })
+})
+
+describe('a credential that names a key', () => {
+  const open: Judge = (key) => key
+  const verifyBy = async (verifier: KeyVerifier, keyId: string, judge = open) =>
+    (await verifier.verifyBy(keyId, judge)).kind
+
+  test('is decided about by what is known of the key now', async () => {
+    const verifier = aVerifier()
+    expect(await verifyBy(verifier, id)).toBe('accepted')
+    expect(verifier.verifyBy(id, open)).toMatchObject({ kind: 'accepted' })
+    expect(await verifyBy(verifier, id, () => ({ kind: 'refused' }))).toBe('refused')
+    expect(store.asked).toHaveLength(1)
+
+    now += 5000
+    expect(await verifyBy(verifier, id)).toBe('accepted')
+    expect(store.asked).toHaveLength(2)
+  })
+
+  test('of a key that is not is refused, and then without a question', async () => {
+    const verifier = aVerifier()
+    expect(await verifyBy(verifier, 'unknown0')).toBe('refused')
+    expect(verifier.verifyBy('unknown0', open)).toEqual({ kind: 'refused' })
+    expect(store.asked).toHaveLength(1)
   })
 })

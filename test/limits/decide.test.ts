@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { decideCall } from '../../src/limits/decide.js'
+import { createCalendar } from '../../src/limits/calendar.js'
+import { decideCall, listQuotas } from '../../src/limits/decide.js'
 import type { Quota } from '../../src/limits/types.js'
 
 const now = Date.parse('2026-11-21T12:00:00.250Z')
@@ -52,4 +53,44 @@ test('of several spent limits the caller is told of the one that lasts longest',
 
 test('a caller without limits passes', () => {
   expect(decideCall([], now)).toEqual({ kind: 'passed', quotas: [] })
+})
+
+test('the quotas of a caller are those of each party by second, day and month, with their windows', () => {
+  const periods = createCalendar('UTC')(now)
+  const parties = [
+    { id: 'key:one', limits: { perSecond: 2, perDay: null, perMonth: 90 } },
+    { id: 'owner:alice', limits: { perSecond: null, perDay: 10, perMonth: null } },
+  ]
+  const asked: unknown[] = []
+
+  const quotas = listQuotas(parties, periods, now, (party, per, limit, startsAt, of) => {
+    asked.push([party.id, per, startsAt, of])
+    return limit - 1
+  })
+
+  const [second, day, month] = ['2026-11-21T12:00:00Z', '2026-11-21T00:00:00Z', '2026-11-01T00:00:00Z'].map(
+    Date.parse,
+  )
+  expect(asked).toEqual([
+    ['key:one', 'second', second, 0],
+    ['key:one', 'month', month, 0],
+    ['owner:alice', 'day', day, 1],
+  ])
+  expect(quotas).toEqual([
+    aQuota({
+      per: 'second',
+      limit: 2,
+      remaining: 1,
+      resetsAt: Date.parse('2026-11-21T12:00:01Z'),
+      windowSeconds: 1,
+    }),
+    aQuota({
+      per: 'month',
+      limit: 90,
+      remaining: 89,
+      resetsAt: Date.parse('2026-12-01T00:00:00Z'),
+      windowSeconds: 30 * 86_400,
+    }),
+    aQuota({ party: 'owner:alice', remaining: 9 }),
+  ])
 })

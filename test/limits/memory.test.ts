@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCalendar } from '../../src/limits/calendar.js'
 import { createJournal } from '../../src/limits/journal.js'
 import { createMemoryCounters } from '../../src/limits/memory.js'
@@ -278,4 +278,51 @@ test('calls whose writing fails while their party is read are not forgotten', as
   expect(days).toEqual([{ dayStart: now, used: 1 }])
   await journal.close()
   await watched.close()
+})
+
+describe('parties that nobody called for a while', () => {
+  /** Counters whose clock the test moves. */
+  function aCounter(options: Partial<Parameters<typeof createMemoryCounters>[0]> = {}) {
+    const time = { now }
+    const clock = () => time.now
+    const journal = createJournal({ db, clock, onError: () => {} })
+    return {
+      time,
+      journal,
+      counters: createMemoryCounters({ journal, calendar: createCalendar('UTC'), clock, ...options }),
+    }
+  }
+
+  test.each<[string, number, number | undefined, boolean]>([
+    ['are kept for ten minutes', 600_000, undefined, true],
+    ['are dropped after that', 600_001, undefined, false],
+    ['are kept for five seconds where there are too many', 5000, 1, true],
+    ['are dropped after that where there are too many', 5001, 1, false],
+    ['are kept where there are just enough', 5001, 2, true],
+    ['are dropped as well when the clock was set back', -600_001, undefined, false],
+  ])('%s', async (_case, laterMs, maxParties, isKept) => {
+    const { time, journal, counters } = aCounter(maxParties === undefined ? {} : { maxParties })
+    const parties = [aParty({ perDay: 5 }), aParty({ perDay: 5 })]
+    for (const party of parties) await counters.take([party])
+
+    time.now += laterMs
+    counters.sweep()
+
+    // What is not known must be read first, which is not done at once.
+    time.now = now
+    expect(parties.map((party) => counters.takeKnown([party]) !== null)).toEqual([isKept, isKept])
+    await journal.close()
+  })
+
+  test('keep their share, which would be given anew', async () => {
+    const { time, journal, counters } = aCounter({ share: { replicas: 2, rank: 0 } })
+    const party = aParty({ perDay: 5 })
+    await counters.take([party])
+
+    time.now += 3_600_000
+    counters.sweep()
+
+    expect(counters.takeKnown([party])).not.toBeNull()
+    await journal.close()
+  })
 })

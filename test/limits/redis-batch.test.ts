@@ -93,3 +93,52 @@ test('calls without an answer all end for the same reason', () => {
 
   expect(answers).toEqual(['again', 'again', 'again'])
 })
+
+test('what is stored of a party is sent with it, and it counts as seeded where it is counted by day', () => {
+  const { batch } = aBatch()
+  const [byDay, bySecond] = [aParty({ perDay: 5 }), aParty({ perSecond: 5 })]
+  const call = { kind: 'take', settle: () => {} } as const
+
+  batch.add(call, [byDay, bySecond], [null, null])
+  batch.add(call, [byDay, bySecond], [{ day: 2, month: 3 }, null])
+  batch.add(call, [byDay, bySecond], [{ day: 9, month: 9 }, null])
+
+  expect(batch.words().slice(0, 10)).toEqual([-2, 5, -1, 2, 3, 5, -2, -2, -1, -1])
+  expect([...batch.seeded()]).toEqual([byDay.id])
+})
+
+test('who only looks is told what remains at that point, and counts nothing', () => {
+  const { batch, call, answers } = aBatch()
+  const key = aParty({ perDay: 10 })
+  const remaining: unknown[] = []
+  const look = () =>
+    batch.add(
+      {
+        kind: 'look',
+        settle: (quotas) => remaining.push(Array.isArray(quotas) ? quotas[0].remaining : quotas),
+      },
+      [key],
+      null,
+    )
+
+  look()
+  call(key)
+  look()
+  expect(callsOf(batch)).toEqual([1, 1, 1])
+  batch.decideAll([0, 4, 4], now, () => {})
+
+  expect([remaining, answers]).toEqual([[6, 5], ['passed']])
+})
+
+test('a party that is new to the batch may have any limits', () => {
+  const { batch, call } = aBatch()
+  const [key, owner] = [aParty({ perSecond: 5, perDay: 5, perMonth: 5 }), aParty({ perDay: 1 }, 'owner')]
+  call(key)
+
+  expect(batch.admits([key, owner])).toBe(true)
+  for (const other of [{ perSecond: 6 }, { perDay: 6 }, { perMonth: 6 }]) {
+    expect(batch.admits([owner, { ...key, limits: { ...key.limits, ...other } }])).toBe(false)
+  }
+  for (let parties = 1; parties < 255; parties++) call(aParty({ perDay: 5 }))
+  expect(batch.admits([owner])).toBe(true)
+})

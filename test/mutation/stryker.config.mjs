@@ -13,6 +13,7 @@ export default {
     'src/keys/cached-key.ts',
     'src/keys/cached-owners.ts',
     'src/keys/scopes.ts',
+    'src/keys/signed-tokens.ts',
     'src/keys/status.ts',
     'src/keys/value.ts',
     'src/keys/decide-owner.ts',

@@ -1,5 +1,5 @@
 // A process that makes the templates of the test databases in the place that it is given.
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import pg from 'pg'
 import { openFolder } from '../../src/store/embedded.js'
@@ -8,13 +8,15 @@ import { migrationsDir } from '../support/migrations-dir.js'
 import { listTemplates } from '../support/templates.js'
 
 const generation = /^database-[0-9a-f]{16}$/
+// A run of mutation tests takes an hour, in a copy of the checkout with the same `node_modules`.
+const keptMs = 24 * 3_600_000
 
 const [place] = process.argv.slice(2)
 if (place === undefined) throw new Error('usage: make-templates.js PLACE')
 await makeTemplates(place)
 process.exit()
 
-/** Makes the templates, and removes those of other versions. */
+/** Makes the templates, and removes old ones of other versions. */
 async function makeTemplates(place: string): Promise<void> {
   const draft = `${place}.${process.pid}`
   const { archive, folder } = listTemplates(draft)
@@ -31,8 +33,10 @@ async function makeTemplates(place: string): Promise<void> {
   await embedded.close()
   writeFileSync(archive, new Uint8Array(await dump.arrayBuffer()))
 
-  for (const name of readdirSync(dirname(place)).filter((name) => generation.test(name)))
-    rmSync(join(dirname(place), name), { recursive: true })
+  const others = readdirSync(dirname(place)).filter((name) => generation.test(name))
+  for (const other of others.map((name) => join(dirname(place), name))) {
+    if (Date.now() - statSync(other).mtimeMs > keptMs) rmSync(other, { recursive: true })
+  }
   // Whole or not at all, because two runs may make it at once.
   if (existsSync(place)) rmSync(draft, { recursive: true })
   else renameSync(draft, place)

@@ -14,5 +14,5 @@ const programs = {
   'test/processes/write-sessions': () => import('../processes/write-sessions.js'),
 }
 
-/** The path of a program as `npm run build` made it. Every run of the tests builds what changed: see `global-setup.ts`. */
+/** The path of a program as `npm run build` made it. Every run of the tests builds what changed: see `build.ts`. */
 export const pathOfBuilt = (program: keyof typeof programs): string => join(project, 'dist', `${program}.js`)
