@@ -41,7 +41,7 @@ export default {
   vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
   coverageAnalysis: 'perTest',
   concurrency: 2,
-  reporters: ['clear-text', 'html'],
+  reporters: ['progress-append-only', 'clear-text', 'html'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false, skipFull: false },
   htmlReporter: { fileName: 'test/mutation/report.html' },
   // Not below test/, where Vitest would find the copies of the tests.
