@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { nodeArguments } from '../support/built.js'
 
 // Each run of the tool is a process that starts a PostgreSQL.
 vi.setConfig({ testTimeout: 120_000 })
@@ -22,7 +23,7 @@ afterEach(() => rmSync(copy, { recursive: true }))
 function runTool(...words: string[]): { status: number | null; output: string } {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join(copy, 'prisma/schema-engine.mjs'), ...words],
+    [...nodeArguments, join(copy, 'prisma/schema-engine.mjs'), ...words],
     { encoding: 'utf8' },
   )
   return { status, output: stdout + stderr }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface, type Interface } from 'node:readline'
-import { pathOfBuilt } from './built.js'
+import { nodeArguments, pathOfBuilt } from './built.js'
 
 export interface TestChild {
   pid: number
@@ -16,7 +16,9 @@ export interface TestChild {
 /** Starts a built program of `test/processes` in a Node process of its own. */
 export function startChild(name: 'count-calls' | 'write-sessions', ...words: string[]): TestChild {
   const path = pathOfBuilt(`test/processes/${name}`)
-  const child = spawn(process.execPath, [path, ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...nodeArguments, path, ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const ended = once(child, 'close')
   const lines: string[] = []
   const output = createInterface({ input: child.stdout }).on('line', (line) => lines.push(line))

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { pathOfBuilt } from './built.js'
+import { nodeArguments, pathOfBuilt } from './built.js'
 
 export interface ServerProcess {
   pid: number
@@ -16,7 +16,7 @@ export interface ServerProcess {
 
 /** Starts the built service in a folder, as an operator does, with nothing but these settings. */
 export function startServer(folder: string, env: NodeJS.ProcessEnv): ServerProcess {
-  const child = spawn(process.execPath, [pathOfBuilt('src/server')], {
+  const child = spawn(process.execPath, [...nodeArguments, pathOfBuilt('src/server')], {
     cwd: folder,
     // Tests run beside each other: the gateway's port is asked for by those that use it.
     env: { PATH: process.env.PATH, GATEWAY_PORT: 'off', ...env },
