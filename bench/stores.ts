@@ -79,6 +79,14 @@ function checksum(): string {
   return hash.digest('hex').slice(0, 16)
 }
 
+const removed: string[] = []
+
 function removeAtExit(folder: string): void {
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  // One listener for all of them: Node warns of more than ten.
+  if (removed.length === 0) process.once('exit', removeAll)
+  removed.push(folder)
+}
+
+function removeAll(): void {
+  for (const folder of removed) rmSync(folder, { recursive: true, force: true })
 }
