@@ -35,6 +35,8 @@ export interface Engine {
 }
 
 const patienceMs = 30_000
+/** At the start nobody waits for an answer, and the host may be busy with starting much else. */
+const startPatienceMs = 5_000
 
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   if (options.url !== undefined) return openPostgres(options.url)
@@ -62,7 +64,7 @@ function openPostgres(url: string): Engine {
     pool,
     openMigrationSession: async () => {
       // A migration may take longer than any statement of a request may.
-      const client = new pg.Client(connection)
+      const client = new pg.Client({ ...connection, connectionTimeoutMillis: startPatienceMs })
       // Without a listener the loss of the connection would end the process; the running query fails of it anyway.
       client.on('error', () => {})
       await client.connect()
