@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/e2e/**', 'test/soak/**'],
-    globalSetup: ['test/support/build.ts', 'test/support/provide-templates.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
     // Three on two cores, because tests that start processes mostly wait. At most four, because each may take 1 GB.
     maxWorkers: Math.min(4, Math.max(3, availableParallelism() - 1)),
     // The files of a worker share what is loaded, compiled and started once, which is most of what a file costs.

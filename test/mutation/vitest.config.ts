@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
   test: {
-    // Stryker has built already, and would build again for each mutant.
-    globalSetup: [new URL('../support/provide-templates.ts', import.meta.url).pathname],
+    // The database in memory that some of them borrow begins from its template.
+    globalSetup: [new URL('../support/global-setup.ts', import.meta.url).pathname],
     include: [
       'test/auth/allowed-hosts.test.ts',
       'test/auth/decide.test.ts',

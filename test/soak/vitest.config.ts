@@ -4,11 +4,7 @@ export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
   test: {
     include: ['test/soak/**/*.test.ts'],
-    globalSetup: [
-      'test/support/build.ts',
-      'test/support/provide-templates.ts',
-      'test/e2e/support/global-setup.ts',
-    ],
+    globalSetup: ['test/support/global-setup.ts', 'test/e2e/support/global-setup.ts'],
     // The files share one Keycloak, one PostgreSQL and two cores, and some of them measure.
     fileParallelism: false,
     // The figures are what a soak run is for: they are printed as they come, without a frame around each.

@@ -20,5 +20,5 @@ const programs = {
  */
 export const nodeArguments = ['--liftoff-only']
 
-/** The path of a program as `npm run build` made it. Every run of the tests builds what changed: see `build.ts`. */
+/** The path of a program as `npm run build` made it. Every run of the tests builds what changed: see `global-setup.ts`. */
 export const pathOfBuilt = (program: keyof typeof programs): string => join(project, 'dist', `${program}.js`)

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
 import { findTemplates } from './templates.js'
 
@@ -10,9 +12,16 @@ declare module 'vitest' {
   }
 }
 
-/** Tells test files where the templates of the database are. A program of the build makes them. */
+/** Prepares what all test files share: the templates of the database, and the build, which tests start as processes. */
 export default async function prepare(project: TestProject): Promise<void> {
+  await build()
   const { archive, folder } = await findTemplates()
   project.provide('databaseArchive', archive)
   project.provide('databaseFolder', folder)
+  project.onTestsRerun(build)
+}
+
+/** Compiles only what changed. */
+async function build(): Promise<void> {
+  await promisify(execFile)('npm', ['run', '--silent', 'prestart'])
 }
