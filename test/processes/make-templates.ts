@@ -8,7 +8,7 @@ import { migrationsDir } from '../support/migrations-dir.js'
 import { listTemplates } from '../support/templates.js'
 
 const generation = /^database-[0-9a-f]{16}$/
-// A run of mutation tests takes an hour, in a copy of the checkout with the same `node_modules`.
+// A run of mutation tests needs its own for half an hour or longer, whatever changes in the checkout meanwhile.
 const keptMs = 24 * 3_600_000
 
 const [place] = process.argv.slice(2)

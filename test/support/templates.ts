@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { pathOfBuilt } from './built.js'
 import { migrationsDir } from './migrations-dir.js'
@@ -34,7 +34,10 @@ export const listTemplates = (place: string): Templates => ({
   folder: join(place, 'db'),
 })
 
-/** Names all that the templates are made by: the migrations, the code that opens and migrates, the versions of packages. */
+/**
+ * Names all that the templates are made by: the migrations, the code that opens and migrates, the versions of packages.
+ * By their paths within the checkout, because Stryker's copies of it share `node_modules`, and with it the templates.
+ */
 function hashSources(): string {
   const migrations = readdirSync(migrationsDir, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.sql'))
@@ -46,6 +49,6 @@ function hashSources(): string {
     .map((name) => join(project, 'src/store', name))
   const hash = createHash('sha256')
   for (const file of [...migrations, ...store, join(project, 'package-lock.json')])
-    hash.update(`${file}\0`).update(readFileSync(file))
+    hash.update(`${relative(project, file)}\0`).update(readFileSync(file))
   return hash.digest('hex').slice(0, 16)
 }
