@@ -7,6 +7,7 @@ import { createKeyVerifier, type KeyVerifier } from '../../src/keys/verify.js'
 import { aForgedValue, requestsTo, subjects } from '../keys/requests.js'
 import { createPeople, type People } from '../support/people.js'
 import { startService, type TestService } from '../support/service.js'
+import { aUsage } from '../support/usage.js'
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.js'
 
 // Keys are made through the service; they are checked as a replica does that follows the people of this test.
@@ -55,7 +56,7 @@ async function aReplica(options: Partial<FollowOptions> & { waits?: boolean } = 
   open.push(directory)
   const verifier = createKeyVerifier({
     ...{ db, prefix: 'lk', owners: directory, maxStaleMs: 60 * seconds, clock },
-    usage: { record() {}, recordOldValue() {}, flush: async () => {}, close: async () => {} },
+    usage: aUsage(),
     refusals: { retryAfterSeconds: () => 0, count() {} },
   })
   await directory.start(verifier)

@@ -3,6 +3,7 @@ import { CachedKey } from '../../src/keys/cached-key.js'
 import { CachedOwners } from '../../src/keys/cached-owners.js'
 import { hashValue } from '../../src/keys/value.js'
 import type { VerificationRow } from '../../src/store/keys.js'
+import { aUsage } from '../support/usage.js'
 import { aRow, aValueOf } from './stored-rows.js'
 
 const now = Date.UTC(2026, 10, 21, 12)
@@ -21,13 +22,10 @@ type Use = [
 
 function aKey(facts: Partial<VerificationRow> = {}, uses: Use[] = []): CachedKey {
   const row = aRow(facts)
-  const usage = {
-    record: (id: string, at: number, address: string, userAgent: string | undefined) =>
-      void uses.push(['key', id, at, address, userAgent]),
-    recordOldValue: (hash: Buffer, at: number) => void uses.push(['old value', hash.toString('hex'), at]),
-    flush: async () => {},
-    close: async () => {},
-  }
+  const usage = aUsage({
+    record: (id, at, address, userAgent) => void uses.push(['key', id, at, address, userAgent]),
+    recordOldValue: (hash, at) => void uses.push(['old value', hash.toString('hex'), at]),
+  })
   return new CachedKey(row, new CachedOwners().take(row), 1, 2, usage)
 }
 

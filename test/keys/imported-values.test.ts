@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { RefusalRate } from '../../src/auth/types.js'
 import { createKeyVerifier, type KeyVerifier, type KeyVerifierOptions } from '../../src/keys/verify.js'
+import { aUsage } from '../support/usage.js'
 import { openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.js'
 
 // Nothing is heard of what others change but where a test says so, and time passes only as it says.
@@ -26,10 +27,9 @@ const rate: RefusalRate = {
     refusals += 1
   },
 }
-const usage = { record() {}, recordOldValue() {}, flush: async () => {}, close: async () => {} }
 const aVerifier = (options: Partial<KeyVerifierOptions> = {}) =>
   createKeyVerifier({
-    ...{ db, prefix: 'lk', usage, refusals: rate, maxStaleMs: 60_000, clock: () => now },
+    ...{ db, prefix: 'lk', usage: aUsage(), refusals: rate, maxStaleMs: 60_000, clock: () => now },
     ...options,
   })
 const check = async (verifier: KeyVerifier, value: string) => (await verifier.verify(value, '192.0.2.1')).kind

@@ -7,6 +7,7 @@ import { createKeyVerifier, type KeyVerifier, type KeyVerifierOptions } from '..
 import { createSealer, type Sealer } from '../../src/secrets/sealing.js'
 import type { VerificationRow } from '../../src/store/keys.js'
 import { StoreUnavailable } from '../../src/store/unavailable.js'
+import { aUsage } from '../support/usage.js'
 import { aRow, aValueOf, type StoredRows, storedRows } from './stored-rows.js'
 
 // As key-jwt.test.ts, which asks the whole service, but with a store whose answers the test holds back and fails.
@@ -50,12 +51,10 @@ const aVerifier = (options: Partial<KeyVerifierOptions> = {}) =>
     db: store.db,
     prefix: 'lk',
     sealer,
-    usage: {
+    usage: aUsage({
       record: (keyId, at, address) => void uses.push([keyId, at, address]),
       recordOldValue: (hash, at) => void uses.push([hash.toString('hex'), at]),
-      flush: async () => {},
-      close: async () => {},
-    },
+    }),
     refusals: { retryAfterSeconds: () => waitSeconds, count: (address) => refusals.push(address) },
     maxStaleMs: 60_000,
     clock: () => now,
@@ -269,7 +268,7 @@ describe('a change while the signature is being verified', () => {
   })
 })
 
-test('whose owner is disabled, or must be asked for, is decided as for values', async () => {
+test('a token whose owner is disabled, or must be asked for, is decided as for values', async () => {
   const owners = (facts: Partial<OwnerWatch>) => ({ owners: { ...trustLastLogin, ...facts } })
   const token = await sign()
 

@@ -7,6 +7,7 @@ import {
   type KeyVerifierOptions,
 } from '../../src/keys/verify.js'
 import { StoreUnavailable } from '../../src/store/unavailable.js'
+import { aUsage } from '../support/usage.js'
 import { aRow, aValueOf, type StoredRows, storedRows } from './stored-rows.js'
 
 const id = 'Zk3vQ9aB'
@@ -32,7 +33,7 @@ const aVerifier = (options: Partial<KeyVerifierOptions> = {}) =>
   createKeyVerifier({
     db: store.db,
     prefix: 'lk',
-    usage: { record() {}, recordOldValue() {}, flush: async () => {}, close: async () => {} },
+    usage: aUsage(),
     refusals: { retryAfterSeconds: () => waitSeconds, count: (address) => refusals.push(address) },
     maxStaleMs: 60_000,
     clock: () => now,
@@ -558,13 +559,7 @@ describe('the owners who are followed are those', () => {
 
 test('what serves while the database cannot be asked says so, and still counts as a use', async () => {
   const used: unknown[] = []
-  const usage = {
-    record: (...use: unknown[]) => void used.push(use),
-    recordOldValue() {},
-    flush: async () => {},
-    close: async () => {},
-  }
-  const verifier = aVerifier({ usage })
+  const verifier = aVerifier({ usage: aUsage({ record: (...use) => void used.push(use) }) })
   const fresh = await check(verifier)
   store.failure = isDown()
   now += 5000

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { RefusalRate, Verdict } from '../../src/auth/types.js'
 import { createKeyVerifier, type KeyVerifier, type KeyVerifierOptions } from '../../src/keys/verify.js'
 import { startService, type TestService } from '../support/service.js'
+import { aUsage } from '../support/usage.js'
 import { lookUpQuery, openWatchedDatabase, type WatchedDatabase } from '../support/watched-database.js'
 import { aForgedValue, requestsTo, subjects } from './requests.js'
 
@@ -27,10 +28,9 @@ const unlimited: RefusalRate = {
   retryAfterSeconds: () => 0,
   count: (address) => refusals.push(address),
 }
-const ignoreUsage = { record() {}, recordOldValue() {}, flush: async () => {}, close: async () => {} }
 const aVerifier = (options: Partial<KeyVerifierOptions> = {}) =>
   createKeyVerifier({
-    ...{ db, prefix: 'lk', usage: ignoreUsage, refusals: unlimited, maxStaleMs: 60_000, clock: () => now },
+    ...{ db, prefix: 'lk', usage: aUsage(), refusals: unlimited, maxStaleMs: 60_000, clock: () => now },
     ...options,
   })
 const kindOf = async (verdict: Verdict | Promise<Verdict>) => (await verdict).kind
