@@ -36,7 +36,7 @@ export const listTemplates = (place: string): Templates => ({
 
 /**
  * Names all that the templates are made by: the migrations, the code that opens and migrates, the versions of packages.
- * By their paths within the checkout, because Stryker's copies of it share `node_modules`, and with it the templates.
+ * By their paths within the checkout, because Stryker makes a copy of it in another place for each run.
  */
 function hashSources(): string {
   const migrations = readdirSync(migrationsDir, { recursive: true, encoding: 'utf8' })
