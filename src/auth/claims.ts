@@ -32,10 +32,18 @@ export function readFacts(claims: JWTPayload & { sub: string }, attributes: read
 /** What a token told about its owner, and as of when. @param now milliseconds since the epoch */
 export function readOwnerFacts(principal: Principal, now: number) {
   const { subject, login, name, email, roles, attributes, issuedAt } = principal
-  // The identity provider's clock may be ahead of this one, and nobody knows anything of the future.
-  const knownAt = new Date(Math.min(now, (issuedAt ?? Number.POSITIVE_INFINITY) * 1000))
+  const knownAt = issuedAt === undefined ? new Date(now) : readKnownAt(issuedAt, now)
   return { subject, login, name, email, rights: roles, attributes, knownAt }
 }
+
+/**
+ * As of when a token tells what it tells.
+ * @param issuedAt its `iat`, any finite number of seconds
+ * @param now milliseconds since the epoch
+ * @returns never a time of the future, because the identity provider's clock may be ahead, and always a valid date
+ */
+export const readKnownAt = (issuedAt: number, now: number): Date =>
+  new Date(Math.max(0, Math.min(now, issuedAt * 1000)))
 
 /** The named members that are there. */
 export function pickAttributes(

@@ -1,5 +1,6 @@
-import { decodeJwt, errors, jwtVerify } from 'jose'
+import { errors, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
+import { hasFiniteTimes, presentedTypes, readToken } from '../auth/token-rules.js'
 import type { Verdict } from '../auth/types.js'
 import type { Sealer } from '../secrets/sealing.js'
 import type { CachedKey, SigningSecret } from './cached-key.js'
@@ -28,7 +29,7 @@ export interface SignedTokensOptions {
 export const sealedFor = (keyId: string) => `key:${keyId}`
 
 /** The classic forgery is an algorithm that the verifier did not expect. */
-const signatureAlgorithms = ['HS256', 'HS512']
+const signatureAlgorithms = ['HS256', 'HS384', 'HS512']
 const maxTokenLength = 16_384
 const cacheMs = 60_000
 const tailLength = 43
@@ -63,12 +64,8 @@ export class SignedTokens {
   /** The id of the key that a token names, which anybody may have written; null: it names none. */
   readKeyId(token: string): string | null {
     if (token.length > maxTokenLength) return null
-    try {
-      const { iss } = decodeJwt(token)
-      return typeof iss === 'string' && keyIdPattern.test(iss) ? iss : null
-    } catch {
-      return null
-    }
+    const iss = readToken(token, presentedTypes)?.claims.iss
+    return typeof iss === 'string' && keyIdPattern.test(iss) ? iss : null
   }
 
   /**
@@ -107,7 +104,7 @@ export class SignedTokens {
         clockTolerance: clockToleranceSeconds,
         currentDate: new Date(this.#clock()),
       })
-      return payload
+      return hasFiniteTimes(payload) ? payload : null
     } catch (error) {
       if (error instanceof errors.JOSEError) return null
       throw error

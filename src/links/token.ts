@@ -1,5 +1,6 @@
 import { type CryptoKey, decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose'
 import { algorithm, type Keyring, type Signer } from '../assertion/keyring.js'
+import { hasFiniteTimes } from '../auth/token-rules.js'
 
 /** What a link says: the key that it presents, and where and until when it may. */
 export interface Link {
@@ -57,7 +58,8 @@ export async function readLink(
       ...{ algorithms: [algorithm], typ: type, audience, currentDate: new Date(now) },
       requiredClaims: ['sub', 'gen', 'path', 'exp'],
     })
-    // As `signLink` wrote them, since nobody else has the key.
+    if (!hasFiniteTimes(payload)) return null
+    // As `signLink` wrote them: only this service has the key.
     const { sub, gen, path, exp } = payload as { sub: string; gen: number; path: string; exp: number }
     const link: Link = { keyId: sub, generation: gen, path, endsAt: Math.round(exp * 1000) }
     // To the millisecond: the library counts whole seconds.

@@ -1,6 +1,7 @@
 import { jwtVerify } from 'jose'
 import { signatureAlgorithms } from '../auth/bearer.js'
 import type { Issuer } from '../auth/issuer.js'
+import { hasFiniteTimes, isSubject, logoutTypes, readToken } from '../auth/token-rules.js'
 import { Problem } from '../problems/problem.js'
 
 /** Whose sessions the identity provider has ended: one of its own sessions, or all of a person. */
@@ -25,12 +26,15 @@ export async function readLogoutToken(token: string, options: LogoutTokenOptions
   const { events, nonce, sid, sub } = await verify(token, options)
   const tellsOfLogout = typeof events === 'object' && events !== null && logoutEvent in events
   if (!tellsOfLogout || nonce !== undefined) throw refusal()
-  if (typeof sid === 'string') return { issuerSid: sid }
-  if (typeof sub === 'string') return { subject: sub }
+  if (typeof sid === 'string' && sid !== '') return { issuerSid: sid }
+  if (isSubject(sub)) return { subject: sub }
   throw refusal()
 }
 
 async function verify(token: string, { issuer, clientId, clock }: LogoutTokenOptions) {
+  const read = readToken(token, logoutTypes)
+  // Keycloak writes a type into the claims too.
+  if (read === null || (read.claims.typ !== undefined && read.claims.typ !== 'Logout')) throw refusal()
   const keys = await issuer.keys().catch((cause: unknown) => {
     throw new Problem('unavailable', { cause })
   })
@@ -44,10 +48,11 @@ async function verify(token: string, { issuer, clientId, clock }: LogoutTokenOpt
       clockTolerance: 5,
       currentDate: new Date(clock()),
     })
-    return payload
+    if (hasFiniteTimes(payload)) return payload
   } catch (cause) {
     throw refusal(cause)
   }
+  throw refusal()
 }
 
 const refusal = (cause?: unknown) =>

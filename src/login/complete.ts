@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import * as oidc from 'openid-client'
-import { readFacts } from '../auth/claims.js'
+import { readFacts, readKnownAt } from '../auth/claims.js'
 import type { OwnerWatch } from '../auth/owner-watch.js'
+import { hasFiniteTimes, isSubject } from '../auth/token-rules.js'
 import type { Verify } from '../auth/types.js'
 import { Problem, type ProblemDetails } from '../problems/problem.js'
 import type { Database } from '../store/database.js'
@@ -56,7 +57,11 @@ export async function completeLogin(
 ): Promise<void> {
   const tokens = await exchangeCode(options.configuration, login, returned)
   const claims = tokens.claims()
-  if (claims === undefined) throw new LoginRefused()
+  if (claims === undefined || !hasFiniteTimes(claims) || !isSubject(claims.sub)) {
+    throw new LoginRefused({
+      cause: new Error('The ID token has no sub of 1-255 characters, or an infinite time'),
+    })
+  }
   const told = await readAccessToken(tokens, options.verifyToken)
   const facts = readFacts(claims, options.attributes)
   const { subject } = facts
@@ -70,7 +75,7 @@ export async function completeLogin(
     .write(async (tx) => {
       isChanged = await rememberOwner(
         tx,
-        { ...facts, ...told, knownAt: new Date(Math.min(now.getTime(), claims.iat * 1000)) },
+        { ...facts, ...told, knownAt: readKnownAt(claims.iat, now.getTime()) },
         { keepAttributes: options.owners.follows() !== false },
       )
       const owner = await lockOwner(tx, subject)

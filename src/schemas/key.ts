@@ -173,7 +173,7 @@ export const createKeySchema = Type.Object(
     jwt: Type.Boolean({
       default: false,
       description:
-        'Whether the key may sign JWTs: HS256 or HS512, `iss` is the id of the key, and the secret is the last part of its value, after the second underscore, as UTF-8. The service keeps the secret, sealed.',
+        'Whether the key may sign JWTs: HS256, HS384 or HS512, `iss` is the id of the key, and the secret is the last part of its value, after the second underscore, as UTF-8. The service keeps the secret, sealed.',
     }),
   },
   {

@@ -47,7 +47,7 @@ describe('a JWT that a key signed', () => {
   test.each(ways)('is accepted as %s, and tells the owner of the key', async (_way, header) => {
     const key = await aSigningKey()
 
-    for (const alg of ['HS256', 'HS512']) {
+    for (const alg of ['HS256', 'HS384', 'HS512']) {
       const answer = await me(header(await sign(key, { alg })))
       expect(answer.json).toMatchObject({ login: 'alice', via: 'key-jwt', key_id: key.id })
     }
@@ -137,6 +137,11 @@ describe('a JWT is refused', () => {
     return `${input}.${createHmac(hash, secret).update(input).digest('base64url')}`
   }
 
+  const signText = (claims: string, secret: string) => {
+    const input = `${base64url({ alg: 'HS256', typ: 'JWT' })}.${Buffer.from(claims).toString('base64url')}`
+    return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
+  }
+
   test.each<[string, (key: CreatedKey) => string | Promise<string>]>([
     ['that another key signed', async (key) => sign(key, { secret: secretOf(await aSigningKey()) })],
     ['that the whole value signed', (key) => sign(key, { secret: key.value })],
@@ -149,7 +154,26 @@ describe('a JWT is refused', () => {
       'with other claims',
       async (key) => (await sign(key)).replace(/\.[^.]+\./, `.${base64url({ iss: key.id, a: 1 })}.`),
     ],
-    ['of HS384', (key) => sign(key, { alg: 'HS384' })],
+    [
+      'whose signature is of another algorithm than it says',
+      (key) => signAs({ alg: 'HS384' }, { iss: key.id }, 'sha256', secretOf(key)),
+    ],
+    ...['logout+jwt', 'id_token+jwt', 'dpop+jwt', 7, null, ['JWT']].map(
+      (typ): [string, (key: CreatedKey) => string] => [
+        `of the type ${JSON.stringify(typ)}`,
+        (key) => signAs({ alg: 'HS256', typ }, { iss: key.id }, 'sha256', secretOf(key)),
+      ],
+    ),
+    [
+      'that holds another JWT',
+      (key) => signAs({ alg: 'HS256', cty: 'JWT' }, { iss: key.id }, 'sha256', secretOf(key)),
+    ],
+    ...['exp', 'nbf', 'iat'].flatMap((claim) =>
+      ['1e999', '-1e999', '"1"', 'null'].map((text): [string, (key: CreatedKey) => string] => [
+        `whose ${claim} is ${text}`,
+        (key) => signText(`{"iss":"${key.id}","${claim}":${text}}`, secretOf(key)),
+      ]),
+    ),
     [
       'of an algorithm in small letters',
       (key) => signAs({ alg: 'hs256' }, { iss: key.id }, 'sha256', secretOf(key)),

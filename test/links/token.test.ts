@@ -1,4 +1,4 @@
-import { exportJWK, importJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
+import { CompactSign, exportJWK, importJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAssertions } from '../../src/assertion/assertions.js'
 import type { Signer } from '../../src/assertion/keyring.js'
@@ -29,6 +29,12 @@ const sign = (payload: object, header: object = {}) =>
     .setProtectedHeader({ alg: 'ES256', kid: signer.kid, typ: 'link+jwt', ...header })
     .sign(signer.key)
 
+/** Claims that `JSON.stringify` would not write. */
+const signText = (text: string) =>
+  new CompactSign(new TextEncoder().encode(text))
+    .setProtectedHeader({ alg: 'ES256', kid: signer.kid, typ: 'link+jwt' })
+    .sign(signer.key)
+
 test('a link is read as it was signed, by any replica', async () => {
   const other = aReplica(db)
   await other.refresh()
@@ -51,6 +57,11 @@ describe('is no link:', () => {
     ['no type', () => sign(claims, { typ: undefined })],
     ['a plain JWT', () => sign(claims, { typ: 'JWT' })],
     ['one without an end', () => sign({ ...claims, exp: undefined })],
+    [
+      'one that never ends',
+      () => signText('{"aud":"/k","sub":"Zk3vQ9aB","gen":3,"path":"/echo","exp":1e999}'),
+    ],
+    ['one whose end is a text', () => sign({ ...claims, exp: '9999999999' })],
     ['one without a path', () => sign({ ...claims, path: undefined })],
     ['one without a key', () => sign({ ...claims, sub: undefined })],
     ['one without a generation', () => sign({ ...claims, gen: undefined })],

@@ -66,6 +66,13 @@ test.each<[string, Record<string, unknown>]>([
   ['whose events are no object', { events: 'http://schemas.openid.net/event/backchannel-logout' }],
   ['that has ended', { iat: now() - 400, exp: now() - 100 }],
   ['that is old', { iat: now() - 4000 }],
+  ['that is an access token by its claims', { typ: 'Bearer' }],
+  ['about nobody with a name', { sid: '', sub: '' }],
+  ['about a name too long for a person', { sid: undefined, sub: 's'.repeat(256) }],
+  ['issued at no number', { iat: 'now' }],
+  ['that never ends', { exp: Number.POSITIVE_INFINITY }],
+  ['issued at the end of time', { iat: Number.POSITIVE_INFINITY }],
+  ['that never begins', { nbf: Number.POSITIVE_INFINITY }],
   ['without an id', { jti: undefined }],
   ['about nobody', { sid: undefined, sub: undefined }],
 ])('a logout token %s is refused and ends nothing', async (_what, wishes) => {
@@ -76,6 +83,29 @@ test.each<[string, Record<string, unknown>]>([
   expect([answer.status, answer.json.code]).toEqual([400, 'invalid_request'])
   expect(await whoIs(service, session)).toBeDefined()
 })
+
+test.each(['id_token+jwt', 'at+jwt', 'dpop+jwt', 'link+jwt', 7])(
+  'a logout token whose header says %j is refused and ends nothing',
+  async (typ) => {
+    const session = await logIn('typed')
+
+    const answer = await send(await issuer.sign(claims({ sid: 'typed' }), { typ }))
+
+    expect([answer.status, answer.json.code]).toEqual([400, 'invalid_request'])
+    expect(await whoIs(service, session)).toBeDefined()
+  },
+)
+
+test.each(['logout+jwt', 'application/logout+jwt', 'JWT', undefined])(
+  'a logout token whose header says %j ends the session, also with the type of Keycloak in its claims',
+  async (typ) => {
+    const session = await logIn('typed')
+
+    await send(await issuer.sign(claims({ sid: 'typed', typ: 'Logout' }), { typ }))
+
+    expect(await whoIs(service, session)).toBeUndefined()
+  },
+)
 
 test('a forged logout token is refused and ends nothing', async () => {
   const session = await logIn('six')

@@ -172,3 +172,21 @@ test('what OIDC_AUDIENCES accepts from others changes nothing about the rights a
     await narrow.close()
   }
 })
+
+test.each([
+  ['never ends', { exp: Number.POSITIVE_INFINITY }],
+  ['was issued at the end of time', { iat: Number.POSITIVE_INFINITY }],
+  ['names nobody', { sub: '' }],
+  ['names someone in 256 characters', { sub: 's'.repeat(256) }],
+])('an ID token that %s logs nobody in', async (_fault, idToken) => {
+  await expect(logInAt(issuer, service, { idToken })).rejects.toThrow('made no session')
+
+  expect(await service.db.prisma.owner.count()).toBe(0)
+})
+
+test('an ID token from before time began logs in, with what it tells as the oldest there is', async () => {
+  const { session } = await logInAt(issuer, service, { idToken: { iat: -1e300 } })
+
+  expect(await whoIs(service, session)).toBeDefined()
+  expect(await findOwner()).toMatchObject({ knownAt: new Date(0) })
+})

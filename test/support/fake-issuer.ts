@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 
 type Claims = Record<string, unknown>
 
@@ -19,8 +19,8 @@ export interface FakeIssuer {
   url: string
   /** A code that is good for one exchange. */
   grant(tokens: FakeTokens): string
-  /** Any claims at all, signed by its key. */
-  sign(claims: Claims): Promise<string>
+  /** Any claims at all, signed by its key; `Infinity` as JSON can write it. */
+  sign(claims: Claims, header?: Claims): Promise<string>
   /** Forms that the token endpoint was sent. */
   readonly exchanges: URLSearchParams[]
   /** Answers 500 to everything until it is called again with false. */
@@ -88,8 +88,16 @@ export async function startFakeIssuer(port = 0): Promise<FakeIssuer> {
 
 const person = { sub: 'carol-id', preferred_username: 'carol', name: 'Carol', email: 'carol@example.test' }
 
-const sign = (claims: Claims) =>
-  new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: 'one', typ: 'JWT' }).sign(privateKey)
+const sign = (claims: Claims, header: Claims = {}) =>
+  new CompactSign(new TextEncoder().encode(writeClaims(claims)))
+    .setProtectedHeader({ alg: 'RS256', kid: 'one', typ: 'JWT', ...header })
+    .sign(privateKey)
+
+const writeClaims = (claims: Claims) =>
+  JSON.stringify(claims, (_name, value) => (value === Number.POSITIVE_INFINITY ? '1e999' : value)).replaceAll(
+    '"1e999"',
+    '1e999',
+  )
 
 const describe = (url: string) => ({
   issuer: url,
