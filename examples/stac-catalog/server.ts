@@ -15,7 +15,7 @@ async function main() {
     createRemoteAuth({
       url: LATCHKEY_URL,
       issuer: OIDC_ISSUER,
-      audiences: OIDC_AUDIENCES.split(','),
+      audiences: OIDC_AUDIENCES.split(/[\s,]+/).filter((name) => name !== ''),
       onUnavailable: (cause) => app.log.warn({ err: cause }, 'Latchkey does not answer'),
     }),
   )

@@ -1,13 +1,16 @@
-import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
+import { errors, type JWTPayload, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import { readFacts } from './claims.js'
 import type { Issuer } from './issuer.js'
+import { accessTokenTypes, hasFiniteTimes, isSubject, presentedTypes, readToken } from './token-rules.js'
 import type { Principal, RefusalRate, Verdict, Verify } from './types.js'
 
 export interface TokenVerifierOptions {
   issuer: Issuer
-  /** One of these must be in `aud`, or be the `azp`. */
+  /** APIs: a token whose `aud` holds one of these passes. */
   audiences: readonly string[]
+  /** Clients: a token whose `azp` is one of these passes too, whatever its `aud`. Default: none. */
+  authorizedParties?: readonly string[]
   refusals: RefusalRate
   /** Names of the claims that are kept as the person's attributes. Default: none. */
   attributes?: readonly string[]
@@ -40,7 +43,8 @@ interface CachedToken {
  * @see RFC 9068 §4, RFC 8725
  */
 export function createTokenVerifier(options: TokenVerifierOptions): Verify {
-  const { issuer, audiences, refusals, attributes = [], isDisabled = () => false } = options
+  const { issuer, refusals, attributes = [], isDisabled = () => false } = options
+  const { audiences, authorizedParties = [] } = options
   const clock = options.clock ?? Date.now
   const cache = new LRUCache<string, CachedToken>({ max: options.maxCached ?? 10_000 })
 
@@ -71,7 +75,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): Verify {
         clockTolerance: clockToleranceSeconds,
         currentDate: new Date(clock()),
       })
-      if (!isForUs(payload)) return refuse(address)
+      if (!hasFiniteTimes(payload) || !isForUs(payload)) return refuse(address)
       const verdict = { kind: 'accepted', principal: asPrincipal(payload, attributes) } as const
       if (isDisabled(verdict.principal.subject)) return refused
       const from = clock()
@@ -97,25 +101,35 @@ export function createTokenVerifier(options: TokenVerifierOptions): Verify {
     return refused
   }
 
-  function isForUs({ aud = [], azp }: JWTPayload): boolean {
-    return audiences.some((audience) => azp === audience || [aud].flat().includes(audience))
+  /** A malformed `aud` is refused even beside a good `azp`, because we cannot know which API it means. */
+  function isForUs({ aud, azp }: JWTPayload): boolean {
+    const named = aud === undefined ? [] : readAudiences(aud)
+    if (named === null) return false
+    if (named.some((name) => audiences.includes(name))) return true
+    return typeof azp === 'string' && authorizedParties.includes(azp)
   }
+}
+
+/** @returns null when `aud` is neither a text nor a list of texts (RFC 7519 §4.1.3) */
+function readAudiences(aud: unknown): readonly string[] | null {
+  const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
+  const isText = (name: unknown): name is string => typeof name === 'string' && name !== ''
+  return named.length > 0 && named.every(isText) ? named : null
 }
 
 const refused: Verdict = { kind: 'refused' }
 
 /** ID, refresh and logout tokens are signed with the same keys; only their type tells them apart. */
 function claimsToBeAccessToken(token: string, issuer: string): boolean {
-  try {
-    const { typ } = decodeProtectedHeader(token)
-    const claims = decodeJwt(token)
-    // Keycloak says it in the claims; where they do not say, the header must (RFC 9068 §2.1).
-    const isAccessToken =
-      claims.typ === undefined ? /^(application\/)?at\+jwt$/i.test(String(typ)) : claims.typ === 'Bearer'
-    return isAccessToken && claims.iss === issuer && typeof claims.sub === 'string' && claims.sub !== ''
-  } catch {
-    return false
-  }
+  const read = readToken(token, presentedTypes)
+  if (read === null) return false
+  const { header, claims } = read
+  // Keycloak says it in the claims; where they do not say, the header must (RFC 9068 §2.1).
+  const isAccessToken =
+    claims.typ === undefined
+      ? accessTokenTypes.includes(String(header.typ).toLowerCase())
+      : claims.typ === 'Bearer'
+  return isAccessToken && claims.iss === issuer && isSubject(claims.sub)
 }
 
 function asPrincipal(payload: JWTPayload, attributes: readonly string[]): Principal {

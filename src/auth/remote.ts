@@ -13,8 +13,13 @@ export interface RemoteAuthOptions {
   url: string
   /** Issuer URL of the identity provider, as in `iss` of its tokens. */
   issuer: string
-  /** One of these must be in `aud` of an OAuth2 token, or be its `azp`. */
+  /** One of these must be in `aud` of an OAuth2 token. */
   audiences: readonly string[]
+  /**
+   * Clients whose OAuth2 tokens are accepted for any API, by their `azp`. Default: none. A token that such a client got
+   * for another API opens this service too, so prefer an audience mapper.
+   */
+  authorizedParties?: readonly string[]
   /** What the value of every key begins with, before the underscore. Default `lk`. */
   keyPrefix?: string
   /**
@@ -51,12 +56,16 @@ export interface RemoteAuthOptions {
  * What the hook needs in a service of its own: OAuth2 tokens are verified here by the issuer's JWKS, API keys by asking
  * Latchkey (`POST /api-keys/verify`), whose verdicts are remembered for as long as they say. Where Latchkey cannot be
  * asked they serve for as long as they allow, then keys are 503. Nothing is asked before the first request.
- * @throws TypeError when `url` is none of http or https, `issuer` no URL, or no audience named
+ * @throws TypeError when `url` is none of http or https, `issuer` no URL, or no audience named, or when `audiences` or
+ * `authorizedParties` is no list of names
  */
 export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
-  const { url, audiences, keyPrefix = 'lk', headerPrefix = defaultHeaderPrefix } = options
+  const { url, audiences, authorizedParties = [] } = options
+  const { keyPrefix = 'lk', headerPrefix = defaultHeaderPrefix } = options
   const { timeoutMs = 2000, maxCached = 10_000 } = options
   const { clock = Date.now, monotonicClock = () => performance.now() } = options
+  requireNames('audiences', audiences)
+  requireNames('authorizedParties', authorizedParties)
   // Without one no token would be accepted, which nobody means.
   if (audiences.length === 0) throw new TypeError('Name in audiences what a token must be meant for')
   if (!URL.canParse(options.issuer)) throw new TypeError('The option issuer must be a URL')
@@ -80,6 +89,7 @@ export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
     verifyToken: createTokenVerifier({
       issuer: createIssuer({ issuer: options.issuer.replace(/\/$/, ''), clock }),
       audiences,
+      authorizedParties,
       refusals,
       maxCached,
       clock,
@@ -91,6 +101,12 @@ export function createRemoteAuth(options: RemoteAuthOptions): AuthOptions {
     },
     clock,
   }
+}
+
+/** Not everybody compiles, and a single text would accept its parts: `includes` finds them. */
+function requireNames(option: string, names: unknown): void {
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string' && name !== '')) return
+  throw new TypeError(`The option ${option} must be a list of names`)
 }
 
 /** Latchkey counts the calls of its keys in the answer about them; nothing here could. */

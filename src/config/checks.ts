@@ -1,5 +1,5 @@
 import { isIpRange, isLoopback } from '../addresses.js'
-import { type Environment, settings } from './settings.js'
+import { type Environment, none, settings } from './settings.js'
 
 /** The settings after parsing; a setting with a fault of its own has its default here. */
 export interface CheckedSettings {
@@ -135,6 +135,12 @@ const orderDirectoryTimes: Rule = ({ values }) =>
     'DIRECTORY_MAX_STALE_SECONDS must not be less than DIRECTORY_SYNC_SECONDS',
   ])
 
+const keepNoneAlone: Rule = ({ values: { OIDC_AUTHORIZED_PARTIES: parties = [] } }) =>
+  faultsOf([
+    parties.length > 1 && parties.includes(none),
+    `OIDC_AUTHORIZED_PARTIES must not name clients beside ${none}`,
+  ])
+
 const rules: readonly Rule[] = [
   checkGatewayPort,
   keepGatewayOnItsOrigin,
@@ -143,6 +149,7 @@ const rules: readonly Rule[] = [
   refuseLoginSettings,
   keepSingleUserLocal,
   requireProductionSettings,
+  keepNoneAlone,
   checkTrustedProxies,
   checkCorsOrigins,
   keepPrefixesApart,

@@ -1,7 +1,7 @@
 import { trimSlashes } from '../urls.js'
 import { type CheckedSettings, checkSettings } from './checks.js'
 import { parseEnvironment, parseRate, parseUrl, urlHost } from './parse.js'
-import { type Environment, off } from './settings.js'
+import { type Environment, none, off } from './settings.js'
 
 /** The settings as the service uses them. */
 export type Config = ReturnType<typeof describeConfig>
@@ -76,7 +76,11 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
     clientSecret: values.OIDC_CLIENT_SECRET,
     swaggerClientId: values.OIDC_SWAGGER_CLIENT_ID,
     cliClientId: values.OIDC_CLI_CLIENT_ID,
-    audiences: values.OIDC_AUDIENCES ?? ownClients,
+    audiences: values.OIDC_AUDIENCES ?? [values.OIDC_CLIENT_ID],
+    /** Empty: `azp` never counts. */
+    authorizedParties: (values.OIDC_AUTHORIZED_PARTIES ?? ownClients).filter((client) => client !== none),
+    /** Null: OIDC_AUDIENCES means what it meant before OIDC_AUTHORIZED_PARTIES was there. */
+    changedParties: compareParties(values, ownClients),
     managementClients: values.OIDC_MANAGEMENT_CLIENTS ?? ownClients,
     attributes: values.OIDC_ATTRIBUTES ?? [],
     directory: {
@@ -124,6 +128,20 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
     headerPrefix: values.HEADER_PREFIX,
     exampleCatalog: values.EXAMPLE_CATALOG ?? values.OIDC_ISSUER === undefined,
   }
+}
+
+/**
+ * Compares by which `azp` a token is accepted now and before: then OIDC_AUDIENCES counted for both claims.
+ * @returns null where nothing changed
+ */
+function compareParties(
+  { OIDC_AUDIENCES: audiences, OIDC_AUTHORIZED_PARTIES: parties }: Environment,
+  ownClients: readonly string[],
+) {
+  if (audiences === undefined || parties !== undefined) return null
+  const refused = audiences.filter((name) => !ownClients.includes(name))
+  const accepted = ownClients.filter((name) => !audiences.includes(name))
+  return refused.length + accepted.length === 0 ? null : { refused, accepted }
 }
 
 /** Null: there is no gateway. */

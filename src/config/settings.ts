@@ -2,6 +2,8 @@ import Type, { type Static, type TProperties } from 'typebox'
 
 /** Turns a setting off that has a value by default. */
 export const off = 'off'
+/** Empties a list that has items by default. */
+export const none = 'none'
 const text = (description: string, fallback?: string) =>
   Type.String({ description, ...(fallback === undefined ? {} : { default: fallback }) })
 const count = (
@@ -84,8 +86,11 @@ export const settings = {
   OIDC_CLIENT_ID: text("This service's own confidential client.", 'latchkey'),
   OIDC_CLIENT_SECRET: Type.Optional(text('Its secret; required with OIDC_ISSUER.')),
   OIDC_AUDIENCES: Type.Optional(
+    list('APIs: an OAuth2 token is accepted whose `aud` holds one of them. Default: OIDC_CLIENT_ID.'),
+  ),
+  OIDC_AUTHORIZED_PARTIES: Type.Optional(
     list(
-      'Accepted in `aud` or `azp` of an OAuth2 token. Default: OIDC_CLIENT_ID, OIDC_SWAGGER_CLIENT_ID and OIDC_CLI_CLIENT_ID.',
+      'Clients: an OAuth2 token whose `azp` is one of them is accepted whatever its `aud`; `none`: `azp` never counts. Default: OIDC_CLIENT_ID, OIDC_SWAGGER_CLIENT_ID and OIDC_CLI_CLIENT_ID.',
     ),
   ),
   OIDC_MANAGEMENT_CLIENTS: Type.Optional(

@@ -41,6 +41,7 @@ export interface IdentityProvider {
 export function connectIdentityProvider(options: IdentityProviderOptions): IdentityProvider {
   const { config, db, clock, timeout, log } = options
   const { clientId, attributes } = config
+  reportChangedParties(config, log)
   const issuer = createIssuer({
     issuer: options.issuerUrl,
     clientId,
@@ -59,17 +60,26 @@ export function connectIdentityProvider(options: IdentityProviderOptions): Ident
     directory,
     verifyToken: createTokenVerifier({
       ...{ issuer, attributes, refusals: options.refusals, clock },
-      audiences: config.audiences,
+      ...{ audiences: config.audiences, authorizedParties: config.authorizedParties },
       isDisabled: (subject) => isStranger(subject) || directory.isDisabled(subject),
     }),
     verifyOwnToken: createTokenVerifier({
       ...{ issuer, attributes, clock },
-      audiences: [clientId],
+      ...{ audiences: [clientId], authorizedParties: [clientId] },
       // The token comes from the identity provider itself, so a refusal is nobody's guess.
       refusals: { retryAfterSeconds: () => 0, count: () => {} },
       maxCached: 1,
     }),
   }
+}
+
+/** Says at the start what an update changed for a deployment that is set up as before. */
+function reportChangedParties({ changedParties: changed }: Config, log: FastifyBaseLogger): void {
+  if (changed === null) return
+  log.warn(
+    { noLongerAcceptedByAzp: changed.refused, nowAcceptedByAzp: changed.accepted },
+    'OIDC_AUDIENCES counts for aud alone now, and for azp no more: set OIDC_AUTHORIZED_PARTIES to the clients whose tokens you accept by azp, or give these clients an audience mapper',
+  )
 }
 
 /** Undefined: the embedded identity provider, whose two people never change. */

@@ -268,11 +268,14 @@ describe('a hook that could not work stops the start', () => {
   })
 
   const good = { url: 'https://keys.example', issuer: 'https://sso.example/realms/r', audiences: ['a'] }
-  test.each<[string, Partial<typeof good>, RegExp]>([
+  test.each<[string, object, RegExp]>([
     ['with a url that is none', { url: 'keys.example' }, /URL/],
     ['with a url of another scheme', { url: 'ftp://keys.example' }, /https/],
     ['with an issuer that is no URL', { issuer: 'realm' }, /URL/],
     ['without an audience', { audiences: [] }, /audiences/],
+    ['with one text for the audiences', { audiences: 'my-service' }, /audiences must be a list/],
+    ['with an audience without a name', { audiences: ['a', ''] }, /audiences must be a list/],
+    ['with one text for the parties', { authorizedParties: 'portal' }, /authorizedParties must be a list/],
   ])('%s', (_with, fault, sentence) => {
     expect(() => createRemoteAuth({ ...good, ...fault })).toThrow(sentence)
   })

@@ -72,6 +72,13 @@ describe('a token is refused', () => {
     ['without an issuer', { claims: { iss: undefined } }],
     ['whose issuer is a list', { claims: { iss: ['a'] } }],
     ['for another audience and client', { clientId: 'another', claims: { aud: 'account' } }],
+    [
+      'for another API, of a client that is named as an audience',
+      { clientId: 'api', claims: { aud: 'account' } },
+    ],
+    ['of an unknown client, with a malformed audience', { claims: { aud: [] } }],
+    ['whose subject is too long', { claims: { sub: 's'.repeat(256) } }],
+    ['whose header says another type', { header: { typ: 'logout+jwt' } }],
     ['without audience and client', { claims: { aud: undefined, azp: undefined } }],
     ['whose audience only begins as this one', { clientId: 'latchkey2', claims: { aud: 'latchkey-' } }],
     ['that is an ID token', { claims: { typ: 'ID' } }],

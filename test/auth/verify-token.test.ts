@@ -1,4 +1,11 @@
-import { createLocalJWKSet, exportJWK, generateKeyPair, type JWTVerifyGetKey, SignJWT } from 'jose'
+import {
+  CompactSign,
+  createLocalJWKSet,
+  exportJWK,
+  generateKeyPair,
+  type JWTVerifyGetKey,
+  SignJWT,
+} from 'jose'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { createTokenVerifier, type TokenVerifierOptions } from '../../src/auth/bearer.js'
 import type { Issuer } from '../../src/auth/issuer.js'
@@ -48,7 +55,8 @@ const anIssuer = (keys: () => Promise<JWTVerifyGetKey>): Issuer => ({
 const aVerifier = (options: Partial<TokenVerifierOptions> = {}) =>
   createTokenVerifier({
     issuer: anIssuer(() => Promise.resolve(jwks)),
-    audiences: ['latchkey', 'portal'],
+    audiences: ['latchkey', 'api'],
+    authorizedParties: ['portal'],
     refusals: { retryAfterSeconds: () => waitSeconds, count: (address) => refusals.push(address) },
     clock: () => now,
     ...options,
@@ -74,9 +82,18 @@ const kindOf = async (token: string, verify = aVerifier()) => (await check(verif
 describe('a token is accepted', () => {
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     ['of this audience', {}, {}],
-    ['of this audience among others', { aud: ['x', 'portal'] }, {}],
-    ['of a client that is accepted, for nobody', { aud: undefined, azp: 'portal' }, {}],
-    ['of a client that is accepted, for another', { aud: 'x', azp: 'latchkey' }, {}],
+    ['of this audience among others', { aud: ['x', 'api'] }, {}],
+    ['of this audience, of an unknown client', { aud: 'api', azp: 'other' }, {}],
+    ['of an authorised party, for nobody', { aud: undefined, azp: 'portal' }, {}],
+    ['of an authorised party, for another API', { aud: ['account', 'x'], azp: 'portal' }, {}],
+    ['of no type in the header', {}, { typ: undefined }],
+    ['of a type in small letters', {}, { typ: 'jwt' }],
+    ['that says its type in both places', {}, { typ: 'application/at+jwt' }],
+    ['with a content type of its own', {}, { cty: 'json' }],
+    ['with an end that is not whole', { exp: startSeconds + 0.25 }, {}],
+    ['with the largest end there is', { exp: Number.MAX_VALUE }, {}],
+    ['that was issued before time began', { iat: -1e300, nbf: -1 }, {}],
+    ['whose subject has 255 characters', { sub: 's'.repeat(255) }, {}],
     ['that says its type in the header', { typ: undefined }, { typ: 'at+jwt' }],
     ['that says its type in the header in full', { typ: undefined }, { typ: 'application/AT+JWT' }],
   ])('%s', async (_case, claims, header) => {
@@ -121,6 +138,14 @@ test('a token that names no client and no time of issue has neither', async () =
   expect(principal.issuedAt).toBe(0)
 })
 
+test('without authorised parties the client of a token never counts', async () => {
+  const verify = aVerifier({ authorizedParties: [] })
+
+  expect(await kindOf(await aToken({ aud: undefined, azp: 'portal' }), verify)).toBe('refused')
+  expect(await kindOf(await aToken({ aud: 'account', azp: 'portal' }), verify)).toBe('refused')
+  expect(await kindOf(await aToken({ aud: 'api', azp: 'portal' }), verify)).toBe('accepted')
+})
+
 describe('a token is refused without asking the issuer or counting it', () => {
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     ['of another issuer', { iss: 'https://evil.example' }, {}],
@@ -133,6 +158,28 @@ describe('a token is refused without asking the issuer or counting it', () => {
     ['of a type that only begins as one', { typ: undefined }, { typ: 'at+jwt2' }],
     ['of a type that only ends as one', { typ: undefined }, { typ: 'x-at+jwt' }],
     ['of a type in another tree', { typ: undefined }, { typ: 'text/at+jwt' }],
+    ...[
+      'logout+jwt',
+      'id_token+jwt',
+      'dpop+jwt',
+      'application/jwt',
+      'JWE',
+      'at+jwt ',
+      '',
+      'link+jwt',
+      'secevent+jwt',
+    ].map((typ): [string, Record<string, unknown>, Record<string, unknown>] => [
+      `whose header says ${typ}`,
+      {},
+      { typ },
+    ]),
+    ['whose type is a number', {}, { typ: 7 }],
+    ['whose type is null', {}, { typ: null }],
+    ['whose type is a list', {}, { typ: ['JWT'] }],
+    ['that holds another JWT', {}, { cty: 'JWT' }],
+    ['that holds another JWT, in full', {}, { cty: 'application/jwt' }],
+    ['whose content type is no text', {}, { cty: 1 }],
+    ['whose subject has 256 characters', { sub: 's'.repeat(256) }, {}],
   ])('%s', async (_case, claims, header) => {
     expect(await kindOf(await aToken(claims, header))).toBe('refused')
     expect([questions, refusals]).toEqual([0, []])
@@ -157,6 +204,28 @@ describe('a token is refused and counted for its address', () => {
     ['for another audience among several', () => aToken({ aud: ['account', 'latchkey2'] })],
     ['for nobody, of no client', () => aToken({ aud: undefined })],
     ['of another client', () => aToken({ aud: undefined, azp: 'other' })],
+    ['for another API, of a client named as an audience', () => aToken({ aud: 'x', azp: 'latchkey' })],
+    ['for nobody, of a client named as an audience', () => aToken({ aud: undefined, azp: 'api' })],
+    ['for an authorised party', () => aToken({ aud: 'portal' })],
+    ['of several parties', () => aToken({ aud: undefined, azp: ['portal'] })],
+    ...[[], [['api']], [{}], ['api', 7], ['api', ''], ['api', null], 7, null, '', {}, true].map(
+      (aud): [string, () => Promise<string>] => [
+        `with the malformed audience ${JSON.stringify(aud)}, of an authorised party`,
+        () => aToken({ aud, azp: 'portal' }),
+      ],
+    ),
+    ...(['exp', 'nbf', 'iat'] as const).flatMap((claim) =>
+      ['1e999', '-1e999', '"1"', 'null', '[1]', '{}', 'true'].map((text): [string, () => Promise<string>] => [
+        `whose ${claim} is ${text}`,
+        () => aTokenWritten(`{"${claim}":${text},`, { [claim]: undefined }),
+      ]),
+    ),
+    ['whose last exp of two is infinite', () => aTokenWritten('{', {}, ',"exp":1e999}')],
+    [
+      'with a payload that is not encoded',
+      async () => withHeader(await aToken(), { crit: ['b64'], b64: false }),
+    ],
+    ['with a list of critical headers that is empty', async () => withHeader(await aToken(), { crit: [] })],
     ['without an end', () => aToken({ exp: undefined })],
     ['whose end is a text', () => aToken({ exp: '9999999999' })],
     ['that does not hold yet', () => aToken({ nbf: startSeconds + 60 })],
@@ -386,6 +455,14 @@ describe('nobody can tell, and nothing is counted', () => {
     expect(refusals).toEqual([])
   })
 })
+
+/** Signed as a text that `JSON.stringify` would not write, such as `1e999`. */
+function aTokenWritten(start: string, claims: Record<string, unknown>, end = '}'): Promise<string> {
+  const rest = JSON.stringify({ ...goodClaims, ...claims }).slice(1, -1)
+  return new CompactSign(new TextEncoder().encode(start + rest + end))
+    .setProtectedHeader({ alg: 'RS256', kid: 'RS256', typ: 'JWT' })
+    .sign(requirePair('RS256').privateKey)
+}
 
 /** Padded in its claims and in its header, since base64 has no text of one character. */
 async function aTokenOf(length: number): Promise<string> {

@@ -175,3 +175,26 @@ test('a .env file is read, the environment wins, and one that cannot be read is 
   })
   expect(bad).toMatch(/^ConfigError: The service cannot start[\s\S]*the file \.env cannot be read \(\w+\)/)
 })
+
+test.each<[string, string | undefined, string | undefined, object | null]>([
+  ['neither is set', undefined, undefined, null],
+  ['all own clients are listed, as before', 'latchkey latchkey-swagger latchkey-cli', undefined, null],
+  ['the parties are set', 'latchkey,portal', 'portal', null],
+  ['the parties are none', 'latchkey,portal', 'none', null],
+  [
+    'another client is listed, whose azp counts no more',
+    'latchkey latchkey-swagger latchkey-cli portal',
+    undefined,
+    { refused: ['portal'], accepted: [] },
+  ],
+  [
+    'own clients are left out, whose azp counts now',
+    'my-api',
+    undefined,
+    { refused: ['my-api'], accepted: ['latchkey', 'latchkey-swagger', 'latchkey-cli'] },
+  ],
+])('what changed for OIDC_AUDIENCES is known where %s', (_case, audiences, parties, changed) => {
+  const env = { OIDC_AUDIENCES: audiences, OIDC_AUTHORIZED_PARTIES: parties }
+
+  expect(loadConfig(env).changedParties).toEqual(changed)
+})

@@ -185,6 +185,11 @@ function makeWrongClaims(service: TestService): Promise<string[]> {
       { aud: [['latchkey']], azp: undefined },
       { aud: { latchkey: true }, azp: undefined },
       { aud: '', azp: '' },
+      { aud: [], azp: 'latchkey' },
+      { aud: 7, azp: 'latchkey' },
+      { aud: [['latchkey']], azp: 'latchkey' },
+      { aud: 'account', azp: ['latchkey'] },
+      { sub: 's'.repeat(256) },
     ].map((claims) => service.token({ claims, lifetimeSeconds: 86_400 })),
   )
 }

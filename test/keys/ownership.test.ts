@@ -237,3 +237,15 @@ test('a token of an owner who is disabled here manages no keys', async () => {
   expect(await ask.countRows()).toEqual(before)
   await service.db.prisma.owner.update({ where: { subject: subjects.bob }, data: { enabled: true } })
 })
+
+test('the start says once what changed for a deployment that lists a client in OIDC_AUDIENCES', () => {
+  const lines = service.log.map((line) => JSON.parse(line)).filter(({ msg }) => /OIDC_AUTHORIZED/.test(msg))
+
+  expect(lines).toEqual([
+    expect.objectContaining({
+      level: 40,
+      noLongerAcceptedByAzp: ['other-client'],
+      nowAcceptedByAzp: ['latchkey-swagger', 'latchkey-cli'],
+    }),
+  ])
+})

@@ -43,6 +43,7 @@ export async function guardedApp(
     clientId: config.clientId,
     clientSecret: 'c'.repeat(32),
   })
+  const ofConfig = { audiences: config.audiences, authorizedParties: config.authorizedParties }
   const shared = { refusals: noLimit, clock: clock.now }
   const keys = createKeyVerifier({
     db,
@@ -64,7 +65,7 @@ export async function guardedApp(
     keyPrefix: config.keys.prefix,
     verifyKey: keys.verify,
     verifyKeyToken: keys.verifyToken,
-    verifyToken: createTokenVerifier({ issuer, audiences: config.audiences, ...shared }),
+    verifyToken: createTokenVerifier({ issuer, ...ofConfig, ...shared }),
     clock: clock.now,
     ...options,
   })

@@ -209,13 +209,23 @@ export const cases: Record<keyof typeof settings, Case> = {
     invalid: [],
   },
   OIDC_AUDIENCES: {
-    default: ownClients,
+    default: ['latchkey'],
     read: (c) => c.audiences,
     valid: [
       ['a b', ['a', 'b']],
-      [',', ownClients],
+      [',', ['latchkey']],
     ],
     invalid: [],
+  },
+  OIDC_AUTHORIZED_PARTIES: {
+    default: ownClients,
+    read: (c) => c.authorizedParties,
+    valid: [
+      ['a b', ['a', 'b']],
+      [',', ownClients],
+      ['none', []],
+    ],
+    invalid: ['none,a', 'a none'],
   },
   OIDC_MANAGEMENT_CLIENTS: {
     default: ownClients,
