@@ -5,6 +5,7 @@ import { summarizeError } from '../log/errors.js'
 import type { RegisteredService } from '../services/types.js'
 import { type MakeAnswerHeaders, type RawHeaders, readTrailers } from './answer-headers.js'
 import { hasBody } from './request-body.js'
+import type { TargetConnection } from './target-client.js'
 
 /** In which a client must send something more of its body. */
 const maxStandstillMs = 60_000
@@ -41,6 +42,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #sentAt = 0
   #reportFailure: (error: Error) => void = () => {}
   #controller: Dispatcher.DispatchController | null = null
+  #connection: TargetConnection | null = null
   /** As the service's head tells it; NaN: it does not. */
   #bodyLength = Number.NaN
   #isHeadSent = false
@@ -86,6 +88,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.request.raw.socket.destroyed
   }
 
+  takeConnection(connection: TargetConnection): void {
+    this.#connection = connection
+  }
+
+  /** Whether the call was sent on a kept connection and not a byte came back: the service may have closed it just then. */
+  isUnansweredOnReused(): boolean {
+    return this.#controller !== null && this.#connection?.isReused === true && !this.#connection.hasAnswered
+  }
+
   /** Fails when no connection came about within the service's time limit, which undici counts only from there. */
   giveUpConnecting(now: number): void {
     const { timeout_ms: limitMs } = this.service.descriptor
@@ -107,6 +118,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
+    this.#connection?.begin()
     // The client left, or has been told that the service cannot be reached, before there was a connection.
     if (this.isEnded || this.#state !== 'waiting') this.#abort()
   }

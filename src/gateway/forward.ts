@@ -71,14 +71,16 @@ export function createForward(options: ForwardOptions) {
 /** Enough for the pool to notice which other kept connections the service has closed. */
 const retryDelayMs = 1
 const retriedMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
-const closedConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET'])
+const closedConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 /**
  * Whether the request may be sent once more: the service may have closed a kept connection just as it was used again.
- * Only where the service has said nothing yet, and where asking twice does nothing twice.
+ * Only a method that changes nothing, and only while no byte of an answer came.
  */
-function canRetry({ isEnded, request: { method, raw } }: Exchange, { code }: NodeJS.ErrnoException): boolean {
-  return !isEnded && retriedMethods.has(method) && !hasBody(raw) && closedConnection.has(code ?? '')
+function canRetry(exchange: Exchange, { code }: NodeJS.ErrnoException): boolean {
+  const { isEnded, request } = exchange
+  if (isEnded || !retriedMethods.has(request.method) || hasBody(request.raw)) return false
+  return closedConnection.has(code ?? '') && exchange.isUnansweredOnReused()
 }
 
 const timeouts = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT'])

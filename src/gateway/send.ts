@@ -3,6 +3,7 @@ import { decideForwarded } from '../auth/forwarding.js'
 import type { Exchange } from './exchange.js'
 import { hasBody, RequestBody } from './request-body.js'
 import { createRequestHeaders, type RequestHeaderOptions } from './request-headers.js'
+import type { TargetDispatchOptions } from './target-client.js'
 import { buildPath, findTarget, type TargetPools } from './targets.js'
 
 /** The headers that tell a service who is calling. */
@@ -36,25 +37,24 @@ export function createSender(
     const onRead = () => {
       if (waiting.has(raw)) exchange.sendContinue()
     }
-    pools.get(target.origin).dispatch(
-      {
-        path: buildPath(target, raw.url ?? '/'),
-        method: raw.method ?? 'GET',
-        headers: makeHeaders({
-          message: raw,
-          requestId,
-          forwarded,
-          identity,
-          hiddenPrefix: target.hiddenPrefix,
-          hiddenCredential: credentialInPath,
-          isCredentialGood: presented === 'link' || presented === 'path',
-        }),
-        body: hasBody(raw) ? new RequestBody(raw, descriptor.max_body_bytes, onRead) : null,
-        headersTimeout: descriptor.timeout_ms,
-        bodyTimeout: 0,
-        upgrade: exchange.upgrade,
-      },
-      exchange,
-    )
+    const call: TargetDispatchOptions = {
+      path: buildPath(target, raw.url ?? '/'),
+      method: raw.method ?? 'GET',
+      headers: makeHeaders({
+        message: raw,
+        requestId,
+        forwarded,
+        identity,
+        hiddenPrefix: target.hiddenPrefix,
+        hiddenCredential: credentialInPath,
+        isCredentialGood: presented === 'link' || presented === 'path',
+      }),
+      body: hasBody(raw) ? new RequestBody(raw, descriptor.max_body_bytes, onRead) : null,
+      headersTimeout: descriptor.timeout_ms,
+      bodyTimeout: 0,
+      upgrade: exchange.upgrade,
+      takeConnection: (connection) => exchange.takeConnection(connection),
+    }
+    pools.get(target.origin).dispatch(call, exchange)
   }
 }

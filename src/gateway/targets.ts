@@ -1,6 +1,7 @@
 import { Pool } from 'undici'
 import type { RegisteredService } from '../services/types.js'
 import { trimSlashes } from '../urls.js'
+import { createTargetClient } from './target-client.js'
 
 /** How a service is reached; worked out once for each version of its descriptor. */
 export interface Target {
@@ -53,6 +54,7 @@ export class TargetPools {
         // Each call says its own; an answer under way may be silent for as long as it wants.
         bodyTimeout: 0,
         connect: { timeout: connectTimeoutMs },
+        factory: createTargetClient,
       })
       this.#pools.set(origin, pool)
     }
