@@ -161,6 +161,7 @@ export function createGuard(options: AuthOptions): Guard {
   function accept({ request, reply, goOn }: Check, verdict: Accepted): void {
     verdict.recordUse?.(clock(), request.ip, request.headers['user-agent'])
     request.principal = verdict.principal
+    request.isForwardable = verdict.isForwardable !== false
     // A shared cache must not give the answer to another caller. The route may say more.
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'private')
     goOn()

@@ -35,6 +35,7 @@ const auth: FastifyPluginAsync<AuthOptions> = async (app, options) => {
   // Null until the hook has run; typed as always there because no handler behind the hook sees it so.
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorateRequest('presented', null as unknown as PresentedForm)
+  app.decorateRequest('isForwardable', false)
 
   app.addHook('onRoute', (route) => {
     const access = route.config?.access

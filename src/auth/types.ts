@@ -113,6 +113,8 @@ export type Verdict =
       readonly counted?: LimitDecision
       /** It rests on what was known before the store could not be asked any more. */
       readonly isStale?: boolean
+      /** Whether a gateway may send the credential on to a service, where its form allows it. Default: yes. */
+      readonly isForwardable?: boolean
     }
   | { readonly kind: 'refused' }
   | { readonly kind: 'throttled'; readonly retryAfterSeconds: number }
@@ -197,6 +199,8 @@ declare module 'fastify' {
     principal: Principal
     /** How they said so; only on routes behind the hook. */
     presented: PresentedForm
+    /** Whether a gateway may send the credential on, where its form allows it; only on routes behind the hook. */
+    isForwardable: boolean
     /** At the gateway: what `/k/<credential>/…` presents, which has been taken out of the URL. */
     credentialInPath?: string | null
   }

@@ -71,6 +71,7 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   // Null until the guard has let a caller in; typed as always there, as behind the hook.
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorateRequest('presented', null as unknown as PresentedForm)
+  app.decorateRequest('isForwardable', false)
   app.setErrorHandler(renderError)
   await app.register(docsOrigin, { origin: options.docsOrigin })
   app.addHook('onRequest', createAdmission(options))

@@ -28,12 +28,21 @@ export function createSender(
   const makeHeaders = createRequestHeaders({ ...options, scheme })
 
   return (exchange, identity) => {
-    const { raw, id: requestId, principal, presented, credentialInPath = null } = exchange.request
+    const {
+      raw,
+      id: requestId,
+      principal,
+      presented,
+      isForwardable,
+      credentialInPath = null,
+    } = exchange.request
     const { descriptor } = exchange.service
     const target = findTarget(exchange.service)
     // Null: a preflight, which brings no credential.
     const forwarded =
-      principal === null ? null : decideForwarded(presented, principal.via, descriptor.forward_authorization)
+      principal === null || !isForwardable
+        ? null
+        : decideForwarded(presented, principal.via, descriptor.forward_authorization)
     const onRead = () => {
       if (waiting.has(raw)) exchange.sendContinue()
     }

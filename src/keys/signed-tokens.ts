@@ -12,6 +12,8 @@ export interface HeldToken {
   readonly keyId: string
   /** The sealed secret that signed it. */
   readonly sealed: string
+  /** Its `exp`, in milliseconds since the epoch; Infinity: it has none. */
+  readonly endsAt: number
   /** Milliseconds since the epoch. */
   readonly from: number
   readonly until: number
@@ -35,6 +37,8 @@ const cacheMs = 60_000
 const tailLength = 43
 const clockToleranceSeconds = 5
 const maxOpened = 1000
+/** A token that ends later is not forwarded to services. */
+const maxForwardedMs = 3_600_000
 
 const refused: Verdict = { kind: 'refused' }
 
@@ -78,8 +82,8 @@ export class SignedTokens {
       const payload = await this.#verifyBy(await this.#open(sealed, keyId), token)
       if (payload === null) continue
       const from = this.#clock()
-      const until = Math.min((payload.exp ?? Number.POSITIVE_INFINITY) * 1000, from + cacheMs)
-      const held = { token, keyId, sealed, from, until }
+      const endsAt = (payload.exp ?? Number.POSITIVE_INFINITY) * 1000
+      const held = { token, keyId, sealed, endsAt, from, until: Math.min(endsAt, from + cacheMs) }
       this.#held.set(token.slice(-tailLength), held)
       return held
     }
@@ -112,8 +116,12 @@ export class SignedTokens {
   }
 }
 
-/** What the key says now of a token whose signature was good. */
-export function judgeToken(key: CachedKey, { sealed }: HeldToken, now: number): Verdict {
+/**
+ * The verdict of the key, as it is now, about a token with a good signature. A token that serves for long is not
+ * forwarded, because a service that got it could use it everywhere for as long.
+ */
+export function judgeToken(key: CachedKey, { sealed, endsAt }: HeldToken, now: number): Verdict {
   const signedBy = key.signingSecrets(now).find((secret: SigningSecret) => secret.sealed === sealed)
-  return signedBy?.accepted ?? refused
+  if (signedBy === undefined) return refused
+  return endsAt - now > maxForwardedMs ? { ...signedBy.accepted, isForwardable: false } : signedBy.accepted
 }

@@ -29,11 +29,11 @@ const call = (headers: Record<string, string>, init: RequestInit = {}, path = '/
   fetch(service.gatewayUrl + path, { ...init, headers })
 const secretOf = ({ value }: CreatedKey) => value.split('_')[2] ?? ''
 const pairOf = (one: CreatedKey) => Buffer.from(`${one.id}:${secretOf(one)}`).toString('base64')
-const aJwt = () =>
-  new SignJWT({ iss: signer.id })
+const aJwt = (exp: number | undefined = inSeconds(60)) =>
+  new SignJWT({ iss: signer.id, exp })
     .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime('1m')
     .sign(new TextEncoder().encode(secretOf(signer)))
+const inSeconds = (seconds: number) => Math.floor(service.clock.now() / 1000) + seconds
 
 describe('at the gateway a key is taken', () => {
   test.each<[string, () => Record<string, string> | Promise<Record<string, string>>]>([
@@ -78,6 +78,68 @@ describe('at the gateway a key is taken', () => {
     const writing = await call({ cookie, origin: service.gatewayUrl }, { method: 'POST' })
 
     expect([reading.status, writing.status]).toEqual([200, 200])
+  })
+})
+
+describe('a JWT that serves for long', () => {
+  const forms: [string, (token: string) => Record<string, string>][] = [
+    ['Authorization', (token) => ({ authorization: `Bearer ${token}` })],
+    ['a cookie', (token) => ({ cookie: `a=1; access_token=${token}; b=2` })],
+    ['a header of its own', (token) => ({ 'otoroshi-token': token })],
+  ]
+  const kinds: [string, () => Promise<string>][] = [
+    [
+      'without an end',
+      () => new SignJWT({ iss: signer.id }).setProtectedHeader({ alg: 'HS256' }).sign(secret()),
+    ],
+    ['that ends in a day', () => aJwt(inSeconds(86_400))],
+    ['that ends in an hour and a second', () => aJwt(inSeconds(3602))],
+    ['that ends in the farthest future', () => aJwt(Number.MAX_VALUE)],
+  ]
+  const secret = () => new TextEncoder().encode(secretOf(signer))
+
+  test.each(
+    forms.flatMap(([form, headers]) => kinds.map(([kind, make]) => [form, kind, headers, make] as const)),
+  )('in %s, %s, opens the service and never reaches it', async (_form, _kind, headers, make) => {
+    const token = await make()
+
+    for (const all of [false, true]) {
+      await changeService(service, 'echo', { forward_authorization: all ? 'all' : 'tokens' })
+      expect((await call(headers(token))).status).toBe(200)
+      // The second time it is remembered.
+      expect((await call(headers(token))).status).toBe(200)
+    }
+    await changeService(service, 'echo', { forward_authorization: 'tokens' })
+
+    expect(upstream.seen).toHaveLength(4)
+    for (const seen of upstream.seen) {
+      expect(seen.headers).toMatchObject({ 'latchkey-login': 'alice', 'latchkey-via': 'key-jwt' })
+      expect(JSON.stringify(seen)).not.toContain(token)
+      expect(seen.headers.authorization).toBeUndefined()
+      expect(seen.headers.cookie).toBe('cookie' in headers(token) ? 'a=1; b=2' : undefined)
+    }
+  })
+
+  test('is forwarded once its end is no more than an hour away', async () => {
+    service.clock.freeze('2026-11-21T12:00:00.000Z')
+    try {
+      const [authorization, cookie] = [
+        `Bearer ${await aJwt(inSeconds(3601))}`,
+        `access_token=${await aJwt(inSeconds(3600))}`,
+      ]
+      await call({ authorization })
+      await call({ cookie })
+      service.clock.advance(1000)
+      await call({ authorization })
+
+      expect(upstream.seen.map(({ headers }) => headers.authorization ?? headers.cookie)).toEqual([
+        undefined,
+        cookie,
+        authorization,
+      ])
+    } finally {
+      service.clock.freeze(new Date().toISOString())
+    }
   })
 })
 
