@@ -41,7 +41,8 @@ export async function buildStation({ title, description, records }: Station): Pr
   const app = Fastify({ logger: true }).withTypeProvider<TypeBoxTypeProvider>()
   await app.register(swagger, { openapi: { info: { title, description, version: '1.0.0' } } })
   app.addHook('onRequest', async ({ headers, log }) => {
-    log.info({ login: headers['latchkey-login'] ?? 'nobody' }, 'called')
+    const login = decodeURIComponent(String(headers['latchkey-login'] ?? ''))
+    log.info({ login: login || 'nobody' }, 'called')
   })
 
   app.get(

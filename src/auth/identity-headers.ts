@@ -123,8 +123,16 @@ const measure = (items: readonly string[]) =>
     0,
   )
 
-// A surrogate without its partner has no UTF-8, and encodeURIComponent throws at it.
-const encode = (item: string) => encodeURIComponent(toUSVString(item))
+/** Everything but visible ASCII, and of that `%` (the escape itself) and `,` (proxies join headers with it). */
+const unsafe = /[^!-$&-+\--~]+/g
+
+/**
+ * Percent-encodes of an item what could end it, or is no visible ASCII; the rest stays for people to read.
+ * `decodeURIComponent` restores it, as do Python's `unquote` and Go's `url.PathUnescape`.
+ */
+const encode = (item: string) =>
+  // A surrogate without its partner has no UTF-8, and encodeURIComponent throws at it.
+  toUSVString(item).replace(unsafe, encodeURIComponent)
 const encodeList = (items: readonly string[]) => items.map(encode).join(' ')
 const encodeConfig = (config: Readonly<Record<string, unknown>>) =>
   Object.keys(config).length === 0 ? '' : Buffer.from(JSON.stringify(config)).toString('base64url')

@@ -118,7 +118,7 @@ test('a service is told who is calling, and nothing that it was not promised', (
     'Latchkey-Kind': 'user',
     'Latchkey-Via': 'api-key',
     'Latchkey-Key-Id': 'Zk3vQ9aB',
-    'Latchkey-Roles': 'reader group%3A%2Fspace%2Fops',
+    'Latchkey-Roles': 'reader group:/space/ops',
     'Latchkey-Scopes': 'reader',
     'Latchkey-Config': Buffer.from('{"max":3}').toString('base64url'),
   })
@@ -145,6 +145,26 @@ test('names are those of the prefix that was set', () => {
   expect(Object.keys(headers).join()).not.toContain('Latchkey')
 })
 
+test.each([
+  ['latchkey:catalog_read', 'latchkey:catalog_read'],
+  ['group:/ops', 'group:/ops'],
+  ['carol@example.org', 'carol@example.org'],
+  ['!"#$&\'()*+-./:;<=>?@[\\]^_`{|}~', '!"#$&\'()*+-./:;<=>?@[\\]^_`{|}~'],
+  ['a b', 'a%20b'],
+  ['a,b', 'a%2Cb'],
+  ['a%20b', 'a%2520b'],
+  ['a\tb\u007f', 'a%09b%7F'],
+  ['josé', 'jos%C3%A9'],
+  ['\u00a0', '%C2%A0'],
+  ['日😀', '%E6%97%A5%F0%9F%98%80'],
+])('%j is told as %s in every header, and reads back', (item, told) => {
+  const headers = headersOf(aPrincipal({ subject: item, login: item, roles: [item, 'x'], scopes: [item] }))
+
+  expect(headers).toMatchObject({ 'Latchkey-Subject': told, 'Latchkey-Login': told })
+  expect(headers).toMatchObject({ 'Latchkey-Roles': `${told} x`, 'Latchkey-Scopes': told })
+  expect(decodeURIComponent(told)).toBe(item)
+})
+
 test('no role or login can begin another item, another header or another script', () => {
   const evil = 'a b\r\nLatchkey-Roles: admin, \u0000é日😀%20'
 
@@ -152,7 +172,7 @@ test('no role or login can begin another item, another header or another script'
     aPrincipal({ login: evil, roles: [evil, 'é'], scopes: [evil], config: { [evil]: evil } }),
   )
 
-  for (const value of Object.values(headers)) expect(value).toMatch(/^[!-~]*( [!-~]+)*$/)
+  for (const value of Object.values(headers)) expect(value).toMatch(/^[!-+\--~]*( [!-+\--~]+)*$/)
   expect(decodeURIComponent(headers['Latchkey-Login'] as string)).toBe(evil)
   expect(headers['Latchkey-Roles']?.split(' ').map(decodeURIComponent)).toEqual([evil, 'é'])
 })
