@@ -1,8 +1,7 @@
-import type { Actor } from '../audit/actor.js'
-import { recordChange } from '../keys/change.js'
+import { type Actor, describeActor } from '../audit/actor.js'
 import { Problem } from '../problems/problem.js'
-import { claimRevokedKeysOf, revokeKeysOf } from '../store/keys.js'
 import { lockOwner } from '../store/owners.js'
+import { revokeKeysOf } from '../store/revocations.js'
 import type { AdminContext } from './context.js'
 
 /**
@@ -16,15 +15,8 @@ export async function revokeAllKeys(context: AdminContext, actor: Actor, subject
     return await context.db.write(async (tx) => {
       const owner = await lockOwner(tx, subject)
       if (owner?.kind !== 'user') throw new Problem('not_found')
-      const now = new Date(context.clock())
-      const ids = [...(await claimRevokedKeysOf(tx, subject)), ...(await revokeKeysOf(tx, subject, now))]
-      for (const id of ids) {
-        const details = { permanent: false, all: true }
-        await recordChange(tx, actor, {
-          ...{ key: { id, ownerSubject: subject }, action: 'key.revoked', details, now },
-        })
-      }
-      return ids
+      const details = { permanent: false, all: true }
+      return revokeKeysOf(tx, subject, { ...describeActor(actor), at: new Date(context.clock()), details })
     })
   } finally {
     context.invalidateOwner(subject)

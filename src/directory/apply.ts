@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { addAuditEntry } from '../store/audit.js'
 import type { Database } from '../store/database.js'
-import { revokeKeysOf } from '../store/keys.js'
-import { notify } from '../store/notices.js'
 import {
   confirmOwners,
   disableOwner,
@@ -11,6 +9,7 @@ import {
   type OwnerRow,
   updateOwner,
 } from '../store/owners.js'
+import { revokeWorkingKeysOf } from '../store/revocations.js'
 import type { Tx } from '../store/transaction.js'
 import type { Person } from './source.js'
 
@@ -75,25 +74,20 @@ async function disable(tx: Tx, policy: DisabledPolicy, sighting: Sighting): Prom
   const { subject, person, at } = sighting
   await record(tx, sighting, person === null ? 'owner.deleted' : 'owner.disabled', subject)
   await disableOwner(tx, subject, at)
-  if (policy === 'suspend') return
-  for (const id of await revokeKeysOf(tx, subject, at)) {
-    await record(tx, sighting, 'key.revoked', id)
-    await notify(tx, { key: id })
-  }
+  if (policy === 'revoke') await revokeWorkingKeysOf(tx, subject, describe(sighting))
 }
 
 /** The directory itself is the actor: nobody asked for this here. */
-const record = (tx: Tx, { subject, at }: Sighting, action: string, targetId: string): Promise<void> =>
-  addAuditEntry(tx, {
-    at,
-    actor: { subject: 'directory', login: 'directory', via: 'directory' },
-    action,
-    targetId,
-    ownerSubject: subject,
-    address: '',
-    requestId: randomUUID(),
-    details: {},
-  })
+const describe = ({ at }: Sighting) => ({
+  at,
+  actor: { subject: 'directory', login: 'directory', via: 'directory' },
+  address: '',
+  requestId: randomUUID(),
+  details: {},
+})
+
+const record = (tx: Tx, sighting: Sighting, action: string, targetId: string): Promise<void> =>
+  addAuditEntry(tx, { ...describe(sighting), action, targetId, ownerSubject: sighting.subject })
 
 /** Whether the store must change. A mistake about someone who is disabled is mended by the next round; one about someone who is not would be a yes. */
 function differs(owner: OwnerRow, { person, at }: Sighting, now: Date): boolean {

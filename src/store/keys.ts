@@ -57,39 +57,6 @@ export async function updateKey(tx: Tx, id: string, changes: KeyChanges): Promis
   return requireKey(tx, id)
 }
 
-/**
- * Ends every working key of an owner, in an administrator's name.
- * @returns their ids
- */
-export async function revokeKeysOf(tx: Tx, ownerSubject: string, now: Date): Promise<string[]> {
-  const keys = await tx.apiKey.findMany({ where: { ownerSubject, revokedAt: null }, select: { id: true } })
-  const ids = keys.map(({ id }) => id)
-  await tx.apiKey.updateMany({
-    where: { id: { in: ids } },
-    data: { revokedAt: now, revokedBy: 'administrator', linkGeneration: { increment: 1 } },
-  })
-  await tx.apiKeyValue.updateMany({
-    where: { keyId: { in: ids }, validUntil: { gt: now } },
-    data: { validUntil: now },
-  })
-  return ids
-}
-
-/**
- * Makes what was revoked otherwise an administrator's, so that its owner cannot renew it.
- * @returns their ids
- */
-export async function claimRevokedKeysOf(tx: Tx, ownerSubject: string): Promise<string[]> {
-  const where: Prisma.ApiKeyWhereInput = {
-    ownerSubject,
-    revokedAt: { not: null },
-    revokedBy: { not: 'administrator' },
-  }
-  const keys = await tx.apiKey.findMany({ where, select: { id: true } })
-  await tx.apiKey.updateMany({ where, data: { revokedBy: 'administrator' } })
-  return keys.map(({ id }) => id)
-}
-
 export async function deleteKey(tx: Tx, id: string): Promise<void> {
   await tx.apiKey.delete({ where: { id } })
 }

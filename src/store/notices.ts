@@ -57,6 +57,13 @@ export async function notify(tx: Tx, change: Change): Promise<void> {
   await tx.$executeRaw`SELECT pg_notify(${channel}, ${writePayload(change)})`
 }
 
+/** Announces a change of each of these keys in one statement. */
+export async function notifyKeys(tx: Tx, ids: readonly string[]): Promise<void> {
+  if (tx.announcesChanges === false || ids.length === 0) return
+  const payloads = ids.map((key) => writePayload({ key }))
+  await tx.$executeRaw`SELECT pg_notify(${channel}, payload) FROM unnest(${payloads}::text[]) AS payload`
+}
+
 const services = 'services:all'
 /** As earlier releases write it, which may run beside this one. */
 const keySwitch = 'provider:api-key'
