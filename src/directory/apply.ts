@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { addAuditEntry } from '../store/audit.js'
+import { type AuditEntry, addAuditEntries, addAuditEntry } from '../store/audit.js'
 import type { Database } from '../store/database.js'
 import {
   confirmOwners,
-  disableOwner,
+  disableOwners,
   findPeople,
   lockOwner,
   type OwnerRow,
   updateOwner,
 } from '../store/owners.js'
 import { revokeWorkingKeysOf } from '../store/revocations.js'
-import type { Tx } from '../store/transaction.js'
 import type { Person } from './source.js'
 
 /** What becomes of the keys of someone who is disabled: they wait, or they are revoked. */
@@ -33,35 +32,41 @@ export interface ApplyOptions {
 }
 
 /**
- * Brings the store to what was seen. What changes is written one person at a time, each with its lines of the ledger
- * and its notice to the other replicas in the same transaction; what does not is noted in one statement.
+ * Brings the store to what was seen, with the audit events and the notices to the other replicas in the transaction of
+ * each change. All who are disabled are written in one transaction, because they may be thousands at once; everyone
+ * else who changed has one of their own. What did not change is noted in one statement.
  */
 export async function applySightings(options: ApplyOptions, sightings: readonly Sighting[]): Promise<void> {
   const { db, now } = options
   const bySubject = new Map(sightings.map((sighting) => [sighting.subject, sighting]))
   const confirmed: string[] = []
+  const disabled: Sighting[] = []
+  const changed: Sighting[] = []
   for (const owner of await findPeople(db, [...bySubject.keys()])) {
     const sighting = bySubject.get(owner.subject)
     if (sighting === undefined) continue
-    if (differs(owner, sighting, now)) await applySighting(options, sighting)
-    else confirmed.push(owner.subject)
+    if (!differs(owner, sighting, now)) confirmed.push(owner.subject)
+    else if (sighting.person?.enabled === true) changed.push(sighting)
+    else disabled.push(sighting)
   }
+  if (disabled.length > 0) await disable(options, disabled)
+  for (const sighting of changed) await applySighting(options, sighting)
   // Each was asked at or after the earliest time, so that is as of when all of them are known.
   const earliest = Math.min(...sightings.map(({ at }) => at.getTime()))
   if (confirmed.length > 0) await confirmOwners(db, confirmed, { knownAt: new Date(earliest), now })
 }
 
-async function applySighting({ db, policy, now, onChange }: ApplyOptions, sighting: Sighting): Promise<void> {
+async function applySighting({ db, now, onChange }: ApplyOptions, sighting: Sighting): Promise<void> {
   let mayHaveChanged = false
   try {
     await db.write(async (tx) => {
       const owner = await lockOwner(tx, sighting.subject)
       // Another replica may have been faster.
       if (owner === null || !differs(owner, sighting, now)) return
-      mayHaveChanged = true
       const { person, at } = sighting
-      if (person?.enabled !== true) return disable(tx, policy, sighting)
-      if (!owner.enabled) await record(tx, sighting, 'owner.enabled', owner.subject)
+      if (person?.enabled !== true) return
+      mayHaveChanged = true
+      if (!owner.enabled) await addAuditEntry(tx, describe(sighting, 'owner.enabled'))
       await updateOwner(tx, { subject: owner.subject, ...person, knownAt: at })
     })
   } finally {
@@ -70,24 +75,38 @@ async function applySighting({ db, policy, now, onChange }: ApplyOptions, sighti
   }
 }
 
-async function disable(tx: Tx, policy: DisabledPolicy, sighting: Sighting): Promise<void> {
-  const { subject, person, at } = sighting
-  await record(tx, sighting, person === null ? 'owner.deleted' : 'owner.disabled', subject)
-  await disableOwner(tx, subject, at)
-  if (policy === 'revoke') await revokeWorkingKeysOf(tx, subject, describe(sighting))
+async function disable(
+  { db, policy, onChange }: ApplyOptions,
+  sightings: readonly Sighting[],
+): Promise<void> {
+  let subjects = new Set<string>()
+  try {
+    await db.write(async (tx) => {
+      // Another replica may have been faster with some of them.
+      subjects = new Set(await disableOwners(tx, sightings))
+      const events = sightings
+        .filter(({ subject }) => subjects.has(subject))
+        .map((sighting) => describe(sighting, sighting.person === null ? 'owner.deleted' : 'owner.disabled'))
+      await addAuditEntries(tx, events)
+      const [latest] = events.toSorted((one, other) => other.at.getTime() - one.at.getTime())
+      if (policy === 'revoke' && latest !== undefined) await revokeWorkingKeysOf(tx, [...subjects], latest)
+    })
+  } finally {
+    for (const sighting of sightings) if (subjects.has(sighting.subject)) onChange(sighting)
+  }
 }
 
-/** The directory itself is the actor: nobody asked for this here. */
-const describe = ({ at }: Sighting) => ({
+/** Describes an audit event whose actor is the directory itself: nobody asked for this here. */
+const describe = ({ subject, at }: Sighting, action: string): AuditEntry => ({
   at,
   actor: { subject: 'directory', login: 'directory', via: 'directory' },
+  action,
+  targetId: subject,
+  ownerSubject: subject,
   address: '',
   requestId: randomUUID(),
   details: {},
 })
-
-const record = (tx: Tx, sighting: Sighting, action: string, targetId: string): Promise<void> =>
-  addAuditEntry(tx, { ...describe(sighting), action, targetId, ownerSubject: sighting.subject })
 
 /** Whether the store must change. A mistake about someone who is disabled is mended by the next round; one about someone who is not would be a yes. */
 function differs(owner: OwnerRow, { person, at }: Sighting, now: Date): boolean {

@@ -57,11 +57,10 @@ export async function notify(tx: Tx, change: Change): Promise<void> {
   await tx.$executeRaw`SELECT pg_notify(${channel}, ${writePayload(change)})`
 }
 
-/** Announces a change of each of these keys in one statement. */
-export async function notifyKeys(tx: Tx, ids: readonly string[]): Promise<void> {
-  if (tx.announcesChanges === false || ids.length === 0) return
-  const payloads = ids.map((key) => writePayload({ key }))
-  await tx.$executeRaw`SELECT pg_notify(${channel}, payload) FROM unnest(${payloads}::text[]) AS payload`
+/** Announces any number of changes in one statement. */
+export async function notifyAll(tx: Tx, changes: readonly Change[]): Promise<void> {
+  if (tx.announcesChanges === false || changes.length === 0) return
+  await tx.$executeRaw`SELECT pg_notify(${channel}, payload) FROM unnest(${changes.map(writePayload)}::text[]) AS payload`
 }
 
 const services = 'services:all'

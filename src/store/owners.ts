@@ -1,6 +1,6 @@
 import type { Database } from './database.js'
 import type { Owner, Prisma } from './generated/client.js'
-import { notify } from './notices.js'
+import { notify, notifyAll } from './notices.js'
 import type { Tx } from './transaction.js'
 
 export type OwnerRow = Owner
@@ -134,9 +134,31 @@ export async function updateOwner(
   await notify(tx, { owner: subject })
 }
 
-export async function disableOwner(tx: Tx, subject: string, knownAt: Date): Promise<void> {
-  await tx.owner.update({ where: { subject }, data: { enabled: false, knownAt } })
-  await notify(tx, { owner: subject })
+/**
+ * Disables those of these people who are enabled, in one statement, and announces them.
+ * @returns their subjects
+ */
+export async function disableOwners(
+  tx: Tx,
+  seen: readonly { subject: string; at: Date }[],
+): Promise<string[]> {
+  // In the order of the subjects, so that two replicas cannot wait for each other.
+  const rows = await tx.$queryRaw<{ subject: string }[]>`
+    WITH seen AS (
+      SELECT * FROM unnest(${seen.map(({ subject }) => subject)}::text[], ${seen.map(({ at }) => at)}::timestamptz[])
+        AS s (subject, at)
+    ), enabled AS (
+      SELECT o.subject, seen.at FROM owners o JOIN seen ON seen.subject = o.subject
+      WHERE o.enabled AND o.kind = 'user' ORDER BY o.subject FOR UPDATE OF o
+    )
+    UPDATE owners o SET enabled = false, known_at = enabled.at FROM enabled WHERE o.subject = enabled.subject
+    RETURNING o.subject`
+  const subjects = rows.map(({ subject }) => subject)
+  await notifyAll(
+    tx,
+    subjects.map((owner) => ({ owner })),
+  )
+  return subjects
 }
 
 /** Notes that the identity provider still tells the same of these people. */

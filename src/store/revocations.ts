@@ -1,5 +1,5 @@
 import type { AuditEntry } from './audit.js'
-import { notify, notifyKeys } from './notices.js'
+import { notify, notifyAll } from './notices.js'
 import type { Tx } from './transaction.js'
 
 /** The members that the audit events of one revocation have in common. */
@@ -21,18 +21,22 @@ export async function revokeKeysOf(tx: Tx, ownerSubject: string, entry: Revocati
   return ids
 }
 
-/** Revokes the working keys of an owner, and leaves those that were revoked before as they are. The rest as `revokeKeysOf`. */
+/**
+ * Revokes the working keys of these owners, and leaves those that were revoked before as they are. The rest as
+ * `revokeKeysOf`, but the caller announces the owners.
+ */
 export async function revokeWorkingKeysOf(
   tx: Tx,
-  ownerSubject: string,
+  ownerSubjects: readonly string[],
   entry: RevocationEntry,
-): Promise<string[]> {
+): Promise<void> {
   const keys = await tx.$queryRaw<{ id: string }[]>`
-    SELECT id FROM api_keys WHERE owner_subject = ${ownerSubject} AND revoked_at IS NULL`
-  const ids = keys.map(({ id }) => id)
-  await revoke(tx, ids, entry)
-  await notify(tx, { owner: ownerSubject })
-  return ids
+    SELECT id FROM api_keys WHERE owner_subject = ANY(${[...ownerSubjects]}) AND revoked_at IS NULL`
+  await revoke(
+    tx,
+    keys.map(({ id }) => id),
+    entry,
+  )
 }
 
 /** Revokes these keys in an administrator's name. The rest as `revokeKeysOf`; the caller holds all of the owners. */
@@ -45,7 +49,10 @@ export async function revokeTheseKeys(
     SELECT id FROM api_keys WHERE id = ANY(${[...wanted]}) AND revoked_by IS DISTINCT FROM 'administrator'`
   const ids = keys.map(({ id }) => id)
   await revoke(tx, ids, entry)
-  await notifyKeys(tx, ids)
+  await notifyAll(
+    tx,
+    ids.map((key) => ({ key })),
+  )
   return ids
 }
 
