@@ -38,6 +38,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Reads the operator's files again; their faults are logged. */
     reloadDeclarations(): Promise<void>
+    /** Makes the process not ready from now on, on both servers: it ends soon. */
+    announceEnd(): void
     /** The services behind the gateway. */
     serviceRegistry: ServiceRegistry
   }
@@ -82,7 +84,7 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
   if (gatewayUrl !== undefined) {
     await app.register(serviceDocuments, { registry: services, db, publicUrl, gatewayUrl, clock })
   }
-  await app.register(healthRoutes, { needs: runtime.needs, clock })
+  await app.register(healthRoutes, { readiness: runtime.readiness })
   await app.register(resourceMetadataRoutes, { publicUrl, gatewayUrl, login })
   await app.register(jwksRoutes, { keyring })
   await app.register(checkRoutes, { verifyKey: authOptions.verifyKey, limiter, services, clock, maxStaleMs })
@@ -145,5 +147,6 @@ function followLife(app: FastifyInstance, gateway: FastifyInstance | null, runti
     await runtime.close()
   })
   app.decorate('reloadDeclarations', runtime.reload)
+  app.decorate('announceEnd', runtime.readiness.announceEnd)
   app.decorate('serviceRegistry', runtime.services)
 }

@@ -11,6 +11,7 @@ import { embeddedIssuer } from './dev/index.js'
 import { createRightCheck } from './directory/confirm.js'
 import { connectIdentityProvider } from './directory/identity-provider.js'
 import type { DirectorySource } from './directory/source.js'
+import { createReadiness } from './http/readiness.js'
 import { KeySwitchFile } from './keys/key-switch-file.js'
 import { ScopeDescriptions } from './keys/scope-descriptions.js'
 import type { Random } from './keys/value.js'
@@ -102,11 +103,13 @@ export function createRuntime(
     } satisfies Administration,
     /** Counts logins by address. */
     attempts: new AddressRate({ perMinute: config.loginRatePerMinute, clock }),
-    /** What must be reachable for the service to be ready, by name. */
-    needs: {
-      database: (timeoutMs: number) => db.isReachable(timeoutMs),
-      ...(identityProvider === null ? {} : { issuer: identityProvider.issuer.isReachable }),
-    },
+    readiness: createReadiness({
+      clock,
+      needs: {
+        database: (timeoutMs: number) => db.isReachable(timeoutMs),
+        ...(identityProvider === null ? {} : { issuer: identityProvider.issuer.isReachable }),
+      },
+    }),
     reload: () => reloadAll(parts),
     close: () => closeAll(parts),
   }

@@ -4,6 +4,7 @@ import closeWithGrace from 'close-with-grace'
 import { buildApps } from './app.js'
 import { type Config, loadConfig, readEnvironment } from './config/load.js'
 import { findSecrets, requireFolder } from './process/data-folder.js'
+import { delayEndAtSigterm } from './process/delay-end.js'
 import { exitCodeOf, explain } from './process/explain.js'
 import { endConnectionsAtClose } from './process/graceful-end.js'
 import { listenAll, tryPorts } from './process/listen.js'
@@ -11,7 +12,7 @@ import { writeWelcome } from './process/welcome.js'
 import { type Database, openDatabase } from './store/database.js'
 
 const require = createRequire(import.meta.url)
-/** Less than the 30 s after which Kubernetes kills. */
+/** Less than the 30 s after which Kubernetes kills. SHUTDOWN_DELAY_SECONDS comes before it. */
 const drainMs = 20_000
 
 /** The process: settings, database, service, and their end in the opposite order. */
@@ -39,19 +40,31 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
   const secrets = await findSecrets(config)
   const { app, gateway, openingUrl } = await buildApps({ config, db, secrets, version })
   const servers = gateway === null ? [app] : [app, gateway]
-  const stopListening = servers.map(endConnectionsAtClose)
+  const ends = servers.map(endConnectionsAtClose)
   await listenAll(servers, config)
   // Without such a file, SIGHUP keeps its default meaning: the process ends when its terminal closes.
   const files = [config.servicesFile, config.scopesFile, config.keySwitchFile]
   const reloads = files.some((file) => file !== undefined) ? ['SIGHUP' as const] : []
   for (const signal of reloads) process.on(signal, () => void app.reloadDeclarations())
-  // SIGTERM and SIGINT: stop listening, let open requests end, close the parts (runtime.ts), then the database.
-  closeWithGrace({ delay: drainMs, logger: app.log, skip: reloads }, async ({ err }) => {
+  const delayMs = config.shutdownDelayMs
+  let isEnding = false
+  const announce = () => {
+    app.announceEnd()
+    for (const end of ends) end.announce()
+  }
+  const skip = delayMs > 0 ? [...reloads, 'SIGTERM' as const] : reloads
+  // Stop listening, let open requests end, close the parts (runtime.ts), then the database.
+  const grace = closeWithGrace({ delay: drainMs, logger: app.log, skip }, async ({ err }) => {
     if (err) app.log.fatal({ err }, 'the process ends of an error')
-    // First, so that a client whose connection ends does not get in again.
-    for (const stop of stopListening) stop()
+    isEnding = true
+    announce()
+    // Before the close, so that a client whose connection ends does not get in again.
+    await Promise.all(ends.map((end) => end.stopListening()))
     await Promise.all(servers.map((server) => server.close())).finally(() => db.close())
   })
+  if (delayMs > 0) {
+    delayEndAtSigterm({ delayMs, log: app.log, announce, hasBegun: () => isEnding, begin: grace.close })
+  }
   app.log.info({ database: db.kind, migrations: db.appliedMigrations, issuer: nameIssuer(config) }, 'ready')
   process.stdout.write(writeWelcome(config, openingUrl) ?? '')
 }

@@ -69,6 +69,7 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
     logLevel: values.LOG_LEVEL,
     trustProxy: values.TRUST_PROXY ?? [],
     corsOrigins: values.CORS_ORIGINS ?? [],
+    shutdownDelayMs: values.SHUTDOWN_DELAY_SECONDS * 1000,
     databaseUrl: values.DATABASE_URL,
     /** Undefined: the embedded identity provider. */
     issuer: values.OIDC_ISSUER?.replace(/\/$/, ''),

@@ -63,6 +63,12 @@ export const settings = {
   ),
   TRUST_PROXY: Type.Optional(list('Addresses or CIDR ranges whose X-Forwarded-* headers are believed.')),
   CORS_ORIGINS: Type.Optional(list('Origins of other sites whose scripts may call this service.')),
+  SHUTDOWN_DELAY_SECONDS: count(
+    'How long the service goes on after SIGTERM, not ready any more, so that balancers turn to others.',
+    0,
+    // With the 20 s in which the open requests end, 45 s.
+    { minimum: 0, maximum: 25 },
+  ),
   DATABASE_URL: Type.Optional(
     form('^postgres(ql)?://', 'begin with postgresql://', {
       description: 'PostgreSQL to keep the keys in. Default: the embedded database.',

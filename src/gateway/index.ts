@@ -20,6 +20,7 @@ import { createAdmission } from './admit.js'
 import docsOrigin from './docs-origin.js'
 import { createForward, type DescribeCaller } from './forward.js'
 import { OpenCalls } from './open-calls.js'
+import { answerReadiness } from './ready.js'
 import { createSender } from './send.js'
 import { findTarget, TargetPools } from './targets.js'
 
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   registry: Pick<ServiceRegistry, 'match' | 'find' | 'list'>
   /** Whether a request that names this `Host` was meant for the gateway. Default: any. */
   takesHost?: (host: string | undefined) => boolean
+  /** Finds what speaks against sending requests to this process; null: nothing. */
+  findFault: () => Promise<string | null>
   describeCaller: DescribeCaller
   /** Where clients reach it. */
   publicUrl: string
@@ -74,6 +77,7 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   app.decorateRequest('isForwardable', false)
   app.setErrorHandler(renderError)
   await app.register(docsOrigin, { origin: options.docsOrigin })
+  app.addHook('onRequest', answerReadiness(options))
   app.addHook('onRequest', createAdmission(options))
   app.addHook('onResponse', (request, reply, done) => {
     logAnswer(app.log, request, reply, { service: request.service?.descriptor.id })

@@ -12,6 +12,7 @@ interface SharedWithService {
   verifyLink: Verify
   services: ServiceRegistry
   assertions: { headersFor: DescribeCaller }
+  readiness: { findFault: GatewayOptions['findFault'] }
   singleUser: { takesHost: NonNullable<GatewayOptions['takesHost']> } | null
 }
 
@@ -31,6 +32,7 @@ export function readGatewayOptions(
       publicOrigin: new URL(publicUrl).origin,
     },
     registry: shared.services,
+    findFault: shared.readiness.findFault,
     ...(shared.singleUser === null ? {} : { takesHost: shared.singleUser.takesHost }),
     describeCaller: shared.assertions.headersFor,
     publicUrl,

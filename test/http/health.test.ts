@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { startIssuer } from '../support/failing-issuer.js'
 import { startService } from '../support/service.js'
+import { setServices } from '../support/services.js'
+import { startUpstream } from '../support/upstream.js'
 
 test('the service is live and ready, for everybody', async () => {
   const service = await startService()
@@ -92,4 +94,58 @@ test('a start with all that it needs warns of nothing', async () => {
   expect(service.log.filter((line) => line.includes('does not answer'))).toEqual([])
   await service.close()
   await issuer.close()
+})
+
+describe('readiness at the gateway', () => {
+  const question = '/health/ready'
+  const health = (prefix: string, target: string) => ({ id: 'health', prefix, target })
+
+  test('is answered for everybody, and is gone once the end is announced, while all else goes on', async () => {
+    const upstream = await startUpstream()
+    const service = await startService({}, { hasGateway: true })
+    const key = await service.createKey('alice')
+    await setServices(service, { id: 's', target: upstream.url })
+    const ask = async () => {
+      const answers = await Promise.all([service.url, service.gatewayUrl].map((url) => fetch(url + question)))
+      return Promise.all(answers.map(async (answer) => [answer.status, await answer.json()]))
+    }
+    expect(await ask()).toEqual(Array(2).fill([200, { status: 'up' }]))
+
+    service.app.announceEnd()
+
+    const fault = { code: 'unavailable', detail: 'This process is ending.' }
+    expect(await ask()).toMatchObject(Array(2).fill([503, fault]))
+    const call = await fetch(`${service.gatewayUrl}/s`, { headers: { 'x-api-key': key.value } })
+    expect(call.status).toBe(200)
+    expect((await fetch(`${service.url}/health/live`)).status).toBe(200)
+    await service.close()
+    await upstream.close()
+  })
+
+  test.each([['/health'], [question], ['/']])('leaves the path to a service at %s', async (prefix) => {
+    const upstream = await startUpstream()
+    const service = await startService({}, { hasGateway: true })
+    const key = await service.createKey('alice')
+    await setServices(service, { ...health(prefix, upstream.url), strip_prefix: false })
+    service.app.announceEnd()
+
+    const stranger = await fetch(service.gatewayUrl + question)
+    const caller = await fetch(service.gatewayUrl + question, { headers: { 'x-api-key': key.value } })
+
+    expect([stranger.status, caller.status]).toEqual([401, 200])
+    expect(upstream.seen.map(({ url }) => url)).toEqual([question])
+    await service.close()
+    await upstream.close()
+  })
+
+  test.each([
+    ['POST', question],
+    ['GET', '/health/ready/x'],
+    ['GET', '/health/live'],
+  ])('is nothing else: %s %s is unknown', async (method, path) => {
+    const service = await startService({}, { hasGateway: true })
+
+    expect((await fetch(service.gatewayUrl + path, { method })).status).toBe(404)
+    await service.close()
+  })
 })

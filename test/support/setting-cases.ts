@@ -102,6 +102,15 @@ export const cases: Record<keyof typeof settings, Case> = {
     valid: [['https://a.example,https://b.example:8443', ['https://a.example', 'https://b.example:8443']]],
     invalid: ['*', 'a.example', 'https://a.example/', 'null', 'https://a.example/x'],
   },
+  SHUTDOWN_DELAY_SECONDS: {
+    default: 0,
+    read: (c) => c.shutdownDelayMs,
+    valid: [
+      ['5', 5000],
+      ['25', 25_000],
+    ],
+    invalid: ['-1', '26', '1.5', 'off'],
+  },
   GATEWAY_PORT: {
     default: 3001,
     read: (c) => c.gateway?.port,

@@ -17,6 +17,8 @@ have_maven() { command -v mvn >/dev/null; }
 
 have_gdal() { command -v gdalinfo >/dev/null && command -v gdal_create >/dev/null; }
 
+have_haproxy() { command -v haproxy >/dev/null || [ -x /usr/sbin/haproxy ]; }
+
 have_java() { # 17 or later; in JAVA_HOME or below /usr/lib/jvm
   local home version
   for home in ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/*; do
@@ -61,7 +63,7 @@ have_example_services() { cmp -s "$example_packages" "$example_venv/requirements
 
 list_missing() {
   local thing
-  for thing in chromium curl gdal java maven postgresql qgis redis requests wget schemathesis pystac_client example_services; do
+  for thing in chromium curl gdal haproxy java maven postgresql qgis redis requests wget schemathesis pystac_client example_services; do
     "have_$thing" || printf '%s\n' "$thing"
   done
 }
@@ -71,6 +73,7 @@ package_of() {
     chromium) echo chromium ;;
     curl) echo curl ;;
     gdal) echo gdal-bin ;;
+    haproxy) echo haproxy ;;
     java) echo default-jdk-headless ;;
     maven) echo maven ;;
     postgresql) echo postgresql ;;
@@ -89,6 +92,7 @@ describe() {
     chromium) echo "Chromium (or set CHROMIUM_PATH)" ;;
     curl) echo "curl" ;;
     gdal) echo "GDAL's programs, 3.2 or later (gdalinfo, gdal_create)" ;;
+    haproxy) echo "HAProxy" ;;
     java) echo "a JDK, 17 or later (or set JAVA_HOME)" ;;
     maven) echo "Maven (mvn), which downloads Keycloak" ;;
     postgresql) echo "PostgreSQL's server binaries: initdb, postgres (or set PG_BIN)" ;;
