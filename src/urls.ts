@@ -1,6 +1,37 @@
+import { isIPv6 } from 'node:net'
+
 /** Removes slashes from the end of a URL or path. No regular expression: `/\/+$/` takes quadratic time. */
 export function trimSlashes(text: string): string {
   let end = text.length
   while (end > 0 && text[end - 1] === '/') end -= 1
   return text.slice(0, end)
+}
+
+const hostAndPort = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{0,5}))?$/
+
+/**
+ * Whether a text is a host with an optional port, as the header `Host` has it: a name, an IPv4 address, or an IPv6
+ * address in brackets. Stricter than a URI, whose names may hold commas, quotes and percent signs.
+ * @see RFC 9112 §3.2, RFC 9110 §7.2
+ */
+export function isHost(text: string): boolean {
+  const [whole, address, name = '', port = ''] = hostAndPort.exec(text) ?? []
+  if (whole === undefined || Number(port) > 65_535) return false
+  if (address !== undefined) return isIPv6(address)
+  const labels = name.endsWith('.') ? name.slice(0, -1).split('.') : name.split('.')
+  return name.length <= 255 && labels.every((label) => label !== '' && label.length <= 63)
+}
+
+/**
+ * Whether a request names one well-formed host, or none as HTTP/1.0 allows. Node takes the first of two, and a proxy
+ * in front may have taken the other.
+ * @param host the parsed header
+ */
+export function namesOneHost(rawHeaders: readonly string[], host: string | undefined): boolean {
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
+    if (name.length === 4 && name.toLowerCase() === 'host') count += 1
+  }
+  return count < 2 && (host === undefined || isHost(host))
 }

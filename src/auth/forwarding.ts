@@ -1,5 +1,6 @@
 import { credentialHeaderNames } from './credential-headers.js'
 import { tokenCookie } from './credentials.js'
+import { foldHeaderName } from './header-names.js'
 import type { PresentedForm, Via } from './types.js'
 
 /** What a service says of the credential that a request to it was accepted with. */
@@ -54,7 +55,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 /**
  * Makes a remover of everything that presents a credential, but for what is forwarded: what did not decide was not
- * verified, and the service might believe it. Names with `_` for `-` go too, which some servers read as the same.
+ * verified, and the service might believe it. So does a name that some servers read as the same, as `X_API.Key`.
  * `?api_key=` is not looked at: the guard takes it out of the URL of every request that it may come with.
  * @returns a function that gives other headers and leaves those that it is given
  */
@@ -69,7 +70,7 @@ export function createCredentialRemover({ headerPrefix, ownCookies }: Credential
     const kept: Record<string, string | string[] | undefined> = {}
     for (const name in headers) {
       // Comparing lengths first spares a new name for every header of every request.
-      const presents = lengths.has(name.length) && names.has(name.replaceAll('_', '-'))
+      const presents = lengths.has(name.length) && names.has(foldHeaderName(name))
       if (presents && (name !== 'authorization' || forwarded !== 'authorization')) continue
       const value = name === 'cookie' ? keepCookies(headers[name], forwarded) : headers[name]
       if (value !== undefined) kept[name] = value

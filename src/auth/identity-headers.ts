@@ -1,20 +1,21 @@
 import type { IncomingMessage } from 'node:http'
 import { toUSVString } from 'node:util'
+import { foldHeaderName } from './header-names.js'
 import type { Principal } from './types.js'
 
 /**
- * Makes a remover of the headers that tell services who is calling, as a client sends them to pretend: in any
- * case, and with `_` for `-`, which some servers read as the same name.
+ * Returns a function that removes the headers that tell services who is calling, as a client sends them to pretend:
+ * in any case, and with any character for `-`. Trailers come later, and are never read or forwarded.
  * @param prefix how those headers begin, as `Latchkey`
  */
 export function createIdentityHeaderRemover(prefix: string): (message: IncomingMessage) => void {
-  const start = `${prefix.toLowerCase().replaceAll('_', '-')}-`
+  const start = `${foldHeaderName(prefix)}-`
   const first = start.charCodeAt(0)
   const pretends = (name: string) =>
     // The first letter spares lower-casing every header of every request; `| 32` makes it a small one.
     (name.charCodeAt(0) | 32) === first &&
-    name.length > start.length &&
-    name.toLowerCase().replaceAll('_', '-').startsWith(start)
+    name.length >= start.length &&
+    foldHeaderName(name).startsWith(start)
 
   return ({ rawHeaders, headers }) => {
     for (let at = rawHeaders.length - 2; at >= 0; at -= 2) {

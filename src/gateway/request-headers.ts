@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { compileRanges } from '../addresses.js'
 import { createCredentialRemover, type ForwardedCredential } from '../auth/forwarding.js'
+import { foldHeaderName } from '../auth/header-names.js'
+import { isHost } from '../urls.js'
 
 export interface RequestHeaderOptions {
   /** As `Latchkey`: headers beginning so are the gateway's alone. */
@@ -77,7 +79,7 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
   const { identityHeaderPrefix, headerPrefix, ownCookies, trustProxy, scheme } = options
   const removeCredentials = createCredentialRemover({ headerPrefix, ownCookies })
   const isTrusted = trustProxy.length === 0 ? () => false : compileRanges(trustProxy)
-  const ownStart = `${identityHeaderPrefix.toLowerCase()}-`
+  const ownStart = `${foldHeaderName(identityHeaderPrefix)}-`
   // Clients send the same few names: each is looked into once. Bounded, since anybody may send others.
   const known = new Map<string, Fate>()
 
@@ -115,8 +117,7 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
 
   function decideFate(name: string): Fate {
     const small = name.toLowerCase()
-    // Some servers read `_` as `-`: what is special by the one name must not come in by the other.
-    const plain = small.replaceAll('_', '-')
+    const plain = foldHeaderName(small)
     if (plain.startsWith(ownStart)) return 'drop'
     if (small === 'authorization') return 'authorization'
     const presentsCredential = small !== 'cookie' && !(small in removeCredentials({ [small]: '' }, null))
@@ -135,7 +136,7 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
   function addForwarded(result: string[], call: ForwardedCall, peer: string, trusted: boolean): void {
     const { headers } = call.message
     const read = (name: string) => (trusted ? joinValues(headers[name]) : undefined)
-    const host = read('x-forwarded-host') ?? headers.host ?? ''
+    const host = readHosts(read('x-forwarded-host')) ?? headers.host ?? ''
     const proto = read('x-forwarded-proto') ?? scheme
     const prefix = (read('x-forwarded-prefix') ?? '') + call.hiddenPrefix
     const own = `for=${peer.includes(':') ? `"[${peer}]"` : peer};host=${quote(headers.host ?? '')};proto=${scheme}`
@@ -181,6 +182,10 @@ const unmapAddress = (address: string) =>
   address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
 
 const joinValues = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join(', ') : value)
+
+/** A proxy may pass on what its client sent: a list that holds anything but hosts is not believed. */
+const readHosts = (list: string | undefined) =>
+  list?.split(',').every((host) => isHost(host.trim())) === true ? list : undefined
 
 const appendTo = (list: string | undefined, own: string) =>
   list === undefined || list === '' ? own : `${list}, ${own}`

@@ -9,6 +9,7 @@ import { createIdentityHeaderRemover } from '../auth/identity-headers.js'
 import type { Config } from '../config/load.js'
 import { logAnswer } from '../log/answer-line.js'
 import { sendProblem } from '../problems/render.js'
+import { namesOneHost } from '../urls.js'
 
 export interface CommonHeadersOptions {
   config: Config
@@ -29,6 +30,9 @@ async function addCommonHeaders(
     removeIdentityHeaders(request.raw)
     reply.headers(securityHeaders)
     reply.header('x-request-id', request.id)
+    if (!namesOneHost(request.raw.rawHeaders, request.raw.headers.host)) {
+      return sendProblem(reply, 'invalid_request', { detail: badHost })
+    }
     if (!takesHost(request.headers.host)) {
       return sendProblem(reply, 'invalid_request', { detail: foreignHost })
     }
@@ -88,6 +92,7 @@ function readSecurityHeaders(publicUrl: string): Record<string, string> {
   return headers
 }
 
+const badHost = 'The header Host must be one host name or address, with a port or without.'
 const foreignHost = 'This service answers by the names of its own machine only.'
 
 /** Whether no proxy stands in front: one that changes `Host`, as nginx does unless told, would be redirected for ever. */

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { requestRaw } from '../support/raw-http.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
@@ -22,7 +23,7 @@ const serve = (wanted: Partial<WantedService> = {}, from = service) =>
 /** What the service gets of these lines. */
 async function forwarded(lines: string[], { from = service, path = '/echo' } = {}) {
   const withKey = from === service ? key : trustedKey
-  const hasCredential = lines.some((line) => /^(authorization|otoroshi|cookie)/i.test(line))
+  const hasCredential = lines.some((line) => /^(authorization|otoroshi-[a-z-]+|cookie):/i.test(line))
   const all = hasCredential ? lines : [`X-API-Key: ${withKey.value}`, ...lines]
   const response = await requestRaw(ports(from), [`GET ${path} HTTP/1.1`, ...all])
   if (response.status !== 200) throw new Error(`Answered ${response.status}: ${response.body}`)
@@ -87,6 +88,12 @@ describe('a service gets of a client', () => {
     'Latchkey_Roles',
     'Latchkey-Assertion',
     'Latchkey-Anything',
+    'Latchkey.Subject',
+    'LATCHKEY~ROLES',
+    'latchkey!login',
+    'Latchkey_Key.Id',
+    "Latchkey'Via",
+    'Latchkey-',
   ])('nothing that pretends to be of the gateway, as %s', async (name) => {
     const { headers, rawHeaders } = await forwarded([`${name}: root-9f`])
 
@@ -96,26 +103,67 @@ describe('a service gets of a client', () => {
 
   test.each([
     ...['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override', 'X_HTTP_Method_Override'],
-    ...['X-Original-URL', 'x_rewrite_url'],
-  ])('no other method by %s', async (name) => {
+    ...['X-Original-URL', 'x_rewrite_url', 'X.Original.URL', 'X~HTTP!Method.Override', 'Content.Length'],
+    ...['Transfer_Encoding', 'X.Forwarded.Proto', 'Proxy_Authorization'],
+  ])('no other method, path or length by %s', async (name) => {
     const { rawHeaders } = await forwarded([`${name}: DELETE`])
 
     expect(JSON.stringify(rawHeaders)).not.toContain('DELETE')
   })
 
-  test.each(['X-API-Key', 'X_API_Key', 'Otoroshi_Client_Secret', 'Otoroshi-Token', 'otoroshi_token'])(
-    'no credential beside the one that decided, as %s',
-    async (name) => {
-      const response = await requestRaw(ports(service), [
-        'GET /echo HTTP/1.1',
-        ...(name === 'X-API-Key' ? [] : [`X-API-Key: ${key.value}`]),
-        name === 'X-API-Key' ? `${name}: ${key.value}` : `${name}: other-9f`,
-      ])
+  test.each(
+    [
+      'X-API-Key',
+      'X_API_Key',
+      'Otoroshi_Client_Secret',
+      'Otoroshi-Token',
+      'otoroshi_token',
+      'X.API.Key',
+    ].concat(['x_api.key', 'Otoroshi.Client~Secret']),
+  )('no credential beside the one that decided, as %s', async (name) => {
+    const response = await requestRaw(ports(service), [
+      'GET /echo HTTP/1.1',
+      ...(name === 'X-API-Key' ? [] : [`X-API-Key: ${key.value}`]),
+      name === 'X-API-Key' ? `${name}: ${key.value}` : `${name}: other-9f`,
+    ])
 
-      expect(response.body).not.toContain('other-9f')
-      expect(response.body).not.toContain(key.value)
-    },
-  )
+    expect(response.body).not.toContain('other-9f')
+    expect(response.body).not.toContain(key.value)
+  })
+
+  test('no header that a server could fold into one of ours, whatever its name', async () => {
+    const folds = fc.array(fc.constantFrom(...'-_.~!#$&*+^`|%'), { minLength: 1, maxLength: 3 })
+    const secretNames = fc.constantFrom(['latchkey', 'subject'], ['x', 'api', 'key'], ['otoroshi', 'token'])
+    const names = fc
+      .tuple(secretNames, folds)
+      .map(([parts, [first = '_', ...rest]]) =>
+        parts.map((part, at) => (at === 0 ? part : `${rest[at - 1] ?? first}${part}`)).join(''),
+      )
+
+    await fc.assert(
+      fc.asyncProperty(names, async (name) => {
+        fc.pre(name !== 'x-api-key' && name !== 'otoroshi-token')
+        const { rawHeaders } = await forwarded([`${name}: other-9f`])
+
+        expect(JSON.stringify(rawHeaders)).not.toContain('other-9f')
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  test('no trailer of its client', async () => {
+    const body = '1\r\na\r\n0\r\nLatchkey-Subject: root-9f\r\nX-Other: 1\r\n\r\n'
+    const lines = [
+      'POST /echo HTTP/1.1',
+      `X-API-Key: ${key.value}`,
+      'Transfer-Encoding: chunked',
+      'Trailer: X-Other',
+    ]
+    const response = await requestRaw(ports(service), lines, body)
+
+    expect(response.status).toBe(200)
+    expect(response.body).not.toContain('root-9f')
+  })
 
   test.each([
     ['none', false],
@@ -220,6 +268,15 @@ describe('a service is told the way', () => {
     expect(headers.forwarded).toMatch(/^for=192\.0\.2\.1, for=127\.0\.0\.1;host=/)
     expect(headers).not.toHaveProperty('x_forwarded_for')
   })
+
+  test.each(['evil"; for=1', 'a,<script>', 'a b', ''])(
+    'by its Host, where a trusted proxy passes on what is no host: %j',
+    async (claimed) => {
+      const { headers } = await forwarded([`X-Forwarded-Host: ${claimed}`], { from: trusting })
+
+      expect(headers['x-forwarded-host']).toMatch(/^127\.0\.0\.1:\d+$/)
+    },
+  )
 
   test('without a prefix where it sees all of the path', async () => {
     await serve({ strip_prefix: false })
