@@ -11,6 +11,8 @@ export interface Call {
   method: string
   /** Path and query as they are served, normalised; left out: nothing that a link could open. */
   url?: string | undefined
+  /** The other ways in which servers read the path; left out: none. */
+  readings?: readonly string[] | undefined
   headers: IncomingHttpHeaders
   address: string
   /** Of the path. */
@@ -30,10 +32,13 @@ export function decideAccess(
   call: Call,
 ): ProblemCode | null {
   if (key !== undefined) {
-    const refusal = decideSource(key, call)
-    if (refusal !== null) return refusal
+    const badSource = decideSource(key, call)
+    if (badSource !== null) return badSource
     if (!isAuthorized(key, call.service)) return 'not_authorized_here'
-    if (key.linkedPath !== undefined && !isLinked(key.linkedPath, call)) return 'not_authorized_here'
+    if (key.linkedPath !== undefined) {
+      const refusal = decideLink(key.linkedPath, key.linkedReadings, call)
+      if (refusal !== null) return refusal
+    }
   }
   if (!isOfKind(principal, key, access)) return 'not_authorized_here'
   if (key !== undefined) {
@@ -73,11 +78,24 @@ export function isAuthorized(
 const isOfKind = ({ kind, scopes }: Principal, key: KeyBounds | undefined, { kinds }: Access) =>
   kinds === undefined || kinds.includes(kind) || (key === undefined && scopes.includes(everyRight))
 
-/** Whether a link to that path leads here too: to the path itself, or below it by whole segments. */
-function isLinked(linked: string, { url = '' }: Call): boolean {
+/**
+ * A link opens its path and what lies below it by whole segments. A server that reads the path in another way must
+ * find it below the linked path as well.
+ */
+function decideLink(
+  linked: string,
+  linkedReadings: readonly string[] = [],
+  { url = '', readings = [] }: Call,
+): 'not_authorized_here' | 'ambiguous_path' | null {
   const [path = ''] = url.split('?', 1)
-  return path === linked || path.startsWith(linked.endsWith('/') ? linked : `${linked}/`)
+  if (!isAtOrBelow(linked, path)) return 'not_authorized_here'
+  const opened = [linked, ...linkedReadings]
+  const agree = readings.every((reading) => opened.some((open) => isAtOrBelow(open, reading)))
+  return agree ? null : 'ambiguous_path'
 }
+
+const isAtOrBelow = (base: string, path: string) =>
+  path === base || path.startsWith(base.endsWith('/') ? base : `${base}/`)
 
 /** A WebSocket begins with a GET, and what the client then says in it need not be reading. */
 const isPlainReading = ({ method, headers }: Call) =>

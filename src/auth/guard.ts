@@ -65,7 +65,11 @@ export function createGuard(options: AuthOptions): Guard {
   function presentSession(check: Check): void {
     const { request, reply, access } = check
     const principal = options.readSession?.(request) ?? null
-    if (principal === null) return void challenge(request, reply, access)
+    if (principal === null) {
+      if (access.allowAnonymous === true) check.goOn()
+      else challenge(request, reply, access)
+      return
+    }
     if (!isSafeMethod(request.method) && !isSameOrigin(request.headers, publicOrigin)) {
       return void sendProblem(reply, 'cross_site_request')
     }
@@ -83,7 +87,8 @@ export function createGuard(options: AuthOptions): Guard {
     const { method, headers, ip: address, params } = request
     const adminRole = options.administration?.role
     const service = isOwn ? 'own' : (access.service ?? findService())
-    const call: Call = { service, method, url: request.raw.url, headers, address, params, adminRole }
+    const { raw, readings } = request
+    const call: Call = { service, method, url: raw.url, readings, headers, address, params, adminRole }
     const refusal = decideAccess(principal, key, access, call)
     const groupLimits = service === 'own' ? null : (service?.groupLimits ?? null)
     const limited = key === undefined ? null : partiesOf(key.limited, groupLimits)

@@ -78,6 +78,8 @@ const knownAccess: Record<keyof Access, readonly unknown[] | null> = {
   kinds: null,
   service: null,
   readOnlyKeys: ['may-write'],
+  // Of the gateway alone: a route without a caller stands outside the hook.
+  allowAnonymous: [],
 }
 
 /** A misspelled member would open the route to everybody, so it must not start. */

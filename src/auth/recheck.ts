@@ -40,6 +40,7 @@ function stands(verdict: Verdict, request: FastifyRequest, access: Access): bool
   const { principal, key } = verdict
   const { method, headers, ip: address, params } = request
   const service = access.service ?? null
-  const { url } = request.raw
-  return decideAccess(principal, key, access, { service, method, url, headers, address, params }) === null
+  const { raw, readings } = request
+  const call = { service, method, url: raw.url, readings, headers, address, params }
+  return decideAccess(principal, key, access, call) === null
 }

@@ -68,6 +68,8 @@ export interface Access {
   readonly service?: CalledService
   /** `may-write`: read-only keys may use methods beyond GET, HEAD and OPTIONS here. */
   readonly readOnlyKeys?: 'may-write'
+  /** Whether a request without a credential is let in, with the principal null. Default no. */
+  readonly allowAnonymous?: boolean
 }
 
 /** A registered service that is being called. */
@@ -97,6 +99,8 @@ export interface KeyBounds {
   readonly validUntil?: number
   /** Where a link presents the key: it opens this path and what lies below it, by GET and HEAD alone. */
   readonly linkedPath?: string
+  /** The other ways in which servers read that path. */
+  readonly linkedReadings?: readonly string[]
 }
 
 /** Notes that a credential was accepted, for the counters. */
@@ -201,6 +205,8 @@ declare module 'fastify' {
     presented: PresentedForm
     /** Whether a gateway may send the credential on, where its form allows it; only on routes behind the hook. */
     isForwardable: boolean
+    /** At the gateway: the other ways in which servers read the path. */
+    readings?: readonly string[]
     /** At the gateway: what `/k/<credential>/…` presents, which has been taken out of the URL. */
     credentialInPath?: string | null
   }

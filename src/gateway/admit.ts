@@ -2,15 +2,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { dropIfGone } from '../auth/dropped-connection.js'
 import { createGuard } from '../auth/guard.js'
 import { removeQueryKey } from '../auth/index.js'
-import { isSafeMethod } from '../auth/same-origin.js'
 import type { AuthOptions } from '../auth/types.js'
 import { sendProblem } from '../problems/render.js'
 import type { RegisteredService, ServiceRegistry } from '../services/types.js'
-import { readTarget } from './path.js'
+import { isHost, namesOneHost } from '../urls.js'
+import { chooseAccess } from './choose-access.js'
+import { presentsCredential, readTarget } from './path.js'
 import { answerPreflight, isPreflight, refusePreflight } from './preflight.js'
+import { listReadings } from './readings.js'
 
 export interface AdmissionOptions {
-  registry: Pick<ServiceRegistry, 'match'>
+  registry: Pick<ServiceRegistry, 'match' | 'isAmbiguous'>
   authOptions: AuthOptions
   /** Whether a request that names this `Host` was meant for the gateway. Default: any. */
   takesHost?: (host: string | undefined) => boolean
@@ -25,15 +27,26 @@ export function createAdmission({ registry, authOptions, takesHost = () => true 
     reply.header('x-request-id', request.id)
     const { raw } = request
     const target = readTarget(request.originalUrl)
-    if (target === null || hasTwoHosts(raw.rawHeaders)) return void sendProblem(reply, 'invalid_request')
+    if (target === null) return void sendProblem(reply, 'invalid_request')
     const { path, credential, query, authority } = target
     raw.url = path + query
     if (credential !== null) noteCredential(credential, request, reply)
+    if (!namesOneHost(raw.rawHeaders, raw.headers.host))
+      return void sendProblem(reply, 'invalid_request', badHost)
     if (authority !== null) raw.headers.host = authority
+    if (authority !== null && !isHost(authority)) return void sendProblem(reply, 'invalid_request', badHost)
     if (!takesHost(raw.headers.host)) return void sendProblem(reply, 'invalid_request')
     const service = registry.match(path)
     if (service === null) return void sendProblem(reply, 'not_found')
     if (service === 'unknown') return void sendProblem(reply, 'unavailable')
+    const readings = listReadings(path, service.depth)
+    if (readings === null || registry.isAmbiguous(path, readings))
+      return void sendProblem(reply, 'ambiguous_path')
+    if (credential === null && readings.some(presentsCredential))
+      return void sendProblem(reply, 'ambiguous_path')
+    request.readings = readings
+    const access = chooseAccess(service, request)
+    if (access === null) return void sendProblem(reply, 'ambiguous_path')
     request.service = service
     const { max_body_bytes: maxBytes } = service.descriptor
     if (maxBytes !== null && Number(raw.headers['content-length']) > maxBytes) {
@@ -41,24 +54,16 @@ export function createAdmission({ registry, authOptions, takesHost = () => true 
     }
     const readsQueryKey = authOptions.allowQueryKey === true || service.readAccess.allowQueryKey === true
     if (isPreflight(request)) handlePreflight({ service, readsQueryKey }, request, reply, done)
-    else guard(request, reply, isSafeMethod(request.method) ? service.readAccess : service.writeAccess, done)
+    else guard(request, reply, access, done)
   }
 }
+
+const badHost = { detail: 'The header Host must be one host name or address, with a port or without.' }
 
 /** No other site that the answer leads to may learn of the URL that opened it. */
 function noteCredential(credential: string, request: FastifyRequest, reply: FastifyReply): void {
   request.credentialInPath = credential
   reply.header('referrer-policy', 'no-referrer')
-}
-
-/** Node takes the first, and whoever stands in front may have taken the other (RFC 9112 §3.2). */
-function hasTwoHosts(rawHeaders: readonly string[]): boolean {
-  let hosts = 0
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at] as string
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
-  }
-  return hosts > 1
 }
 
 /** It goes on to the service as nobody's, is answered here, or ends here. */

@@ -26,7 +26,7 @@ import { findTarget, TargetPools } from './targets.js'
 
 export interface GatewayOptions {
   authOptions: AuthOptions
-  registry: Pick<ServiceRegistry, 'match' | 'find' | 'list'>
+  registry: Pick<ServiceRegistry, 'match' | 'isAmbiguous' | 'find' | 'list'>
   /** Whether a request that names this `Host` was meant for the gateway. Default: any. */
   takesHost?: (host: string | undefined) => boolean
   /** Finds what speaks against sending requests to this process; null: nothing. */
@@ -71,6 +71,7 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
 
   app.decorateRequest('service', null)
   app.decorateRequest('credentialInPath', null)
+  app.decorateRequest('readings', undefined)
   // Null until the guard has let a caller in; typed as always there, as behind the hook.
   app.decorateRequest('principal', null as unknown as Principal)
   app.decorateRequest('presented', null as unknown as PresentedForm)

@@ -1,7 +1,8 @@
 import type { Recheck } from '../auth/recheck.js'
-import { isSafeMethod } from '../auth/same-origin.js'
 import type { ServiceRegistry } from '../services/types.js'
+import { chooseAccess } from './choose-access.js'
 import type { Exchange } from './exchange.js'
+import { isPreflight } from './preflight.js'
 
 /** So that an exchange ends within a second of what ends it. */
 const checkEveryMs = 400
@@ -71,9 +72,14 @@ export class OpenCalls {
     // Nobody can tell: what was allowed goes on.
     if (current === 'unknown') return
     if (current === null) call.cut()
-    // A preflight is nobody's.
-    if (current === null || request.principal === null || this.#beingChecked.has(call)) return
-    const access = isSafeMethod(request.method) ? current.readAccess : current.writeAccess
+    if (current === null || isPreflight(request) || this.#beingChecked.has(call)) return
+    const access = chooseAccess(current, request)
+    // A caller without a credential stays as long as the path is public.
+    if (request.principal === null && access?.allowAnonymous === true) return
+    if (access === null || request.principal === null) {
+      call.cut()
+      return
+    }
     const isAllowed = this.recheck(request, access)
     if (isAllowed instanceof Promise) void this.#cutUnlessAllowed(call, isAllowed)
     else if (!isAllowed) call.cut()

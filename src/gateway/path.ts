@@ -1,10 +1,9 @@
 /**
- * The one form of a path, which is matched and forwarded alike, so that nobody is let in by a form of it that the
- * service reads otherwise: unreserved characters are decoded, other escapes kept in capitals, bytes beyond ASCII
- * escaped, dot segments resolved; `//`, `%2F` and `;` are kept.
+ * Normalises a path into the one form that is matched and forwarded: unreserved characters are decoded, other escapes
+ * kept in capitals, bytes beyond ASCII escaped, dot segments resolved; `//`, `%2F` and `;` are kept. Servers that read
+ * this form in another way are dealt with in `readings.ts`.
  * @param path as it was sent, beginning with a slash, without the query
- * @returns null for a broken escape, a control character, a space, a backslash, a fragment, or a dot segment that
- * only shows once a server decodes `%2F` or cuts off `;…`
+ * @returns null for a broken escape, a control character, an encoded NUL, a space, a backslash or a fragment
  * @see RFC 3986 §6.2.2
  */
 export function normalizePath(path: string): string | null {
@@ -34,7 +33,8 @@ const unreserved = /[A-Za-z0-9._~-]/
 function normalizeEscapes(path: string): string | null {
   let isBroken = false
   const normal = path.replace(percentEncoded, (whole, digits?: string) => {
-    if (digits === undefined) isBroken = true
+    // Programs in C end a path at a NUL.
+    if (digits === undefined || digits === '00') isBroken = true
     const character = String.fromCharCode(Number.parseInt(digits ?? '', 16))
     return unreserved.test(character) ? character : whole.toUpperCase()
   })
@@ -44,14 +44,8 @@ function normalizeEscapes(path: string): string | null {
     : normal.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
-/**
- * What Tomcat takes for `..` as `/..;a`, and others as `/..%2F`: resolved here it would not be what was sent, and
- * resolved there it would not be what was matched.
- */
-const hiddenDotSegment = /(^|\/|%2F|%5C)\.\.?(;|%2F|%5C)|(%2F|%5C)\.\.?(\/|$)/
-
-function resolveDotSegments(path: string): string | null {
-  if (!path.includes('/.')) return hiddenDotSegment.test(path) ? null : path
+function resolveDotSegments(path: string): string {
+  if (!path.includes('/.')) return path
   const segments = path.split('/').slice(1)
   const kept: string[] = []
   for (const segment of segments) {
@@ -61,8 +55,7 @@ function resolveDotSegments(path: string): string | null {
   const last = segments.at(-1)
   // A directory: what was below it is gone, its slash is not.
   if (last === '.' || last === '..') kept.push('')
-  const resolved = `/${kept.join('/')}`
-  return hiddenDotSegment.test(resolved) ? null : resolved
+  return `/${kept.join('/')}`
 }
 
 export interface Target {
@@ -95,13 +88,15 @@ function splitTarget(url: string, authority: string | null): Target | null {
   if (query.includes('#')) return null
   const path = normalizePath(start === -1 ? url : url.slice(0, start))
   if (path === null) return null
-  return path.startsWith(credentialPrefix)
+  return presentsCredential(path)
     ? { ...splitCredential(path), query, authority }
     : { path, credential: null, query, authority }
 }
 
 /** What no service may have: paths below it present a credential. */
 const credentialPrefix = '/k/'
+
+export const presentsCredential = (path: string) => path.startsWith(credentialPrefix)
 
 function splitCredential(path: string): Pick<Target, 'path' | 'credential'> {
   const end = path.indexOf('/', credentialPrefix.length)

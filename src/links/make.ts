@@ -2,6 +2,7 @@ import type { Keyring, Signer } from '../assertion/keyring.js'
 import { type Actor, describeActor } from '../audit/actor.js'
 import { isAuthorized } from '../auth/decide.js'
 import { normalizePath } from '../gateway/path.js'
+import { listReadings } from '../gateway/readings.js'
 import { readAuthorization } from '../keys/cached-key.js'
 import { lockEnabledOwner } from '../keys/change.js'
 import type { KeyContext } from '../keys/context.js'
@@ -18,7 +19,7 @@ export interface LinkContext extends Pick<KeyContext, 'db' | 'clock' | 'keySwitc
   keyring: Pick<Keyring, 'signer'>
   /** Whether there is a KEY_ENCRYPTION_SECRET, without which nothing is ever signed. */
   canSign: boolean
-  registry: Pick<ServiceRegistry, 'match'>
+  registry: Pick<ServiceRegistry, 'match' | 'isAmbiguous'>
   /** Where clients reach the gateway, without a slash at its end; null: there is none. */
   gatewayUrl: string | null
 }
@@ -89,6 +90,10 @@ function requireService({ registry }: LinkContext, path: string): RegisteredServ
   const service = registry.match(path)
   if (service === 'unknown') throw new Problem('unavailable')
   if (service === null) throw fault('path', 'is not a path of a service behind the gateway')
+  const readings = listReadings(path, service.depth)
+  if (readings === null || registry.isAmbiguous(path, readings)) {
+    throw fault('path', 'is read by servers in different ways, which lead to different services')
+  }
   return service
 }
 

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Keyring } from '../assertion/keyring.js'
 import type { RefusalRate, Verdict, Verify } from '../auth/types.js'
+import { listReadings } from '../gateway/readings.js'
 import type { CachedKey } from '../keys/cached-key.js'
 import type { KeyVerifier } from '../keys/verify.js'
 import { isWrittenAsLink, type Link, readLink } from './token.js'
@@ -24,13 +25,16 @@ const tailLength = 43
 /** A link whose signature was good. What it opens is up to its key, each time anew. */
 class HeldLink {
   #accepted: { of: CachedKey; verdict: Verdict } | null = null
+  readonly #readings: readonly string[]
 
   constructor(
     readonly token: string,
     readonly link: Link,
     /** Milliseconds since the epoch. */
     readonly from: number,
-  ) {}
+  ) {
+    this.#readings = listReadings(link.path) ?? []
+  }
 
   /** Whether its signature need not be looked at again. A clock that was set back must not lengthen that. */
   isFresh(now: number): boolean {
@@ -53,7 +57,7 @@ class HeldLink {
       ...{ kind: 'accepted', principal },
       key: {
         ...{ allowedReferers, allowedIps, allowsAddress, expiresAt, authorized, limited },
-        ...{ readOnly: true, validUntil: endsAt, linkedPath: path },
+        ...{ readOnly: true, validUntil: endsAt, linkedPath: path, linkedReadings: this.#readings },
       },
       recordUse: (at, address, userAgent) => key.recordUse(at, address, userAgent),
     }

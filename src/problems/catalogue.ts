@@ -12,6 +12,12 @@ export const problemKinds = {
     title: 'Invalid request',
     detail: 'The request is malformed.',
   },
+  ambiguous_path: {
+    status: 400,
+    title: 'Ambiguous path',
+    detail:
+      'Servers read this path in several ways, which have different rules. Send it in lower case, without //, ;, encoded slashes or a dot at the end of a name.',
+  },
   validation_failed: {
     status: 400,
     title: 'Validation failed',

@@ -51,6 +51,16 @@ const acceptMembers = {
   basic: Type.Boolean({ description: 'Whether `Authorization: Basic` presents a key.' }),
 }
 
+/** Whole segments; `*` stands for what lies below, and so only at the end. A dot at the end of a name is not taken. */
+const ruleSegment = "/\\.?[A-Za-z0-9_~!$&'()+,=:@-]+(\\.[A-Za-z0-9_~!$&'()+,=:@-]+)*"
+const pathRules = (description: string) =>
+  Type.Array(Type.String({ maxLength: 200, pattern: `^(/|(${ruleSegment})+(/\\*?)?)$` }), {
+    maxItems: 100,
+    uniqueItems: true,
+    description,
+    examples: [['/docs', '/static/*']],
+  })
+
 const descriptorMembers = {
   id: id('service'),
   name,
@@ -81,6 +91,12 @@ const descriptorMembers = {
     description:
       'Who answers a CORS preflight, which carries no credential: the service, the gateway, or nobody.',
   }),
+  public_paths: pathRules(
+    'Paths below the prefix that GET and HEAD may read without a credential, as `/docs` or `/static/*`. A credential that comes along is checked all the same.',
+  ),
+  safe_posts: pathRules(
+    'Paths below the prefix where POST only reads, as `/search`: a read-only key may send it, and it needs `scopes` alone.',
+  ),
   timeout_ms: Type.Integer({
     minimum: 1,
     maximum: maxTimeoutMs,
@@ -97,17 +113,19 @@ const descriptorMembers = {
 }
 
 /** What a descriptor means that does not name the member. */
-export const descriptorDefaults = {
+export const descriptorDefaults: Omit<ServiceDescriptor, 'id' | 'name' | 'group' | 'prefix' | 'target'> = {
   strip_prefix: true,
   enabled: true,
   access: { scopes: [], write_scopes: [], kinds: [...ownerKinds] },
   accept: { query: false, cookie: true, basic: true },
   forward_authorization: 'tokens',
   preflight: 'forward',
+  public_paths: [],
+  safe_posts: [],
   timeout_ms: 30_000,
   max_body_bytes: null,
   openapi_url: null,
-} as const
+}
 
 const groupExample = {
   id: 'processing',
@@ -187,6 +205,8 @@ export const createServiceSchema = Type.Object(
       descriptorDefaults.forward_authorization,
     ),
     preflight: withDefault(descriptorMembers.preflight, descriptorDefaults.preflight),
+    public_paths: withDefault(descriptorMembers.public_paths, descriptorDefaults.public_paths),
+    safe_posts: withDefault(descriptorMembers.safe_posts, descriptorDefaults.safe_posts),
     timeout_ms: withDefault(descriptorMembers.timeout_ms, descriptorDefaults.timeout_ms),
     max_body_bytes: withDefault(descriptorMembers.max_body_bytes, descriptorDefaults.max_body_bytes),
     openapi_url: withDefault(descriptorMembers.openapi_url, descriptorDefaults.openapi_url),

@@ -6,6 +6,7 @@ import type { Tx } from '../store/transaction.js'
 import { asColumns, readGroup } from './change-group.js'
 import { changeEntries, type EntryChange, fileAuthor, findChanges, type ServiceContext } from './context.js'
 import { readDescriptor, writeDescriptor } from './descriptor.js'
+import { foldPath } from './match.js'
 import { readServicesFile, setting } from './services-file.js'
 
 /** What is there, what shall be there, and what stands against it. */
@@ -57,7 +58,7 @@ function findConflicts({ wanted, groups, services, faults }: Work): void {
   const isForeign = (row: { declaredBy: store.DeclaredBy } | undefined) => row?.declaredBy === 'api'
   const madeByApi = 'is that of an entry that was made through the API'
   const foreignPrefixes = new Map(
-    [...services.values()].filter(isForeign).map(({ id, prefix }) => [prefix, id]),
+    [...services.values()].filter(isForeign).map((row) => [foldPath(row.prefix), row]),
   )
   const groupIds = new Set([
     ...wanted.groups.map(({ id }) => id),
@@ -67,10 +68,14 @@ function findConflicts({ wanted, groups, services, faults }: Work): void {
     if (isForeign(groups.get(id))) faults.push({ path: `groups.${at}.id`, message: madeByApi })
   }
   for (const [at, { id, prefix, group }] of wanted.services.entries()) {
-    const other = foreignPrefixes.get(prefix)
+    const other = foreignPrefixes.get(foldPath(prefix))
     if (isForeign(services.get(id))) faults.push({ path: `services.${at}.id`, message: madeByApi })
     else if (other !== undefined) {
-      faults.push({ path: `services.${at}.prefix`, message: `is that of ${other}, made through the API` })
+      const is = other.prefix === prefix ? 'is' : 'reads as'
+      faults.push({
+        path: `services.${at}.prefix`,
+        message: `${is} that of ${other.id}, made through the API`,
+      })
     }
     if (!groupIds.has(group)) faults.push({ path: `services.${at}.group`, message: 'is no service group' })
   }

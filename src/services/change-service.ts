@@ -5,16 +5,17 @@ import {
   deleteService,
   findGroup,
   findService,
-  findServiceAt,
   insertService,
+  listPrefixes,
   type ServiceRow,
   updateService,
 } from '../store/services.js'
 import type { Tx } from '../store/transaction.js'
 import { authorOf, changeEntries, findChanges, requireChangeable, type ServiceContext } from './context.js'
 import { changeDescriptor, checkDescriptor, readDescriptor, writeDescriptor } from './descriptor.js'
+import { foldPath } from './match.js'
 
-/** @throws Problem id_taken (the id or the prefix) · validation_failed */
+/** @throws Problem id_taken (the id or the prefix) · in_use (a prefix that reads the same) · validation_failed */
 export const createService = (
   context: ServiceContext,
   actor: Actor,
@@ -29,7 +30,7 @@ export const createService = (
     return insertService(tx, { ...writeDescriptor(descriptor), declaredBy: 'api', createdAt: now })
   })
 
-/** @throws Problem not_found · set_by_file · id_taken (the prefix) · validation_failed */
+/** @throws Problem not_found · set_by_file · id_taken (the prefix) · in_use (one that reads the same) · validation_failed */
 export const changeService = (
   context: ServiceContext,
   actor: Actor,
@@ -68,9 +69,17 @@ async function requirePlace(tx: Tx, { id, group, prefix }: ServiceDescriptor): P
       errors: [{ path: 'group', message: 'is no service group' }],
     })
   }
-  const other = await findServiceAt(tx, prefix)
-  if (other === null || other.id === id) return
-  throw new Problem('id_taken', { detail: `The service ${other.id} has this prefix already.` })
+  for (const other of await listPrefixes(tx)) {
+    if (other.id === id) continue
+    if (other.prefix === prefix) {
+      throw new Problem('id_taken', { detail: `The service ${other.id} has this prefix already.` })
+    }
+    if (foldPath(other.prefix) === foldPath(prefix)) {
+      throw new Problem('in_use', {
+        detail: `Servers may read this prefix as ${other.prefix}, which the service ${other.id} has. Choose another.`,
+      })
+    }
+  }
 }
 
 /** A service as it is shown. */

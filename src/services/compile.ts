@@ -3,18 +3,27 @@ import { asLimits, asParty } from '../limits/party.js'
 import type { ServiceDescriptor } from '../schemas/service.js'
 import type { RegistryRow } from '../store/services.js'
 import { readDescriptor } from './descriptor.js'
+import { countSegments } from './match.js'
+import { compilePathRules } from './path-rules.js'
 import type { RegisteredService } from './types.js'
 
 /** Decides once for every call of a service what its descriptor says of it. */
 export function compileService(row: RegistryRow): RegisteredService {
   const descriptor = readDescriptor({ ...row, groupId: row.group_id })
   const called = nameService(row)
+  const { prefix, public_paths, safe_posts } = descriptor
   const { scopes, write_scopes } = descriptor.access
+  const readAccess = compileAccess(descriptor, called, scopes)
   return Object.freeze({
     descriptor,
     called,
-    readAccess: compileAccess(descriptor, called, scopes),
+    depth: countSegments(prefix),
+    readAccess,
     writeAccess: compileAccess(descriptor, called, [...new Set([...scopes, ...write_scopes])]),
+    publicPaths: compilePathRules(public_paths, countSegments(prefix)),
+    publicAccess: Object.freeze({ ...readAccess, allowAnonymous: true }),
+    safePosts: compilePathRules(safe_posts, countSegments(prefix)),
+    safePostAccess: Object.freeze({ ...readAccess, readOnlyKeys: 'may-write' as const }),
   })
 }
 

@@ -2,7 +2,7 @@ import type { Database } from '../store/database.js'
 import { type Asked, isCertain } from '../store/notices.js'
 import { type RegistryRow, readRegistry } from '../store/services.js'
 import { compileService } from './compile.js'
-import { compilePrefixes, type MatchPrefix } from './match.js'
+import { compileFoldedPrefixes, compilePrefixes, foldPath, type MatchPrefix } from './match.js'
 import type { RegisteredService, ServiceRegistry } from './types.js'
 
 export interface ServiceRegistryOptions {
@@ -17,6 +17,9 @@ export interface ServiceRegistryOptions {
 
 interface Known extends Asked {
   readonly matchPrefix: MatchPrefix<RegisteredService>
+  readonly matchFolded: MatchPrefix<RegisteredService>
+  /** Whether a prefix has capitals, or a dot at the end of a segment: then even a plain path may read as another. */
+  readonly hasFoldedPrefixes: boolean
   readonly byId: ReadonlyMap<string, RegisteredService>
   readonly list: readonly RegisteredService[]
 }
@@ -48,6 +51,14 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
     match: (path) => {
       const current = findCurrent()
       return current === null ? 'unknown' : current.matchPrefix(path)
+    },
+    isAmbiguous: (path, readings) => {
+      const current = findCurrent()
+      if (current === null) return true
+      const { matchPrefix, matchFolded, hasFoldedPrefixes } = current
+      if (readings.length === 0 && !hasFoldedPrefixes) return false
+      const literal = matchPrefix(path)
+      return matchFolded(path) !== literal || readings.some((reading) => matchFolded(reading) !== literal)
     },
     find: (id) => {
       const current = findCurrent()
@@ -135,10 +146,13 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
     const list = [...versions.values()]
       .map(({ service }) => service)
       .filter(({ descriptor }) => descriptor.enabled)
+    const byPrefix = list.map((service) => [service.descriptor.prefix, service] as const)
     return {
       list,
       byId: new Map(list.map((service) => [service.descriptor.id, service])),
-      matchPrefix: compilePrefixes(list.map((service) => [service.descriptor.prefix, service])),
+      matchPrefix: compilePrefixes(byPrefix),
+      matchFolded: compileFoldedPrefixes(byPrefix),
+      hasFoldedPrefixes: byPrefix.some(([prefix]) => foldPath(prefix) !== prefix),
     }
   }
 }

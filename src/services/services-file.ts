@@ -2,6 +2,7 @@ import { readDeclaration, refuseFaults } from '../config/operator-files.js'
 import { createValidator } from '../http/validation.js'
 import { type ServicesFile, servicesFileSchema } from '../schemas/service.js'
 import { checkDescriptor, type IsOwnAddress } from './descriptor.js'
+import { foldPath } from './match.js'
 
 export const setting = 'SERVICES_FILE'
 
@@ -18,7 +19,7 @@ export async function readServicesFile(path: string, isOwnAddress: IsOwnAddress)
   refuseFaults(file, [
     ...findRepeats('groups', 'id', content.groups),
     ...findRepeats('services', 'id', content.services),
-    ...findRepeats('services', 'prefix', content.services),
+    ...findRepeats('services', 'prefix', content.services, foldPath),
     ...checked.flatMap(({ faults }, at) =>
       faults.map((fault) => ({ ...fault, path: `services.${at}.${fault.path}` })),
     ),
@@ -26,14 +27,23 @@ export async function readServicesFile(path: string, isOwnAddress: IsOwnAddress)
   return { groups: content.groups, services: checked.map(({ descriptor }) => descriptor) }
 }
 
-function findRepeats<T extends object>(list: string, member: keyof T & string, entries: readonly T[]) {
-  const seen = new Set<unknown>()
+/** @param fold makes values equal that must not stand side by side. Default: equal ones alone */
+function findRepeats<K extends string>(
+  list: string,
+  member: K,
+  entries: readonly { [name in K]: string }[],
+  fold = (value: string) => value,
+) {
+  const seen = new Map<string, string>()
   return entries.flatMap((entry, at) => {
     const value = entry[member]
-    if (!seen.has(value)) {
-      seen.add(value)
-      return []
-    }
-    return [{ path: `${list}.${at}.${member}`, message: `is that of an entry before: ${String(value)}` }]
+    const before = seen.get(fold(value))
+    seen.set(fold(value), before ?? value)
+    if (before === undefined) return []
+    const message =
+      before === value
+        ? `is that of an entry before: ${value}`
+        : `reads as that of an entry before: ${value} and ${before}`
+    return [{ path: `${list}.${at}.${member}`, message }]
   })
 }

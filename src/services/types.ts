@@ -1,14 +1,23 @@
 import type { Access, CalledService } from '../auth/types.js'
 import type { ServiceDescriptor } from '../schemas/service.js'
+import type { PathRules } from './path-rules.js'
 
 /** A service with what its descriptor means for the check of a call; compiled once, shared, never changed. */
 export interface RegisteredService {
   readonly descriptor: ServiceDescriptor
   readonly called: CalledService
+  /** How many segments its prefix has. */
+  readonly depth: number
   /** For GET, HEAD and OPTIONS. */
   readonly readAccess: Access
   /** For every other method. */
   readonly writeAccess: Access
+  /** Which GET and HEAD need no credential, and what holds for them. */
+  readonly publicPaths: PathRules
+  readonly publicAccess: Access
+  /** Which POST only reads, and what holds for it. */
+  readonly safePosts: PathRules
+  readonly safePostAccess: Access
 }
 
 /** The services behind the gateway, as they are now. */
@@ -19,6 +28,12 @@ export interface ServiceRegistry {
    * @param path normalised, without query
    */
   match(path: string): RegisteredService | null | 'unknown'
+  /**
+   * Whether a path belongs to another service, or to none, by one of its other readings; true when the registry
+   * cannot tell.
+   * @param readings as `listReadings` of the gateway gives them
+   */
+  isAmbiguous(path: string, readings: readonly string[]): boolean
   /** The enabled service of that id; `unknown` as for `match`. */
   find(id: string): RegisteredService | null | 'unknown'
   /** The enabled services, by prefix. */

@@ -61,8 +61,9 @@ export const findGroup = (tx: Tx, id: string): Promise<GroupRow | null> =>
 export const findService = (tx: Tx, id: string): Promise<ServiceRow | null> =>
   tx.service.findUnique({ where: { id } })
 
-export const findServiceAt = (tx: Tx, prefix: string): Promise<ServiceRow | null> =>
-  tx.service.findUnique({ where: { prefix } })
+/** The prefix of every service, enabled or not. */
+export const listPrefixes = (tx: Tx): Promise<{ id: string; prefix: string }[]> =>
+  tx.service.findMany({ select: { id: true, prefix: true } })
 
 /** All of them, by id: for who holds them against a file. */
 export async function readAllEntries(tx: Tx): Promise<{ groups: GroupRow[]; services: ServiceRow[] }> {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Actor } from '../../src/audit/actor.js'
+import { descriptorDefaults } from '../../src/schemas/service.js'
 import { applyServicesFile } from '../../src/services/apply-file.js'
 import { createServiceGroup, deleteServiceGroup } from '../../src/services/change-group.js'
 import { changeService, createService, removeService } from '../../src/services/change-service.js'
@@ -67,11 +68,8 @@ const makeGroup = (id: string) =>
   createServiceGroup(one, actor, { id, name: id, description: '', limits: noLimits })
 const makeService = (id: string, group: string) =>
   createService(one, actor, {
-    ...{ id, name: id, group, prefix: `/${id}`, target: 'http://upstream.test', strip_prefix: true },
-    access: { scopes: [], write_scopes: [], kinds: ['user', 'server'] },
-    accept: { query: false, cookie: true, basic: true },
-    ...{ enabled: true, forward_authorization: 'tokens', preflight: 'forward', timeout_ms: 30_000 },
-    ...{ max_body_bytes: null, openapi_url: null },
+    ...structuredClone(descriptorDefaults),
+    ...{ id, name: id, group, prefix: `/${id}`, target: 'http://upstream.test' },
   })
 
 /** Makes a key that names these, in a transaction that goes on for so long. */

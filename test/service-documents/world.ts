@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net'
 import Fastify from 'fastify'
 import openApi from '../../src/http/openapi.js'
-import type { ServiceDescriptor } from '../../src/schemas/service.js'
+import { descriptorDefaults, type ServiceDescriptor } from '../../src/schemas/service.js'
 import { serviceDocuments } from '../../src/service-documents/index.js'
+import { compilePathRules } from '../../src/services/path-rules.js'
 import type { Database } from '../../src/store/database.js'
 
 export const gatewayUrl = 'http://127.0.0.1:3001'
@@ -48,14 +49,7 @@ const describe = (wanted: Wanted): ServiceDescriptor => ({
   name: wanted.id,
   group: 'test',
   prefix: `/${wanted.id}`,
-  strip_prefix: true,
-  enabled: true,
-  access: { scopes: [], write_scopes: [], kinds: ['user', 'server'] },
-  accept: { query: false, cookie: true, basic: true },
-  forward_authorization: 'tokens',
-  preflight: 'forward',
-  timeout_ms: 30_000,
-  max_body_bytes: null,
+  ...structuredClone(descriptorDefaults),
   openapi_url: '/openapi.json',
   ...wanted,
 })
@@ -68,7 +62,11 @@ export async function showDocuments(db: Database, ...services: Wanted[]) {
   let registered = services.map(describe)
   const asRegistered = (descriptor: ServiceDescriptor) => {
     const called = { id: descriptor.id, group: descriptor.group, groupLimits: null }
-    return { descriptor, called, readAccess: {}, writeAccess: {} }
+    const rules = compilePathRules([], 1)
+    return {
+      ...{ descriptor, called, readAccess: {}, writeAccess: {}, publicAccess: {}, safePostAccess: {} },
+      ...{ publicPaths: rules, safePosts: rules, depth: 1 },
+    }
   }
   await app.register(openApi, {
     ...{ publicUrl, gatewayUrl, version: '0.0.0-test', sessionCookie: 'session' },

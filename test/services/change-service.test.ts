@@ -29,6 +29,8 @@ describe('an administrator', () => {
       accept: { query: false, cookie: true, basic: true },
       forward_authorization: 'tokens',
       preflight: 'forward',
+      public_paths: [],
+      safe_posts: [],
       timeout_ms: 30_000,
       max_body_bytes: null,
       openapi_url: null,
@@ -226,6 +228,57 @@ describe('a service is refused', () => {
       expectProblem(answer, 409, 'id_taken')
       expect(answer.json.detail).toContain(one.id)
     }
+  })
+
+  test.each(['/Data', '/DATA', '/data.', '/data/Deep', '/data./deep'])(
+    'when servers may read its prefix as that of another service: %s',
+    async (twin) => {
+      const { group } = await aService()
+      const payload = { name: 'Twin', group, target: 'http://upstream.test' }
+      const taken = twin.toLowerCase().replace('.', '')
+      const one = await ask('POST', '/admin/services', { ...payload, id: newId('one'), prefix: taken })
+      const other = await ask('POST', '/admin/services', { ...payload, id: newId('other'), prefix: twin })
+      const third = await aService()
+      const moved = await ask('PATCH', `/admin/services/${third.id}`, { prefix: twin })
+      const same = await ask('PATCH', `/admin/services/${one.json.id}`, { prefix: twin })
+      await ask('DELETE', `/admin/services/${one.json.id}`)
+
+      expect(one.status).toBe(201)
+      for (const answer of [other, moved]) {
+        expectProblem(answer, 409, 'in_use')
+        expect(answer.json.detail).toContain(one.json.id)
+      }
+      expect(same.status).toBe(200)
+    },
+  )
+
+  test.each(
+    [
+      '/*',
+      '*',
+      '',
+      'docs',
+      '/docs/../admin',
+      '/..',
+      '/a/.',
+      '/%64ocs',
+      '/docs;x',
+      '/docs?x',
+      '/*/docs',
+      '/doc*',
+    ]
+      .concat(['//docs', '/docs//x', '/a\\b', '/docs.', '/docs ', '/d..s', `/${'a'.repeat(200)}`])
+      .flatMap((rule) => [
+        ['public_paths', rule],
+        ['safe_posts', rule],
+      ]),
+  )('with a rule in %s that is no path below a prefix: %j', async (member, rule) => {
+    const { id } = await aService()
+
+    const answer = await ask('PATCH', `/admin/services/${id}`, { [member as string]: ['/fine', rule] })
+
+    expectProblem(answer, 400, 'validation_failed')
+    expect((await ask('GET', `/admin/services/${id}`)).json[member as string]).toEqual([])
   })
 
   test('moving it to a group that is not there', async () => {

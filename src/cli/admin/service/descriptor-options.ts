@@ -19,6 +19,8 @@ export interface DescriptorOptions extends JsonOption {
   acceptBasic?: boolean
   forwardAuthorization?: UpdateService['forward_authorization']
   preflight?: UpdateService['preflight']
+  publicPaths?: string[] | false
+  safePosts?: string[] | false
   timeoutMs?: number
   maxBodyBytes?: number | false
   openapiUrl?: string | false
@@ -52,6 +54,10 @@ export function addDescriptorOptions(command: Command): Command {
       ).choices(authorizationForwardings),
     )
     .addOption(new Option('--preflight <who>', 'who answers CORS preflights').choices(preflights))
+    .option('--public-paths <path...>', 'paths below the prefix that anyone may read, as /docs or /static/*')
+    .option('--no-public-paths', 'no path without a credential (the default)')
+    .option('--safe-posts <path...>', 'paths below the prefix where POST only reads, as /search')
+    .option('--no-safe-posts', 'every POST writes (the default)')
     .option('--timeout-ms <ms>', 'how long it may take to begin its answer', parseCount)
     .option('--max-body-bytes <bytes>', 'largest body of a request', parseCount)
     .option('--no-max-body-bytes', 'bodies of any size (the default)')

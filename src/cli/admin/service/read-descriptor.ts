@@ -45,6 +45,8 @@ const readMembers = (options: DescriptorOptions): UpdateService =>
     strip_prefix: options.stripPrefix,
     forward_authorization: options.forwardAuthorization,
     preflight: options.preflight,
+    public_paths: readNames(options.publicPaths),
+    safe_posts: readNames(options.safePosts),
     timeout_ms: options.timeoutMs,
     max_body_bytes: options.maxBodyBytes === false ? null : options.maxBodyBytes,
     openapi_url: options.openapiUrl === false ? null : options.openapiUrl,

@@ -1,0 +1,276 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { requestRaw } from '../support/raw-http.js'
+import { type CreatedKey, startService, type TestService } from '../support/service.js'
+import { setServices } from '../support/services.js'
+import { type SeenRequest, startUpstream, type Upstream } from '../support/upstream.js'
+
+let upstream: Upstream
+let service: TestService
+let key: CreatedKey
+let readOnly: CreatedKey
+const port = () => Number(new URL(service.gatewayUrl).port)
+
+// Two services of one target, as an operator guards a part of one: what gets past must be seen there.
+beforeAll(async () => {
+  upstream = await startUpstream()
+  service = await startService({}, { hasGateway: true })
+  key = await service.createKey('alice')
+  readOnly = await service.createKey('alice', { read_only: true })
+  const access = { scopes: ['nobody-has-it'] }
+  await setServices(
+    service,
+    { id: 'up', target: `${upstream.url}/base` },
+    { id: 'admin', prefix: '/up/admin', target: `${upstream.url}/base/admin`, access },
+    { id: 'capitals', prefix: '/up/Secret', target: `${upstream.url}/base/Secret`, access },
+    {
+      ...{ id: 'stac', target: upstream.url, access: { scopes: ['nobody-has-it'], write_scopes: ['write'] } },
+      ...{ public_paths: ['/', '/docs', '/Static/*', '/health/'], safe_posts: ['/search', '/find/*'] },
+    },
+    {
+      id: 'free',
+      target: upstream.url,
+      access: { write_scopes: ['write'] },
+      safe_posts: ['/search', '/find/*'],
+    },
+  )
+})
+afterEach(() => {
+  upstream.seen.length = 0
+})
+afterAll(async () => {
+  await Promise.all([service.close(), upstream.close()])
+})
+
+const ask = async (method: string, target: string, lines: string[] = []) => {
+  const { status, body } = await requestRaw(port(), [`${method} ${target} HTTP/1.1`, ...lines])
+  const { code } = status < 400 ? {} : (JSON.parse(body) as { code?: string })
+  return [status, code]
+}
+const withKey = () => [`X-API-Key: ${key.value}`]
+const seen = () => upstream.seen.map(({ method, url }) => `${method} ${url}`)
+
+describe('a path that servers read as that of another service is refused', () => {
+  const attacks = [
+    '/up//admin',
+    '/up///admin/x',
+    '/up/Admin',
+    '/up/ADMIN/x',
+    '/up/admin;x',
+    '/up/admin;x=1/y',
+    '/up/;/admin',
+    '/up/;a=b/admin/x',
+    '/up/%2Fadmin',
+    '/up/%2fadmin/x',
+    '/up/%5Cadmin',
+    '/up/admin%2Fx',
+    '/up/admin%5cx',
+    '/up/admin%20',
+    '/up/admin%20/x',
+    '/up/admin.',
+    '/up/admin../x',
+    '/up/admin%2e',
+    '/up/%2561dmin',
+    '/up/%252561dmin',
+    '/up/admin%3Bx',
+    '/up/admin%253bx',
+    '/up/x/%252e%252e/admin',
+    '/up/x/%252e%252e%252fadmin',
+    '/up/x/..;/admin',
+    '/up/x%2F..%2Fadmin',
+    '/up/x/..%5Cadmin',
+    '/up/.;/admin',
+    '/up/%252e/admin',
+    '/up//Admin;x/%20./y',
+    '/up/secret',
+    '/up/secret/x',
+    '/up/SECRET',
+    '/up/%53ecret;x',
+  ]
+
+  test.each(attacks)('%s', async (path) => {
+    expect(await ask('GET', path, withKey())).toEqual([400, 'ambiguous_path'])
+    expect(seen()).toEqual([])
+  })
+
+  test.each(['GET', 'POST', 'OPTIONS', 'PROPFIND'])(
+    'by %s, before a credential is looked at',
+    async (method) => {
+      expect(await ask(method, '/up//admin')).toEqual([400, 'ambiguous_path'])
+      expect(await ask(method, '/up//admin', ['X-API-Key: wrong'])).toEqual([400, 'ambiguous_path'])
+      expect(seen()).toEqual([])
+    },
+  )
+
+  test.each([
+    '/up/..;/x',
+    '/up/..%2Fup/x',
+    '/up/%252e%252e/up/x',
+    '/up/x/..;/..;/up/y',
+    '/up/..;/base/admin',
+  ])('%s, which leaves the target as well', async (path) => {
+    expect(await ask('GET', path, withKey())).toEqual([400, 'ambiguous_path'])
+    expect(seen()).toEqual([])
+  })
+
+  test('as one with too many readings is', async () => {
+    const path = `/up/%25${'25'.repeat(100)}41`
+
+    expect(await ask('GET', path, withKey())).toEqual([400, 'ambiguous_path'])
+  })
+
+  test.each(['/Up', '/u%2570', '//up/admin', '/up%2Fadmin', '/up;x/admin', '/UP/admin'])(
+    '%s, which no service has as it stands, is not found',
+    async (path) => {
+      expect(await ask('GET', path, withKey())).toEqual([404, 'not_found'])
+    },
+  )
+})
+
+describe('a path whose readings agree goes on as it was sent', () => {
+  test.each([
+    ['/up/S2A_MSIL2A.SAFE/GRANULE/x.jp2', '/base/S2A_MSIL2A.SAFE/GRANULE/x.jp2'],
+    ['/up/a//b', '/base/a//b'],
+    ['/up//', '/base//'],
+    ['/up/a;v=1/b', '/base/a;v=1/b'],
+    ['/up/a%2Fb', '/base/a%2Fb'],
+    ['/up/a%20b.', '/base/a%20b.'],
+    ['/up/%C3%89t%C3%A9', '/base/%C3%89t%C3%A9'],
+    ['/up/administrator', '/base/administrator'],
+    ['/up/x/..;/y', '/base/x/..;/y'],
+    [
+      '/up/tiles/https%3A%2F%2Fhost%2FS2.tif%3Fsig%3DAb%252Bc/1',
+      '/base/tiles/https%3A%2F%2Fhost%2FS2.tif%3Fsig%3DAb%252Bc/1',
+    ],
+  ])('%s', async (path, forwarded) => {
+    expect(await ask('GET', path, withKey())).toEqual([200, undefined])
+    expect(seen()).toEqual([`GET ${forwarded}`])
+  })
+
+  test('also below a prefix with capitals', async () => {
+    expect(await ask('GET', '/up/Secret/x', withKey())).toEqual([403, 'insufficient_scope'])
+    expect(await ask('GET', '/up/Secret/X;y', withKey())).toEqual([403, 'insufficient_scope'])
+  })
+})
+
+describe('a public path', () => {
+  test.each([
+    ['GET', '/stac', '/'],
+    ['GET', '/stac/', '/'],
+    ['GET', '/stac/docs', '/docs'],
+    ['HEAD', '/stac/docs', '/docs'],
+    ['GET', '/stac/docs?f=json', '/docs?f=json'],
+    ['GET', '/stac/Static/', '/Static/'],
+    ['GET', '/stac/Static/js/app.js', '/Static/js/app.js'],
+    ['GET', '/stac/Static/A%20b.', '/Static/A%20b.'],
+    ['GET', '/stac/health/', '/health/'],
+  ])('needs no credential: %s %s', async (method, path, forwarded) => {
+    const { status } = await requestRaw(port(), [`${method} ${path} HTTP/1.1`])
+
+    expect(status).toBe(200)
+    expect(seen()).toEqual([`${method} ${forwarded}`])
+  })
+
+  test('tells the service of nobody: every identity header is there, and empty', async () => {
+    await ask('GET', '/stac/docs', [
+      'Latchkey-Subject: admin',
+      'Latchkey_Subject: admin',
+      'Latchkey.Via: session',
+    ])
+
+    const { headers, rawHeaders } = upstream.seen[0] as SeenRequest
+    const names = ['subject', 'login', 'kind', 'via', 'key-id', 'roles', 'scopes', 'config', 'assertion']
+    expect(names.map((name) => headers[`latchkey-${name}`])).toEqual(names.map(() => ''))
+    expect(rawHeaders.filter((name) => /^latchkey[^-]/i.test(name))).toEqual([])
+  })
+
+  test.each([
+    ['POST', '/stac/docs', 401],
+    ['OPTIONS', '/stac/docs', 401],
+    ['PUT', '/stac/docs', 401],
+    ['GET', '/stac/docs/', 401],
+    ['GET', '/stac/docs/x', 401],
+    ['GET', '/stac/docsx', 401],
+    ['GET', '/stac/Docs', 401],
+    ['GET', '/stac/static/x', 401],
+    ['GET', '/stac/Static', 401],
+    ['GET', '/stac/health', 401],
+    ['GET', '/stac/private', 401],
+  ])('is no other: %s %s asks for a credential', async (method, path, status) => {
+    expect((await ask(method, path))[0]).toBe(status)
+    expect(seen()).toEqual([])
+  })
+
+  test.each([
+    '/stac/Static/..;/private',
+    '/stac/Static/%252e%252e/private',
+    '/stac/Static/..%2Fprivate',
+    '/stac/Static/%5C..%5C..%5Cprivate',
+    '/stac/Static/x/..;/..;/private',
+  ])('is refused in a form that servers read as another path: %s', async (path) => {
+    expect(await ask('GET', path)).toEqual([400, 'ambiguous_path'])
+    expect(await ask('GET', path, withKey())).toEqual([400, 'ambiguous_path'])
+    expect(seen()).toEqual([])
+  })
+
+  test('refuses a wrong credential, and one whose rights do not suffice', async () => {
+    expect(await ask('GET', '/stac/docs', ['X-API-Key: wrong'])).toEqual([401, 'invalid_credential'])
+    expect(await ask('GET', '/stac/docs', ['Authorization: Bearer a.b.c'])).toEqual([
+      401,
+      'invalid_credential',
+    ])
+    expect(await ask('GET', '/stac/docs', ['Authorization: nothing'])).toEqual([400, 'invalid_request'])
+    expect(await ask('GET', '/stac/docs', withKey())).toEqual([403, 'insufficient_scope'])
+    expect(seen()).toEqual([])
+  })
+
+  test('is none for a WebSocket', async () => {
+    const upgrade = [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: YQ==',
+    ]
+
+    expect(await ask('GET', '/stac/docs', upgrade)).toEqual([401, 'not_authenticated'])
+    expect(seen()).toEqual([])
+  })
+})
+
+describe('a safe POST', () => {
+  const post = async (path: string, value: string) =>
+    ask('POST', path, [`X-API-Key: ${value}`, 'Content-Length: 0'])
+
+  test.each(['/free/search', '/free/find/x', '/free/find/'])('counts as reading: %s', async (path) => {
+    expect(await post(path, readOnly.value)).toEqual([200, undefined])
+    expect(await post(path, key.value)).toEqual([200, undefined])
+  })
+
+  test.each(['/free/search/', '/free/Search', '/free/find', '/free/other', '/free/search/x'])(
+    'is no other: %s',
+    async (path) => {
+      expect(await post(path, readOnly.value)).toEqual([403, 'read_only_key'])
+      expect(await post(path, key.value)).toEqual([403, 'insufficient_scope'])
+      expect(seen()).toEqual([])
+    },
+  )
+
+  test.each(['PUT', 'DELETE', 'PATCH'])('is none by %s', async (method) => {
+    expect(await ask(method, '/free/search', [`X-API-Key: ${readOnly.value}`])).toEqual([
+      403,
+      'read_only_key',
+    ])
+  })
+
+  test('asks for a credential, and for the rights of reading', async () => {
+    expect(await ask('POST', '/free/search', ['Content-Length: 0'])).toEqual([401, 'not_authenticated'])
+    expect(await post('/stac/search', key.value)).toEqual([403, 'insufficient_scope'])
+  })
+
+  test.each(['/free/find/..;/delete', '/free/find/%252e%252e/delete', '/free/find/..%2Fdelete'])(
+    'is refused in a form that servers read as another path: %s',
+    async (path) => {
+      expect(await post(path, readOnly.value)).toEqual([400, 'ambiguous_path'])
+      expect(seen()).toEqual([])
+    },
+  )
+})

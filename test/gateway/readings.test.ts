@@ -1,0 +1,103 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { isPlain, listReadings } from '../../src/gateway/readings.js'
+
+describe('the readings of a path', () => {
+  test.each(['/', '/a', '/a/b', '/a/b/', '/a.b/c-d_e~f', '/.well-known/x', '/a:b@c,d=e+(f)', '/...a'])(
+    'are none for %s, which is plain',
+    (path) => {
+      expect([isPlain(path), listReadings(path)]).toEqual([true, []])
+    },
+  )
+
+  test.each([
+    ['/Admin', '/admin'],
+    ['/a//b', '/a/b'],
+    ['//a', '/a'],
+    ['/admin;x=1/b', '/admin/b'],
+    ['/;x/admin', '/admin'],
+    ['/a%2Fb', '/a/b'],
+    ['/a%5Cb', '/a/b'],
+    ['/a%255Cb', '/a/b'],
+    ['/%2561dmin', '/admin'],
+    ['/%252561dmin', '/admin'],
+    ['/admin%20', '/admin'],
+    ['/admin.', '/admin'],
+    ['/admin%20.%20./b', '/admin/b'],
+    ['/admin%2E', '/admin'],
+    ['/x/%252e%252e/admin', '/admin'],
+    ['/x/..;/admin', '/admin'],
+    ['/x%2F..%2Fadmin', '/admin'],
+    ['/x/.%252e;a=b%2f/Admin', '/admin'],
+    ['/admin%3Bx', '/admin'],
+    // Java's equalsIgnoreCase takes the long s for an s, and the Kelvin sign lower-cases to a k.
+    ['/%C5%BFecret', '/secret'],
+    ['/%E2%84%AAeys', '/keys'],
+  ])('of %s hold %s', (path, reading) => {
+    expect(listReadings(path)).toContain(reading)
+  })
+
+  test.each([
+    ['/a/..;/b', 1],
+    ['/a/x/..;/..;/b', 1],
+    ['/a/b/..;/c', 2],
+    ['/..;/a', 0],
+    ['/a/%252e%252e/a', 1],
+    ['/a//%252e%252e/b', 1],
+  ])('are refused for %s, which leaves a prefix of %i segments', (path, depth) => {
+    expect(listReadings(path, depth)).toBeNull()
+  })
+
+  test('are refused where there are too many', () => {
+    expect(listReadings(`/${'%25'.repeat(1)}${'25'.repeat(200)}41`)).toBeNull()
+    expect(listReadings('/A//b;c/d%2Fe/f%5Cg/h%2541./%20')).toBeNull()
+  })
+
+  const piece = fc.constantFrom(
+    '/',
+    '.',
+    '..',
+    '%2F',
+    '%5C',
+    ';',
+    'a',
+    'A',
+    '%20',
+    '%2541',
+    '%252e',
+    '%C5%BF',
+    '~',
+  )
+  const path = fc.array(piece, { maxLength: 10 }).map((pieces) => `/${pieces.join('')}`)
+
+  test('hold every reading of a reading', () => {
+    fc.assert(
+      fc.property(path, (sent) => {
+        const readings = listReadings(sent) ?? []
+        const again = readings.flatMap((reading) => listReadings(reading) ?? [])
+
+        expect([sent, ...readings]).toEqual(expect.arrayContaining(again))
+      }),
+    )
+  })
+
+  test('are found in 5 ms, however a path of 16 kB is written', () => {
+    const longest = 16_000
+    const times = ['%2541', 'A//b;c/', '..;/', '%25', '/;', 'a%20./', '%C3%A9', '../', '%5C%2f']
+      .flatMap((text) => [text, `/A//b;c%2Fd%5Ce%2541.${text}`])
+      .map((text) => {
+        const sent = `/${text.repeat(longest / text.length)}`
+        // The best of several: other processes take their share of the machine.
+        return Math.min(
+          ...Array.from({ length: 5 }, () => {
+            const start = process.cpuUsage()
+            listReadings(sent)
+            const { user, system } = process.cpuUsage(start)
+            return (user + system) / 1000
+          }),
+        )
+      })
+
+    expect(Math.max(...times)).toBeLessThan(5)
+  })
+})
