@@ -32,9 +32,7 @@ test('all 10,000 keys of a person are revoked in seconds, with a line of the led
   const { id, value } = await service.createKey('bob')
   expect((await ask.with(value)).status).toBe(200)
 
-  const { result, ms } = await timed(() =>
-    ask.admin('POST', `/admin/users/${subjects.bob}/api-keys/revoke`),
-  )
+  const { result, ms } = await timed(() => ask.admin('POST', `/admin/users/${subjects.bob}/api-keys/revoke`))
 
   expect((await ask.with(value)).status).toBe(401)
   expect(result.status).toBe(200)
