@@ -5,16 +5,27 @@ import { removeKey } from '../keys/delete.js'
 import { asDocument } from '../keys/document.js'
 import { issueKey } from '../keys/issue.js'
 import { listKeyPage } from '../keys/list.js'
+import { renewKey } from '../keys/renew.js'
 import { revokeKey } from '../keys/revoke.js'
+import { rotateKey } from '../keys/rotate.js'
 import { updateKeyMembers } from '../keys/update.js'
 import { Problem } from '../problems/problem.js'
 import * as schemas from '../schemas/admin.js'
 import { described, problemResponses, ref } from '../schemas/common.js'
-import { keyPageSchema, keyParametersSchema, keySchema, revokeKeySchema } from '../schemas/key.js'
+import {
+  keyPageSchema,
+  keyParametersSchema,
+  keySchema,
+  keyWithValueSchema,
+  renewKeySchema,
+  revokeKeySchema,
+  rotateKeySchema,
+} from '../schemas/key.js'
 import { findKey, type KeyRow } from '../store/keys.js'
 import type { AdminContext } from './context.js'
 import { readOrder } from './import-body.js'
 import { resetQuotas, showQuotas } from './quotas.js'
+import { revokeNamedKeys } from './revoke-many.js'
 import { byAdministrator, changeErrors, readErrors, tags } from './route-defaults.js'
 
 const config = { access: byAdministrator }
@@ -129,6 +140,70 @@ export const keyAdministration: FastifyPluginAsyncTypebox<{ context: AdminContex
     },
     async (request) =>
       document(await revokeKey(context, administratorOf(request), request.params.id, request.body)),
+  )
+
+  app.post(
+    '/admin/api-keys/revoke',
+    {
+      config,
+      schema: {
+        operationId: 'revokeApiKeys',
+        summary: 'Revoke Api Keys',
+        description:
+          'Ends up to 200 keys of anyone at once, all of them or none; their owners cannot renew them. An id that is given twice, and a key that is revoked already, are answered as when one key is revoked twice.',
+        tags,
+        body: ref(schemas.revokeManyKeysSchema),
+        response: {
+          200: described(schemas.manyRevokedKeysSchema, 'What was revoked, and the keys as they are now.'),
+          ...problemResponses(400, 401, 403, 413, 415),
+        },
+      },
+    },
+    async (request) => {
+      const { revoked, keys } = await revokeNamedKeys(context, administratorOf(request), request.body.ids)
+      return { revoked, items: keys.map(document) }
+    },
+  )
+
+  app.post(
+    '/admin/api-keys/:id/renew',
+    {
+      config,
+      schema: {
+        operationId: 'renewAnyApiKey',
+        summary: 'Renew Any Api Key',
+        description:
+          'Lets a key live for the usual lifetime from now, or until `expires_at`, which its owner then cannot move further. A revoked or expired one works again, also one that an administrator revoked, but not one that was revoked for good.',
+        tags,
+        params,
+        body: ref(renewKeySchema),
+        response: { 200: described(keySchema, 'The key as it is now.'), ...changeErrors },
+      },
+    },
+    async (request) =>
+      document(await renewKey(context, administratorOf(request), request.params.id, request.body)),
+  )
+
+  app.post(
+    '/admin/api-keys/:id/rotate',
+    {
+      config,
+      schema: {
+        operationId: 'rotateServerKey',
+        summary: 'Rotate Server Key',
+        description:
+          'Gives a server key a new value, **shown only now**; the old one works for `grace_seconds` more, at most 30 days. The key of a person is refused: only its owner may have its value.',
+        tags,
+        params,
+        body: ref(rotateKeySchema),
+        response: { 200: described(keyWithValueSchema, 'The key with its new value.'), ...changeErrors },
+      },
+    },
+    async (request) => {
+      const actor = administratorOf(request)
+      const { key, value } = await rotateKey(context, actor, request.params.id, request.body)
+      return { ...document(key), value }
+    },
   )
 
   app.delete(

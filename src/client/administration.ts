@@ -4,11 +4,19 @@ import type {
   CreatedKey,
   KeyQuotas,
   ListAllKeys,
+  ManyRevokedKeys,
   OwnerLimitsDocument,
   Provider,
 } from '../schemas/admin.js'
 import type { AuditEventDocument, ListAudit } from '../schemas/audit.js'
-import type { ApiKeyDocument, ListKeys, RevokeKey } from '../schemas/key.js'
+import type {
+  ApiKeyDocument,
+  ApiKeyWithValue,
+  ListKeys,
+  RenewKey,
+  RevokeKey,
+  RotateKey,
+} from '../schemas/key.js'
 import type {
   CreateGroup,
   CreateService,
@@ -116,6 +124,18 @@ function describeAnyKeys(send: Send) {
         repeatable: 'always',
         ...call,
       }),
+    /**
+     * Revokes at most 200 keys, all or none. `revoked` are those that this changed. Sent again where an answer is lost:
+     * then `revoked` may be empty, and `items` has the keys all the same.
+     */
+    revokeMany: (ids: readonly string[], call?: CallOptions): Promise<ManyRevokedKeys> =>
+      send({ method: 'POST', path: '/admin/api-keys/revoke', body: { ids }, repeatable: 'always', ...call }),
+    /** Also a key that an administrator revoked. */
+    renew: (id: string, options: RenewKey = {}, call?: CallOptions): Promise<ApiKeyDocument> =>
+      send({ method: 'POST', path: at`/admin/api-keys/${id}/renew`, body: options, ...call }),
+    /** Of a server key. The `value` before ends at once, or after `grace_seconds`. */
+    rotate: (id: string, options: Partial<RotateKey> = {}, call?: CallOptions): Promise<ApiKeyWithValue> =>
+      send({ method: 'POST', path: at`/admin/api-keys/${id}/rotate`, body: options, ...call }),
     delete: (id: string, call?: CallOptions): Promise<void> =>
       send({ method: 'DELETE', path: at`/admin/api-keys/${id}`, repeatable: 'until-gone', ...call }),
     quotas: (id: string, call?: CallOptions): Promise<KeyQuotas> =>

@@ -118,6 +118,8 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
       maxLifetimeDays: values.KEY_MAX_LIFETIME_DAYS,
       allowNeverExpires: values.ALLOW_NEVER_EXPIRES,
       maxPerUser: values.MAX_KEYS_PER_USER,
+      /** Infinity: off. */
+      changesPerHour: parseRate(values.KEY_CHANGES_PER_HOUR),
       defaultGroups: values.DEFAULT_KEY_GROUPS ?? [],
       allowWeakSecrets: values.ALLOW_WEAK_IMPORTED_SECRETS,
     },

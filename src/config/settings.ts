@@ -160,6 +160,10 @@ export const settings = {
   KEY_MAX_LIFETIME_DAYS: count('The longest life an owner may ask for.', 366, { maximum: maxDays }),
   ALLOW_NEVER_EXPIRES: flag('Whether keys may live for ever.', true),
   MAX_KEYS_PER_USER: count('Working keys that one person may hold.', 20),
+  KEY_CHANGES_PER_HOUR: rate(
+    'Keys and links that one owner may make in an hour, renewals and rotations counted too; `off` for load tests.',
+    '200',
+  ),
   DEFAULT_KEY_GROUPS: Type.Optional(
     list('Service groups that the new keys of people are authorised on. Default: all services.'),
   ),

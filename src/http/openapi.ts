@@ -135,6 +135,8 @@ const bodiesMayLack = [
   '/api-keys/{id}/renew',
   '/api-keys/{id}/rotate',
   '/admin/api-keys/{id}/revoke',
+  '/admin/api-keys/{id}/renew',
+  '/admin/api-keys/{id}/rotate',
   '/admin/users/{subject}/api-keys/revoke',
 ]
 

@@ -14,6 +14,8 @@ export interface KeyPolicy {
   maxLifetimeDays: number
   allowNeverExpires: boolean
   maxPerUser: number
+  /** Keys and links made, renewals and rotations of one owner in an hour; Infinity: any number. */
+  changesPerHour: number
   /** Whether secrets that can be guessed may be imported. */
   allowWeakSecrets: boolean
   /** Service groups that a person's new key is authorised on; none: all services. */

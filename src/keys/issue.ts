@@ -9,6 +9,7 @@ import { holdEntries } from '../store/services.js'
 import type { Tx } from '../store/transaction.js'
 import { refreshCallerFor, rememberCaller } from './caller.js'
 import { recordChange } from './change.js'
+import { requireChangeAllowed } from './change-rate.js'
 import { dayMs, type KeyContext, type KeyPolicy, requireMayLiveForEver } from './context.js'
 import { type Import, type PreparedImport, prepareImport, requireNew } from './import.js'
 import { requireSwitchedOn } from './key-switch.js'
@@ -42,7 +43,7 @@ type Prepared = Omit<PreparedImport, 'imported'> & { imported: boolean; value: s
  * Makes a key: for the caller, or as an administrator for a server or for a person.
  * @returns the key, and its value, which is not stored anywhere; null for a key that was made elsewhere
  * @throws Problem name_taken, id_taken, key_limit_reached, never_expires_not_allowed, insufficient_scope,
- *   validation_failed, keys_disabled
+ *   validation_failed, keys_disabled, rate_limited
  */
 export async function issueKey(
   context: KeyContext,
@@ -105,6 +106,7 @@ async function insertOrdered(
   }
   // Read while the owner is locked, so that later keys have later times.
   const now = new Date(context.clock())
+  await requireChangeAllowed(tx, context, actor, now)
   if (owner.rights !== null) requireRights(wanted.scopes, owner.rights)
   await makePlace(tx, context, owner, wanted, now)
   const namesNone = order.groups.length + services.length === 0

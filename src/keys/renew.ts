@@ -2,11 +2,15 @@ import type { Actor } from '../audit/actor.js'
 import { Problem } from '../problems/problem.js'
 import type { KeyRow } from '../store/keys.js'
 import { type Change, changeKey, requireRoom } from './change.js'
+import { requireChangeAllowed } from './change-rate.js'
 import { dayMs, type KeyContext, type KeyPolicy, requireMayLiveForEver } from './context.js'
+import { requireFuture } from './update-bounds.js'
 
 /**
- * Gives a key a new end, and makes a revoked or expired one work again.
- * @throws Problem not_found, permanently_revoked, set_by_administrator, never_expires_not_allowed, key_limit_reached
+ * Gives a key a new end, and makes a revoked or expired one work again. An administrator may also renew what an
+ * administrator revoked, and give any end: one that they name is then theirs, and the owner cannot move it further.
+ * @throws Problem not_found, permanently_revoked, set_by_administrator, never_expires_not_allowed, key_limit_reached,
+ *   rate_limited
  */
 export function renewKey(
   context: KeyContext,
@@ -15,33 +19,59 @@ export function renewKey(
   wanted: { expires_at?: string },
 ): Promise<KeyRow> {
   return changeKey(context, actor, id, async (key, now, tx) => {
-    const change = decideRenewal(key, wanted.expires_at, context, now)
+    await requireChangeAllowed(tx, context, actor, now)
+    const decide = actor.actingAs === 'administrator' ? decideAnyRenewal : decideOwnRenewal
+    const change = decide(key, wanted.expires_at, context, now)
     await requireRoom(tx, context, { ownerSubject: key.ownerSubject, now, exceptId: id })
     return change
   })
 }
 
-function decideRenewal(key: KeyRow, wantedEnd: string | undefined, context: KeyContext, now: Date): Change {
+function decideOwnRenewal(
+  key: KeyRow,
+  wantedEnd: string | undefined,
+  context: KeyContext,
+  now: Date,
+): Change {
   if (key.permanentlyRevoked) throw new Problem('permanently_revoked')
   if (key.revokedBy === 'administrator') throw new Problem('set_by_administrator')
   const expiresAt =
-    wantedEnd === undefined ? defaultEnd(key, context, now) : requireEnd(wantedEnd, context.policy, now)
+    wantedEnd === undefined
+      ? nearer(defaultEnd(key, context, now), key)
+      : requireEnd(wantedEnd, context.policy, now)
   requireWithinEnd(key, expiresAt, now)
-  return {
-    action: 'key.renewed',
-    changes: { expiresAt, revokedAt: null, revokedBy: null },
-    details: { expires_at: expiresAt?.toISOString() ?? null },
-  }
+  return describeRenewal(expiresAt)
 }
 
-function defaultEnd(key: KeyRow, context: KeyContext, now: Date): Date | null {
-  if (key.expiresAt !== null) {
-    const end = new Date(now.getTime() + context.policy.lifetimeDays * dayMs)
-    return key.expiresSetBy === 'administrator' && key.expiresAt < end ? key.expiresAt : end
-  }
+function decideAnyRenewal(
+  key: KeyRow,
+  wantedEnd: string | undefined,
+  context: KeyContext,
+  now: Date,
+): Change {
+  if (key.permanentlyRevoked) throw new Problem('permanently_revoked')
+  if (wantedEnd === undefined) return describeRenewal(defaultEnd(key, context, now))
+  requireFuture(wantedEnd, now)
+  return describeRenewal(new Date(wantedEnd), { expiresSetBy: 'administrator' })
+}
+
+const describeRenewal = (expiresAt: Date | null, changes: Change['changes'] = {}): Change => ({
+  action: 'key.renewed',
+  changes: { expiresAt, revokedAt: null, revokedBy: null, ...changes },
+  details: { expires_at: expiresAt?.toISOString() ?? null },
+})
+
+function defaultEnd({ expiresAt, owner }: KeyRow, context: KeyContext, now: Date): Date | null {
+  if (expiresAt !== null) return new Date(now.getTime() + context.policy.lifetimeDays * dayMs)
   // They may not be allowed any more: then renewing needs an end.
-  requireMayLiveForEver(context)
+  requireMayLiveForEver(context, owner.kind)
   return null
+}
+
+/** A renewal without a time stops at the end that an administrator set. */
+function nearer(end: Date | null, { expiresAt, expiresSetBy }: KeyRow): Date | null {
+  if (expiresSetBy !== 'administrator' || expiresAt === null || end === null) return end
+  return expiresAt < end ? expiresAt : end
 }
 
 /** An end that an administrator set may be drawn nearer, and never be moved further. */

@@ -48,7 +48,8 @@ function requireSecret({
 /** Later instants, which an offset leads to, have more digits in their year than the database and RFC 3339 take. */
 const lastInstant = new Date('9999-12-31T23:59:59.999Z')
 
-function requireFuture(wantedEnd: string, now: Date): void {
+/** @throws Problem validation_failed */
+export function requireFuture(wantedEnd: string, now: Date): void {
   const end = new Date(wantedEnd)
   const fault = (message: string) =>
     new Problem('validation_failed', { errors: [{ path: 'expires_at', message }] })

@@ -5,6 +5,7 @@ import { normalizePath } from '../gateway/path.js'
 import { listReadings } from '../gateway/readings.js'
 import { readAuthorization } from '../keys/cached-key.js'
 import { lockEnabledOwner } from '../keys/change.js'
+import { requireChangeAllowed } from '../keys/change-rate.js'
 import type { KeyContext } from '../keys/context.js'
 import { requireSwitchedOn } from '../keys/key-switch.js'
 import { statusOf } from '../keys/status.js'
@@ -15,7 +16,7 @@ import { addAuditEntry } from '../store/audit.js'
 import { findKey, type KeyRow } from '../store/keys.js'
 import { signLink } from './token.js'
 
-export interface LinkContext extends Pick<KeyContext, 'db' | 'clock' | 'keySwitch'> {
+export interface LinkContext extends Pick<KeyContext, 'db' | 'clock' | 'keySwitch' | 'policy'> {
   keyring: Pick<Keyring, 'signer'>
   /** Whether there is a KEY_ENCRYPTION_SECRET, without which nothing is ever signed. */
   canSign: boolean
@@ -26,7 +27,7 @@ export interface LinkContext extends Pick<KeyContext, 'db' | 'clock' | 'keySwitc
 
 /**
  * Makes a link of one of the caller's keys: a URL that opens one path with it, and is kept nowhere.
- * @throws Problem not_found, validation_failed, keys_disabled, not_authorized_here, unavailable
+ * @throws Problem not_found, validation_failed, keys_disabled, rate_limited, not_authorized_here, unavailable
  */
 export async function makeLink(
   context: LinkContext,
@@ -46,6 +47,7 @@ export async function makeLink(
     if (key === null || key.ownerSubject !== subject) throw new Problem('not_found')
     await requireSwitchedOn(tx, context.keySwitch)
     const now = new Date(context.clock())
+    await requireChangeAllowed(tx, context, actor, now)
     requireUsable(key, service, now)
     const endsAt = endOf(key, wanted.expires_in, now)
     const expiresAt = endsAt.toISOString()

@@ -1,7 +1,15 @@
 import Type, { type Static } from 'typebox'
-import { instant, line, nullable, pageMembers } from './common.js'
+import { instant, line, nullable, pageMembers, ref } from './common.js'
 import { ownerKinds, secretEncodings } from './enums.js'
-import { createKeySchema, inputMembers, keyStatuses, keyWithValueSchema, maxGraceSeconds } from './key.js'
+import {
+  createKeySchema,
+  inputMembers,
+  keyIdSchema,
+  keySchema,
+  keyStatuses,
+  keyWithValueSchema,
+  maxGraceSeconds,
+} from './key.js'
 import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
 
 const scopes = Type.Array(inputMembers.scope, { maxItems: 100, uniqueItems: true })
@@ -190,6 +198,27 @@ export const revokedKeysSchema = Type.Object(
   { $id: 'RevokedKeys', additionalProperties: false, examples: [{ revoked: ['Zk3vQ9aB'] }] },
 )
 
+export const revokeManyKeysSchema = Type.Object(
+  {
+    ids: Type.Array(keyIdSchema, {
+      minItems: 1,
+      maxItems: 200,
+      description: 'Ids of keys of anyone, not their values; all of them are revoked, or none.',
+    }),
+  },
+  { $id: 'RevokeApiKeys', additionalProperties: false, examples: [{ ids: ['Zk3vQ9aB'] }] },
+)
+export type RevokeManyKeys = Static<typeof revokeManyKeysSchema>
+
+export const manyRevokedKeysSchema = Type.Object(
+  {
+    ...revokedKeysSchema.properties,
+    items: Type.Array(ref(keySchema), { description: 'Each named key as it is now, in the order of `ids`.' }),
+  },
+  { $id: 'ManyRevokedKeys', additionalProperties: false },
+)
+export type ManyRevokedKeys = Static<typeof manyRevokedKeysSchema>
+
 const limitsExample = { per_second: 10, per_day: 10_000, per_month: null }
 
 export const ownerLimitsSchema = Type.Object(limitsSchema.properties, {
@@ -268,6 +297,8 @@ export const adminSchemas = [
   changeAnyKeySchema,
   revokeAllKeysSchema,
   revokedKeysSchema,
+  revokeManyKeysSchema,
+  manyRevokedKeysSchema,
   ownerLimitsSchema,
   setOwnerLimitsSchema,
   keyQuotasSchema,

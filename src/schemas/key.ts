@@ -237,9 +237,12 @@ export const rotateKeySchema = Type.Object(
 )
 export type RotateKey = Static<typeof rotateKeySchema>
 
-export const keyParametersSchema = Type.Object({
-  id: Type.String({ pattern: '^[A-Za-z0-9.-]{1,64}$', description: 'The id of the key, not its value.' }),
+export const keyIdSchema = Type.String({
+  pattern: '^[A-Za-z0-9.-]{1,64}$',
+  description: 'The id of the key, not its value.',
 })
+
+export const keyParametersSchema = Type.Object({ id: keyIdSchema })
 
 export const listKeysSchema = Type.Object(
   {

@@ -50,6 +50,23 @@ export async function addAuditEntries(tx: Tx, entries: readonly AuditEntry[]): P
       request_id text, details jsonb)`
 }
 
+/**
+ * Finds when a person made a change of their own keys, the `nth` one counted back from now.
+ * @returns null when they made fewer after `since`
+ */
+export async function findOwnChange(
+  tx: Tx,
+  { subject, since, nth }: { subject: string; since: Date; nth: number },
+): Promise<Date | null> {
+  // The conditions are those of the partial index that the migration own_changes makes, and must be spelled as there.
+  const [row] = await tx.$queryRaw<{ at: Date }[]>`
+    SELECT at FROM audit_events
+    WHERE owner_subject = ${subject} AND at > ${since} AND actor_subject = owner_subject
+      AND action IN ('key.created', 'key.linked', 'key.renewed', 'key.rotated')
+    ORDER BY at DESC OFFSET ${nth - 1} LIMIT 1`
+  return row?.at ?? null
+}
+
 export type AuditRow = AuditEvent
 
 export interface AuditFilter {

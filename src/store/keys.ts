@@ -22,6 +22,21 @@ export async function findKey(tx: Tx, id: string): Promise<KeyRow | null> {
   return { ...key, usage, values }
 }
 
+/** The keys of these ids that exist, in the order of the ids. */
+export async function findKeys(tx: Tx, ids: readonly string[]): Promise<KeyRow[]> {
+  const where = { keyId: { in: [...ids] } }
+  const keys = await tx.apiKey.findMany({ where: { id: { in: [...ids] } }, include: { owner: true } })
+  const usages = new Map((await tx.apiKeyUsage.findMany({ where })).map((usage) => [usage.keyId, usage]))
+  const values = await tx.apiKeyValue.findMany({ where })
+  const found = new Map(
+    keys.map((key) => {
+      const own = values.filter(({ keyId }) => keyId === key.id)
+      return [key.id, { ...key, usage: usages.get(key.id) ?? null, values: own }] as const
+    }),
+  )
+  return ids.flatMap((id) => found.get(id) ?? [])
+}
+
 /** @throws when the key is not there, which the transaction has made sure of */
 async function requireKey(tx: Tx, id: string): Promise<KeyRow> {
   const key = await findKey(tx, id)

@@ -58,6 +58,19 @@ export async function findOwnerOfKey(tx: Tx, keyId: string): Promise<string | nu
   return key?.ownerSubject ?? null
 }
 
+/**
+ * Locks the owners of these keys, as `lockOwner` does.
+ * @returns the ids of the keys that exist
+ */
+export async function lockOwnersOfKeys(tx: Tx, ids: readonly string[]): Promise<string[]> {
+  // In the order of the subjects, so that two who lock several cannot wait for each other.
+  await tx.$queryRaw`
+    SELECT 1 FROM owners WHERE subject IN (SELECT owner_subject FROM api_keys WHERE id = ANY(${[...ids]}))
+    ORDER BY subject FOR UPDATE`
+  const keys = await tx.apiKey.findMany({ where: { id: { in: [...ids] } }, select: { id: true } })
+  return keys.map(({ id }) => id)
+}
+
 /** Until the transaction ends nobody else names a server user, so that a name that is free stays so. */
 export async function lockServerNames(tx: Tx): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('latchkey names of server users'))`

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-const { admin, json, latchkey } = commandLineOf(() => service)
+const { admin, aServerKey, json, latchkey } = commandLineOf(() => service)
 
 const statusOf = async (value: string, url = '/me') =>
   (await service.inject({ method: 'GET', url, headers: { 'x-api-key': value } })).status
@@ -387,5 +387,60 @@ describe('keys of anyone', () => {
 
     const told = `Neither the API key ${id} nor its owner has limits.\n`
     expect(outcome).toEqual({ exitCode: 0, out: '', told })
+  })
+})
+
+describe('administrators', () => {
+  test('renew a key that they revoked', async () => {
+    const { id, value } = await service.createKey('bob')
+    await admin('api-key', 'revoke', id, '--yes')
+
+    const { exitCode, told } = await admin('api-key', 'renew', id, '--expires-in', '30d')
+
+    expect(exitCode).toBe(0)
+    expect(told).toContain('is renewed. It ends: ')
+    expect(told).toContain('in 30 days')
+    expect(await statusOf(value)).toBe(200)
+  })
+
+  test('rotate a server key, whose new value is all that stdout holds', async () => {
+    const { value } = await aServerKey({ name: 'to be rotated' })
+    const [, id = ''] = value.split('_')
+
+    const { exitCode, out, told } = await admin('server-key', 'rotate', id, '--grace', '1h')
+
+    expect(exitCode).toBe(0)
+    expect(out).toMatch(new RegExp(`^lk_${id}_\\w{49}\\n$`))
+    expect(told).toContain('has a new value. The old one ends: ')
+    expect(told).not.toContain(out.trim())
+    expect(await statusOf(out.trim())).toBe(200)
+    expect(await statusOf(value)).toBe(200)
+  })
+
+  test('do not get a value of the key of a person', async () => {
+    const { id, value } = await service.createKey('bob')
+
+    const outcome = await admin('server-key', 'rotate', id)
+
+    expect(outcome).toMatchObject({ exitCode: 1, out: '' })
+    expect(outcome.told).toContain('only that person may have its value')
+    expect(await statusOf(value)).toBe(200)
+  })
+
+  test('revoke several keys at once, and read their ids', async () => {
+    const keys = [await service.createKey('bob'), await service.createKey('alice')]
+    const [one, other] = keys
+
+    const unsure = await admin('api-key', 'revoke-many', String(one?.id))
+    const none = await admin('api-key', 'revoke-many', '--yes', String(one?.id), 'unknown')
+    // A whole value names its key, and is not sent.
+    const all = await admin('api-key', 'revoke-many', '--yes', String(one?.id), String(other?.value))
+
+    expect(unsure).toMatchObject({ exitCode: 64, out: '' })
+    expect(none).toMatchObject({ exitCode: 1, out: '' })
+    expect(none.told).toContain('ids.1')
+    expect(all).toMatchObject({ exitCode: 0, out: `${one?.id}\n${other?.id}\n` })
+    expect(all.told).toContain('Revoked 2 API keys.')
+    for (const { value } of keys) expect(await statusOf(value)).toBe(401)
   })
 })

@@ -76,6 +76,24 @@ describe('an administrator', () => {
     expect(events).toMatchObject([{ actor: { login: 'alice' }, target: id }])
   })
 
+  test('revokes several keys at once, renews one, and rotates that of a server', async () => {
+    const { id } = await service.createKey('bob')
+    const made = await admin.apiKeys.create({ name: 'turned' })
+
+    const { revoked, items } = await admin.apiKeys.revokeMany([id, made.id])
+    const renewed = await admin.apiKeys.renew(made.id)
+    const rotated = await admin.apiKeys.rotate(made.id, { grace_seconds: 60 })
+
+    expect(revoked).toEqual([id, made.id])
+    expect(items.map(({ status }) => status)).toEqual(['revoked', 'revoked'])
+    expect(renewed.status).toBe('active')
+    expect(rotated.value).not.toBe(made.value)
+    expect(rotated.previous_values).toHaveLength(1)
+    await expect(admin.apiKeys.rotate(id)).rejects.toBeInstanceOf(ForbiddenError)
+    await expect(admin.apiKeys.revokeMany(['unknown'])).rejects.toMatchObject({ code: 'validation_failed' })
+    await admin.apiKeys.delete(made.id)
+  })
+
   test('switches all keys off and on again', async () => {
     const { value } = await service.createKey('alice')
     const byKey = new Latchkey({ url: service.url, apiKey: value })

@@ -4,7 +4,10 @@ import { startService } from './support/service.js'
 
 const world = useWorld(
   'embedded',
-  async () => await startService({ env: { LOGIN_RATE_PER_MINUTE: 'off', MAX_KEYS_PER_USER: '200' } }),
+  async () =>
+    await startService({
+      env: { LOGIN_RATE_PER_MINUTE: 'off', KEY_CHANGES_PER_HOUR: 'off', MAX_KEYS_PER_USER: '200' },
+    }),
 )
 
 describeTerminal(world, {

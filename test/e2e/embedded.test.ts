@@ -15,7 +15,7 @@ const world = useWorld(
   'embedded',
   async () =>
     await startService({
-      env: { LOGIN_RATE_PER_MINUTE: 'off', MAX_KEYS_PER_USER: '200' },
+      env: { LOGIN_RATE_PER_MINUTE: 'off', KEY_CHANGES_PER_HOUR: 'off', MAX_KEYS_PER_USER: '200' },
       makesDatabase: true,
     }),
 )

@@ -36,6 +36,7 @@ export function describeDocumentAttack({ seeds, amount, report }: DocumentAttack
       env: {
         REFUSED_RATE_PER_MINUTE: 'off',
         LOGIN_RATE_PER_MINUTE: 'off',
+        KEY_CHANGES_PER_HOUR: 'off',
         MAX_KEYS_PER_USER: '1000000',
       },
     })

@@ -267,3 +267,26 @@ test('without a secret to seal with there are no links', async () => {
     await unsealed.close()
   }
 })
+
+test('no link is made, nor written down, once the changes of an hour are used up', async () => {
+  const { subject, login } = key.owner as { subject: string; login: string }
+  const before = {
+    at: new Date(service.clock.now() - 60_000),
+    via: 'session',
+    address: '',
+    requestId: 'before',
+  }
+  const made = { actorSubject: subject, actorLogin: login, ownerSubject: subject, action: 'key.linked' }
+  const data = Array.from({ length: 199 }, () => ({ ...before, ...made, targetId: key.id }))
+  await service.db.prisma.auditEvent.createMany({ data })
+  const count = () => service.db.prisma.auditEvent.count({ where: { targetId: key.id } })
+
+  const answer = await link({ path: '/tiles/a.tif' })
+
+  // The key of this test was made within the hour too.
+  expectProblem(answer, 429, 'rate_limited')
+  expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0)
+  expect(await count()).toBe(200)
+  await service.db.prisma.auditEvent.deleteMany({ where: { requestId: 'before' } })
+  expect((await link({ path: '/tiles/a.tif' })).status).toBe(201)
+})

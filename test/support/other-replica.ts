@@ -58,7 +58,13 @@ export async function openOtherReplica(
     owners: trustLastLogin,
     sealer: createSealer(sealing ? [encryptionSecret] : []),
     policy: {
-      ...{ prefix: 'lk', lifetimeDays: 15, maxLifetimeDays: 366, maxPerUser: 20 },
+      ...{
+        prefix: 'lk',
+        lifetimeDays: 15,
+        maxLifetimeDays: 366,
+        changesPerHour: Number.POSITIVE_INFINITY,
+        maxPerUser: 20,
+      },
       ...{ allowNeverExpires: true, defaultGroups: [], allowWeakSecrets },
     },
     requireRegistered: requireGroupsAndServices,

@@ -350,6 +350,7 @@ export const cases: Record<keyof typeof settings, Case> = {
     valid: [['0', 0]],
     invalid: ['-1', '1.5'],
   },
+  KEY_CHANGES_PER_HOUR: rate((c) => c.keys.changesPerHour, 200),
   LOGIN_RATE_PER_MINUTE: rate((c) => c.loginRatePerMinute, 30),
   REFUSED_RATE_PER_MINUTE: rate((c) => c.refusedRatePerMinute, 60),
   SINGLE_USER: flag((c) => c.singleUser !== null, false),

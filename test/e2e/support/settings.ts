@@ -10,8 +10,9 @@ export function settingsFor({ issuer }: Pick<KeycloakAddress, 'issuer'>, databas
     SESSION_SECRET: 'of the end-to-end tests, 32 characters and more',
     KEY_ENCRYPTION_SECRET: 'of the end-to-end tests, 32 characters and more, again',
     EXAMPLE_CATALOG: 'true',
-    // The tests log in more often than people do, and hold more keys.
+    // The tests log in more often than people do, and make and hold more keys.
     LOGIN_RATE_PER_MINUTE: 'off',
+    KEY_CHANGES_PER_HOUR: 'off',
     MAX_KEYS_PER_USER: '200',
   }
 }

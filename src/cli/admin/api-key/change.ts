@@ -23,5 +23,5 @@ export async function changeAnyKey(
 }
 
 /** Why an enabled key does not work; empty where it works or is disabled. */
-const describeHindrance = ({ status, enabled }: ApiKeyDocument): string =>
+export const describeHindrance = ({ status, enabled }: ApiKeyDocument): string =>
   status === 'active' || !enabled ? '' : `, but its status is: ${status}`

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { keyStatuses, ownerKinds } from '../../../schemas/enums.js'
 import type { CommandContext } from '../../context.js'
-import { parseDuration } from '../../durations.js'
+import { parseDuration, parseTime } from '../../durations.js'
 import { addKeyChangeOptions } from '../key-options.js'
 import { addJsonOption, addListOptions, addYesOption, parseSubject } from '../options.js'
 import { addSecretOptions } from '../secret-options.js'
@@ -40,6 +40,22 @@ export function addAnyKeyCommands(admin: Command, context: CommandContext): void
   addYesOption(addJsonOption(about('revoke', 'end a key at once; its owner cannot renew it')))
     .option('--permanent', 'for good, as for a leaked one')
     .action(async (key, options) => (await import('./revoke.js')).revokeAnyKey(context, { key, ...options }))
+  addYesOption(addJsonOption(keys.command('revoke-many')))
+    .description('end several keys at once, all of them or none; print the ids of those that this ended')
+    .argument('<key...>', 'their ids, or whole values, at most 200')
+    .action(async (chosen, options) =>
+      (await import('./revoke-many.js')).revokeManyKeys(context, chosen, options),
+    )
+  addJsonOption(
+    about('renew', 'let a key live for the usual lifetime from now, also a revoked or expired one'),
+  )
+    .option('--expires-in <duration>', 'until then, instead: 600 (seconds), 10m, 1h, 15d, 2w', parseDuration)
+    .addOption(
+      new Option('--expires-at <time>', 'until then, instead: 2026-12-31 or 2026-12-31T23:59:59, in UTC')
+        .argParser(parseTime)
+        .conflicts('expiresIn'),
+    )
+    .action(async (key, options) => (await import('./renew.js')).renewAnyKey(context, { key, ...options }))
   for (const { verb, enabled, description } of switches) {
     addJsonOption(about(verb, description)).action(async (key, options) =>
       (await import('./set-enabled.js')).setAnyKeyEnabled(context, { key, enabled, ...options }),

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { CommandContext } from '../../context.js'
+import { parseDuration } from '../../durations.js'
 import { addNewKeyOptions } from '../key-options.js'
 import { addJsonOption, parseSubject } from '../options.js'
 import { addSecretOptions } from '../secret-options.js'
@@ -9,7 +10,7 @@ export function addServerKeyCommands(admin: Command, context: CommandContext): v
   const keys = admin
     .command('server-key')
     .alias('server_key')
-    .description('make keys for servers; they are listed, changed and revoked with `admin api-key`')
+    .description('keys for servers: make, import, rotate; `admin api-key` lists, changes and revokes them')
 
   const creating = addNewKeyOptions(keys.command('create'))
     .description('make a key; its value, shown only now, is all that stdout holds')
@@ -24,6 +25,20 @@ export function addServerKeyCommands(admin: Command, context: CommandContext): v
     .option('--owner <subject>', 'the person that it acts for (default: a server)', parseSubject)
   addJsonOption(importing).action(async (options) =>
     (await import('./import.js')).importKey(context, options),
+  )
+
+  const rotating = keys
+    .command('rotate')
+    .description('give a key a new value, which is shown only now; the id stays')
+    .argument('[key]', 'its id, or its whole value')
+    .option('--value-file <file>', 'read the value from a file, or from stdin (-)')
+    .option(
+      '--grace <duration>',
+      'how long the old value goes on working (default: not at all)',
+      parseDuration,
+    )
+  addJsonOption(rotating).action(async (key, options) =>
+    (await import('./rotate.js')).rotateServerKey(context, { key, ...options }),
   )
 }
 

@@ -1,0 +1,43 @@
+import { type Actor, describeActor } from '../audit/actor.js'
+import { Problem } from '../problems/problem.js'
+import { findKeys, type KeyRow } from '../store/keys.js'
+import { lockOwnersOfKeys } from '../store/owners.js'
+import { revokeTheseKeys } from '../store/revocations.js'
+import type { AdminContext } from './context.js'
+
+/**
+ * Revokes these keys of anyone in one transaction, all of them or none. A key that is revoked already is answered as
+ * when it is revoked alone: it becomes an administrator's, and a second time changes nothing.
+ * @param named may hold an id twice
+ * @returns the ids of the keys that this changed, and each key as it is now, in the order of `named`
+ * @throws Problem validation_failed, which names every id of no key
+ */
+export async function revokeNamedKeys(
+  context: AdminContext,
+  actor: Actor,
+  named: readonly string[],
+): Promise<{ revoked: string[]; keys: KeyRow[] }> {
+  const ids = [...new Set(named)]
+  let mayHaveChanged = false
+  try {
+    return await context.db.write(async (tx) => {
+      const known = new Set(await lockOwnersOfKeys(tx, ids))
+      requireKnown(named, known)
+      mayHaveChanged = true
+      const at = new Date(context.clock())
+      const details = { permanent: false }
+      const revoked = new Set(await revokeTheseKeys(tx, ids, { ...describeActor(actor), at, details }))
+      return { revoked: ids.filter((id) => revoked.has(id)), keys: await findKeys(tx, ids) }
+    })
+  } finally {
+    // Also where it is not known whether the transaction was committed.
+    if (mayHaveChanged) for (const id of ids) context.invalidateKey(id)
+  }
+}
+
+function requireKnown(named: readonly string[], known: ReadonlySet<string>): void {
+  const errors = named.flatMap((id, at) =>
+    known.has(id) ? [] : [{ path: `ids.${at}`, message: 'is the id of no key' }],
+  )
+  if (errors.length > 0) throw new Problem('validation_failed', { errors })
+}
