@@ -127,16 +127,24 @@ function createMembers(options: RuntimeOptions, singleUser: SingleUserMode | nul
   const directory = identityProvider === null ? nobodyElse : everybodyElse(identityProvider.directory)
   const { keySwitchFile: path, verdictMaxStaleMs: maxStaleMs } = config
   const keySwitchFile = path === undefined ? undefined : new KeySwitchFile({ ...common, path })
-  const usage = createUsageCounter({ db, onError: logAs(log, 'usage could not be written') })
+  const usage = createUsageCounter({
+    db,
+    onError: logAs(log, 'usage could not be written'),
+    onRecovery: logEnd(log, 'usage could not be written'),
+  })
   const keys = createKeyVerifier({
     ...{ db, clock, usage, refusals, sealer, maxStaleMs, owners: directory, prefix: config.keys.prefix },
     ...(keySwitchFile === undefined ? {} : { keySwitch: keySwitchFile }),
   })
-  const onOutage = logAs(log, 'services could not be read')
-  const services = createServiceRegistry({ db, clock, maxStaleMs, onOutage })
+  const services = createServiceRegistry({
+    ...{ db, clock, maxStaleMs },
+    onOutage: logAs(log, 'services could not be read'),
+    onRecovery: logEnd(log, 'services could not be read'),
+  })
   const limiter = createLimitKeeper({
     ...{ ...common, ...config.limits, headerPrefix: config.headerPrefix },
     onError: logAs(log, 'calls that count against limits could not be written'),
+    onRecovery: logEnd(log, 'calls that count against limits could not be written'),
   })
   const keyring = createKeyring({ db, sealer, log })
   const scopeDescriptions = new ScopeDescriptions({ path: config.scopesFile, log })
@@ -206,6 +214,9 @@ const nothing = async () => {}
 
 const logAs = (log: FastifyBaseLogger, message: string) => (error: unknown) =>
   log.error({ err: error }, message)
+
+/** At the level of its beginning, so that the end is seen wherever that is. */
+const logEnd = (log: FastifyBaseLogger, fault: string) => () => log.error({ fault }, 'a fault has ended')
 
 const refuseEveryToken: Verify = () => ({ kind: 'refused' })
 

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { FaultLog, nameError } from '../log/faults.js'
 import { sendProblem } from '../problems/render.js'
 import type { Verdict } from './types.js'
 
@@ -23,14 +24,17 @@ export function refuse(
   }
 }
 
-const logEveryMs = 1000
-/** When each app logged an outage last. The key is its HTTP server, because every scope of an app has the same one. */
-const loggedAt = new WeakMap<object, number>()
+/** Counts the outages of each app. The key is its HTTP server, because every scope of an app has the same one. */
+const faultLogs = new WeakMap<object, FaultLog>()
+const message = 'a credential could not be checked'
 
-/** Logs an outage once a second and app, not once a request, because anybody can send many. */
-function logUnavailable({ log, server: { server } }: FastifyRequest, err: unknown): void {
-  const now = performance.now()
-  const isDue = now - (loggedAt.get(server) ?? Number.NEGATIVE_INFINITY) >= logEveryMs
-  if (isDue) loggedAt.set(server, now)
-  log[isDue ? 'error' : 'debug']({ err }, 'a credential could not be checked')
+/** Logs an outage once and then counts it, because anybody can send many requests. The logger may be of another service. */
+function logUnavailable({ log, server, id }: FastifyRequest, err: unknown): void {
+  let faults = faultLogs.get(server.server)
+  if (faults === undefined) {
+    faults = new FaultLog()
+    faultLogs.set(server.server, faults)
+  }
+  const fault = { name: nameError(err), message, requestId: () => id }
+  if (faults.note(fault, (details, text) => server.log.error(details, text))) log.error({ err }, message)
 }

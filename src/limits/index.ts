@@ -26,6 +26,8 @@ export interface LimitKeeperOptions {
   log: { warn(details: object, message: string): void; info(message: string): void }
   /** Called when counts cannot be written, once until they can again. */
   onError: (error: unknown) => void
+  /** Called when they can be written again. Default: nothing. */
+  onRecovery?: () => void
 }
 
 /** Counts calls against limits, and lets administrators look and begin anew. */

@@ -35,6 +35,8 @@ export interface JournalOptions {
   flushEveryMs?: number
   /** Called for a count that cannot be written, and when an outage begins. */
   onError: (error: unknown) => void
+  /** Called when an outage is over. Default: nothing. */
+  onRecovery?: () => void
 }
 
 const purgeEveryMs = 3_600_000
@@ -48,6 +50,7 @@ export function createJournal({
   clock,
   flushEveryMs = flushEveryMsByDefault,
   onError,
+  onRecovery = () => {},
 }: JournalOptions): Journal {
   let noted = new Map<string, LimitCount>()
   /** Of parties that went on to another day. */
@@ -108,6 +111,7 @@ export function createJournal({
     try {
       if (!isEmpty()) await flush()
       await purge()
+      if (isFailing) onRecovery()
       isFailing = false
     } catch (error) {
       if (!isFailing) onError(error)

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
 import { describeError } from './errors.js'
+import { createFaultHook, FaultLog } from './faults.js'
 import { createHeaderHider, createLineRedactor, redactUrl } from './redaction.js'
 
 const credentialHeaders = (headerPrefix: string) => [
@@ -12,16 +13,18 @@ const credentialHeaders = (headerPrefix: string) => [
  * What the process logs, and what it never does.
  * @param headerPrefix of the headers that present keys. Default `Otoroshi`
  * @param secrets that no line may have in it, beside whatever has the shape of a credential
+ * @param faults counts the faults that repeat
  */
 export function loggerOptions(
   level: string,
   keyPrefix: string,
   headerPrefix = 'Otoroshi',
   secrets: readonly string[] = [],
+  faults = new FaultLog(),
 ): LoggerOptions {
   return {
     level,
-    hooks: { streamWrite: createLineRedactor(keyPrefix, secrets) },
+    hooks: { streamWrite: createLineRedactor(keyPrefix, secrets), logMethod: createFaultHook(faults) },
     // Not pino's `redact`, which makes each line eight times as expensive.
     formatters: { log: createHeaderHider(credentialHeaders(headerPrefix)) },
     serializers: {

@@ -23,29 +23,52 @@ const secretMembers = new Set([
 
 /** A URL for the log, without the credentials that it may carry. */
 export function redactUrl(whole: string): string {
-  // As at the gateway, where it is taken out of the URL; here for who calls the wrong port.
-  const url = whole.startsWith('/k/') ? whole.replace(/^(\/k\/)[^/?]+/, `$1${hidden}`) : whole
+  const url = hideFirstSegment(whole)
   const start = url.indexOf('?')
   if (start === -1) return url
-  const members = url
-    .slice(start + 1)
-    .split('&')
-    .map((member) => {
-      const [name = ''] = member.split('=', 1)
-      // Some readers skip a second question mark, and see the same name.
-      const plain = decodeLeniently(name).toLowerCase().replace(/^\?+/, '')
-      return secretMembers.has(plain) ? `${name}=${hidden}` : member
-    })
-  return `${url.slice(0, start)}?${members.join('&')}`
+  // Some readers separate members with semicolons.
+  return url.slice(0, start + 1) + url.slice(start + 1).replace(/[^&;]+/g, hideSecretMember)
 }
 
-function decodeLeniently(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
-  } catch {
-    return text
-  }
+/** As at the gateway, where it is taken out of the URL. Here it is for calls of the wrong port. */
+function hideFirstSegment(url: string): string {
+  const end = url.indexOf('/', 1)
+  if (end === -1 || url[0] !== '/' || end > maxMarkLength || decodeFully(url.slice(1, end)) !== 'k')
+    return url
+  return url.slice(0, end + 1) + url.slice(end + 1).replace(/^[^/?]+/, hidden)
 }
+
+/** `k`, percent-encoded several times over. */
+const maxMarkLength = 32
+
+function hideSecretMember(member: string): string {
+  const [name = ''] = member.split('=', 1)
+  // Some readers skip a second question mark, and see the same name.
+  const plain = decodeFully(name.replaceAll('+', ' '))?.trim().toLowerCase().replace(/^\?+/, '')
+  return plain === undefined || secretMembers.has(plain) ? `${name}=${hidden}` : member
+}
+
+/** Escapes in a row, each encoded once or many times over (`%5f`, `%255f`, `%25255f`), or as IIS takes it (`%u005f`). */
+const escapes = /(?:%(?:25)*(?:u00)?[0-9a-f]{2})+/gi
+const beforeHexDigits = /%(?:25)*(?:u00)?(?=[0-9a-f]{2})/gi
+const maxDecodings = 8
+
+/**
+ * Decodes a text until nothing is left to decode, as servers behind each other do. Each pass takes linear time.
+ * @returns null for a text that is not plain after 8 passes
+ */
+function decodeFully(text: string): string | null {
+  let plain = text
+  for (let pass = 0; pass < maxDecodings; pass += 1) {
+    const decoded = plain.includes('%') ? plain.replace(escapes, decodeRow) : plain
+    if (decoded === plain) return plain
+    plain = decoded
+  }
+  return null
+}
+
+/** Its bytes as UTF-8; a byte that is none becomes the sign for an unreadable character. */
+const decodeRow = (row: string): string => Buffer.from(row.replace(beforeHexDigits, ''), 'hex').toString()
 
 /**
  * Takes out of a finished line whatever has the shape of a credential: the last guard, for the error that
@@ -57,16 +80,31 @@ export function createLineRedactor(
   secrets: readonly string[] = [],
 ): (line: string) => string {
   const keyValue = new RegExp(`${keyPrefix}_([0-9A-Za-z]{8})_[0-9A-Za-z]{20,}`, 'g')
-  const scheme = /\b(Bearer|Apikey|Basic) +[\w.~+/=-]{8,}/gi
+  const scheme = /\b(Bearer|Apikey|Basic)[ +]+[\w.~+/=%-]{8,}/gi
   // First, while they are whole: what has a shape is only a part of some.
   const withoutSecrets = (line: string) =>
     secrets.reduce((rest, secret) => rest.replaceAll(secret, hidden), line)
-  return (line) =>
+  const redact = (line: string) =>
     hideTokens(withoutSecrets(line).replace(keyValue, `${keyPrefix}_$1_${hidden}`)).replace(
       scheme,
       `$1 ${hidden}`,
     )
+  /** A credential under escapes: the text is logged decoded, so that the rest of it can be read. */
+  const redactEncoded = (text: string) => {
+    if (!text.includes('%')) return text
+    const plain = decodeFully(text)
+    if (plain === null) return hidden
+    const safe = redact(plain)
+    return safe === plain ? text : JSON.stringify(safe).slice(1, -1)
+  }
+  return (line) => {
+    const safe = redact(line)
+    return safe.includes('%') ? safe.replace(words, redactEncoded) : safe
+  }
 }
+
+/** What holds a credential under escapes whole: a path, a member of a query, a word of a sentence. */
+const words = /[^"\\\s?&]+/g
 
 const shortestTokenHead = 'eyJ'.length + 8
 

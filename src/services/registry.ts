@@ -9,8 +9,10 @@ export interface ServiceRegistryOptions {
   db: Database
   /** How long what was read serves when the database cannot be asked, in milliseconds; at least 5000. */
   maxStaleMs: number
-  /** Hears that services cannot be read, and that they can again. */
+  /** Called when they cannot be read, once until they can again. */
   onOutage?: (error: unknown) => void
+  /** Called when they can be read again. */
+  onRecovery?: () => void
   /** Milliseconds since the epoch. Default: the system's clock. */
   clock?: () => number
 }
@@ -35,7 +37,7 @@ const outdatedForMs = 1000
 
 /** Keeps what is registered in memory, and in step with the database. */
 export function createServiceRegistry(options: ServiceRegistryOptions): ServiceRegistry {
-  const { db, onOutage = () => {}, clock = Date.now } = options
+  const { db, onOutage = () => {}, onRecovery = () => {}, clock = Date.now } = options
   const servesMs = Math.max(options.maxStaleMs, freshMs)
   const { notices } = db
   const versions = new Map<string, { row: string; service: RegisteredService }>()
@@ -120,6 +122,7 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
         known = { ...asked, ...compile(rows) }
         // Whoever learnt of a change meanwhile waits for the next reading.
         outdatedAt = nextReading === null ? null : outdatedAt
+        if (isAway) onRecovery()
         isAway = false
       })
       .catch((error: unknown) => {

@@ -28,12 +28,15 @@ export interface UsageCounterOptions {
   flushEveryMs?: number
   /** Hears of a count that cannot be written, and of the beginning of an outage. */
   onError: (error: unknown) => void
+  /** Called when the outage is over. Default: nothing. */
+  onRecovery?: () => void
 }
 
 const maxUserAgentLength = 256
 
 /** Counts calls in memory and adds them to the stored counters in batches, so that a check writes nothing. */
-export function createUsageCounter({ db, flushEveryMs = 1000, onError }: UsageCounterOptions): UsageCounter {
+export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
+  const { db, flushEveryMs = 1000, onError, onRecovery = () => {} } = options
   let counts = new Map<string, Count>()
   let oldValues = new Map<string, number>()
   let flushing: Promise<void> = Promise.resolve()
@@ -77,6 +80,7 @@ export function createUsageCounter({ db, flushEveryMs = 1000, onError }: UsageCo
   async function flushRegularly() {
     try {
       await flush()
+      if (isFailing) onRecovery()
       isFailing = false
     } catch (error) {
       if (!isFailing) onError(error)

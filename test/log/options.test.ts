@@ -214,3 +214,100 @@ test.each([
 ])('the log tells %s as %s', (url, expected) => {
   expect(redactUrl(url)).toBe(expected)
 })
+
+describe('a credential under escapes is hidden', () => {
+  const encodeAll = (text: string) => [...Buffer.from(text)].map((byte) => `%${byte.toString(16)}`).join('')
+  const encodeTwice = (text: string) => encodeURIComponent(encodeAll(text))
+  const encodings: [string, (text: string) => string][] = [
+    ['one character', (text) => text.replace('_', '%5f')],
+    ['one character in capital digits', (text) => text.replace('_', '%5F')],
+    ['its first letter', (text) => `%${text.charCodeAt(0).toString(16)}${text.slice(1)}`],
+    ['some of its characters', (text) => text.replace(/[aeiou_.13579]/g, encodeAll)],
+    ['all of it', encodeAll],
+    ['all of it twice', encodeTwice],
+    ['all of it three times', (text) => encodeURIComponent(encodeTwice(text))],
+    ['the digits of an escape', (text) => text.replace(/[_.]/g, (c) => `%%${c === '_' ? '35f' : '32e'}`)],
+    [
+      'ten times over',
+      (text) => text.replace(/[_.]/g, (c) => `%${'25'.repeat(10)}${c === '_' ? '5f' : '2e'}`),
+    ],
+    ['as IIS takes it', (text) => text.replace(/[_.]/g, (c) => `%u00${c === '_' ? '5F' : '2E'}`)],
+  ]
+  const credentials = () =>
+    [
+      ['a key', key.value, key.value.slice(12)],
+      ['a token', token, token.split('.')[2] ?? ''],
+    ] as const
+
+  test.each(encodings)('%s', async (_what, encode) => {
+    for (const [, value, secret] of credentials()) {
+      const encoded = encode(value)
+      for (const url of [
+        `/nowhere?x=${encoded}`,
+        `/nowhere?a=1&x=${encoded}&b=2`,
+        `/nowhere?${encoded}`,
+        `/api-keys/${encoded}`,
+        `/catalog/${encoded}/items?q=1`,
+        `/nowhere?next=${encodeURIComponent(`https://a.example/?q=${encoded}`)}`,
+      ]) {
+        const from = service.log.length
+        await service.inject({
+          url,
+          headers: { 'user-agent': encoded, referer: `http://a.example/${encoded}` },
+        })
+        const lines = service.log.slice(from).join('')
+        expect(lines).toContain('answered')
+        expect(lines).not.toContain(encoded)
+        expect(lines).not.toContain(secret)
+        for (const line of service.log.slice(from)) expect(() => JSON.parse(line)).not.toThrow()
+      }
+    }
+  })
+
+  test.each([
+    ['Bearer%20abcdefgh12345678', 'Bearer [hidden]'],
+    ['Basic+YWxpY2U6c2VjcmV0', 'Basic [hidden]'],
+    ['basic%2BYWxp%2FY2U6c2VjcmV0', 'basic [hidden]'],
+    ['Bearer abc%5Fdefghijk', 'Bearer [hidden]'],
+    ['apikey%2520abcdefgh%2522%250a', 'apikey [hidden]\\"\\n'],
+  ])('behind its scheme: %s', (text, expected) => {
+    expect(createLineRedactor('lk')(`{"url":"/x?y=${text}&z=%zz"}`)).toBe(`{"url":"/x?y=${expected}&z=%zz"}`)
+  })
+
+  test('of an operator', () => {
+    const redact = createLineRedactor('lk', ['my-own-secret'])
+
+    expect(redact('{"url":"/a?b=my%2down%2Dsecret"}')).toBe('{"url":"/a?b=[hidden]"}')
+  })
+
+  test.each(['/a?b=100%25&c=%C3%A9', '/a%20b/%zz?q=%', '/search?bbox=1%2C2%2C3', '/%E6%97%A5?x=%25u00'])(
+    'and what is none stays as it was sent: %s',
+    (url) => {
+      expect(createLineRedactor('lk')(`{"url":"${url}"}`)).toBe(`{"url":"${url}"}`)
+    },
+  )
+
+  test('what is never plain is hidden, in little time', () => {
+    let deep = '_'
+    for (let level = 0; level < 9; level += 1)
+      deep = deep.replace(/[0-9a-z_]/, (c) => `%%3${c === '_' ? '5f' : c}`)
+    const long = '%25'.repeat(20_000) + '%2'.repeat(20_000)
+
+    const startedAt = performance.now()
+    createLineRedactor('lk')(`{"url":"/a?b=${long}&c=${deep}"}`)
+
+    expect(performance.now() - startedAt).toBeLessThan(500)
+  })
+})
+
+test.each([
+  ['/a?api%255fkey=x', '/a?api%255fkey=[hidden]'],
+  ['/a?%61pi_key=x', '/a?%61pi_key=[hidden]'],
+  ['/a?b=1;api_key=x', '/a?b=1;api_key=[hidden]'],
+  ['/a?+token=x', '/a?+token=[hidden]'],
+  ['/%6b/a-foreign-value/tiles', '/%6b/[hidden]/tiles'],
+  ['/%256B/a-foreign-value', '/%256B/[hidden]'],
+  ['/k/?api_key=x', '/k/?api_key=[hidden]'],
+])('the log tells %s, whose name is encoded, as %s', (url, expected) => {
+  expect(redactUrl(url)).toBe(expected)
+})
