@@ -82,7 +82,9 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
     ...{ publicUrl, gatewayUrl, version, login, sessionCookie: cookieNames(publicUrl).session },
   })
   if (gatewayUrl !== undefined) {
-    await app.register(serviceDocuments, { registry: services, db, publicUrl, gatewayUrl, clock })
+    await app.register(serviceDocuments, {
+      ...{ registry: services, targets: runtime.targets, db, publicUrl, gatewayUrl, clock },
+    })
   }
   await app.register(healthRoutes, { readiness: runtime.readiness })
   await app.register(resourceMetadataRoutes, { publicUrl, gatewayUrl, login })

@@ -24,9 +24,9 @@ import { createSealer } from './secrets/sealing.js'
 import type { Secrets } from './secrets/startup.js'
 import type { ServiceContext } from './services/context.js'
 import { type FollowedServicesFile, followServicesFile } from './services/follow-file.js'
-import { knowOwnAddresses } from './services/own-addresses.js'
 import { requireGroupsAndServices } from './services/references.js'
 import { createServiceRegistry } from './services/registry.js'
+import { createTargetPolicy, type Resolve } from './services/target-policy.js'
 import type { SingleUserMode } from './single-user/index.js'
 import { acceptSingleUserKey } from './single-user/key.js'
 import { everybodyElse, isSingleUser, nobodyElse, settleSingleUser } from './single-user/person.js'
@@ -46,6 +46,8 @@ export interface RuntimeOptions {
   directory?: DirectorySource
   /** Default: the system's. */
   random?: Random
+  /** Looks up the hosts of services. Default: the system's resolver. */
+  resolve?: Resolve
 }
 
 /** Something that lives as long as the process. */
@@ -82,6 +84,7 @@ export function createRuntime(
   const parts = [{ start: settle }, ...listParts(members, servicesFile)]
   return {
     ...{ ...members, clock, singleUser, keyContext, linkContext, serviceContext, parts },
+    targets: serviceContext.targets,
     authOptions: createAuthOptions(config, members, singleUser, clock),
     /** What the gateway sends services about their callers. */
     assertions: createAssertions({
@@ -238,15 +241,15 @@ const createIdentityProvider = (options: RuntimeOptions, refusals: AddressRate, 
   })
 
 function createServiceContext(
-  { config, db }: RuntimeOptions,
+  { config, db, resolve }: RuntimeOptions,
   registry: ServiceContext['registry'],
   clock: () => number,
 ): ServiceContext {
   const { publicUrl, host, port, gateway } = config
   return {
     ...{ db, registry, clock, defaultGroups: config.keys.defaultGroups },
-    isOwnAddress: knowOwnAddresses({
-      host,
+    targets: createTargetPolicy({
+      ...{ host, allowed: config.gatewayTargets, resolve },
       publicUrls: gateway === null ? [publicUrl] : [publicUrl, gateway.publicUrl],
       ports: gateway === null ? [port] : [port, gateway.port],
     }),

@@ -1,4 +1,5 @@
 import { isIpRange, isLoopback } from '../addresses.js'
+import { isHost } from '../urls.js'
 import { type Environment, none, settings } from './settings.js'
 
 /** The settings after parsing; a setting with a fault of its own has its default here. */
@@ -95,6 +96,18 @@ const checkTrustedProxies: Rule = ({ values }) =>
     ? []
     : ['TRUST_PROXY must list addresses or CIDR ranges, not a number of hops']
 
+const checkTargets: Rule = ({ values }) => {
+  const targets = values.GATEWAY_TARGETS ?? []
+  const isGood = targets.every((item) => isIpRange(item) || (isHost(item) && !/[:[\]]/.test(item)))
+  return faultsOf(
+    [!isGood, 'GATEWAY_TARGETS must list host names without ports, addresses or CIDR ranges, or be file'],
+    [
+      targets.includes('file') && targets.length > 1,
+      'GATEWAY_TARGETS must be file alone, or a list without it',
+    ],
+  )
+}
+
 const checkCorsOrigins: Rule = ({ values }) =>
   (values.CORS_ORIGINS ?? []).every((origin) => URL.canParse(origin) && new URL(origin).origin === origin)
     ? []
@@ -151,6 +164,7 @@ const rules: readonly Rule[] = [
   requireProductionSettings,
   keepNoneAlone,
   checkTrustedProxies,
+  checkTargets,
   checkCorsOrigins,
   keepPrefixesApart,
   checkTimeZone,

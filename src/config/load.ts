@@ -61,6 +61,8 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
     gateway,
     /** Undefined: groups and services come through the API alone. */
     servicesFile: values.SERVICES_FILE,
+    /** Undefined: every address but reserved ones. */
+    gatewayTargets: values.GATEWAY_TARGETS,
     /** Undefined: rights have no descriptions. */
     scopesFile: values.SCOPES_FILE,
     /** Undefined: administrators switch API keys on and off. */

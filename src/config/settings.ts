@@ -51,6 +51,11 @@ export const settings = {
   SERVICES_FILE: Type.Optional(
     text('JSON file of service groups and services behind the gateway; read at the start and on SIGHUP.'),
   ),
+  GATEWAY_TARGETS: Type.Optional(
+    list(
+      'Hosts, addresses and CIDR ranges that services made through the API may have, or `file`: none but those of SERVICES_FILE. Default: every address but link-local, cloud metadata, multicast and unspecified ones.',
+    ),
+  ),
   SCOPES_FILE: Type.Optional(
     text(
       'JSON file of rights and what they mean, as {"right": "what it allows"}; read at the start and on SIGHUP.',

@@ -14,7 +14,7 @@ import { logAnswer } from '../log/answer-line.js'
 import { createRequestLog } from '../log/request-log.js'
 import { answerBrokenRequest, answerBrokenUrl } from '../problems/broken-requests.js'
 import { renderError } from '../problems/render.js'
-import type { RegisteredService, ServiceRegistry } from '../services/types.js'
+import type { RegisteredService, ServiceRegistry, TargetPolicy } from '../services/types.js'
 import { acceptUpgrades } from './accept-upgrades.js'
 import { createAdmission } from './admit.js'
 import docsOrigin from './docs-origin.js'
@@ -22,7 +22,7 @@ import { createForward, type DescribeCaller } from './forward.js'
 import { OpenCalls } from './open-calls.js'
 import { answerReadiness } from './ready.js'
 import { createSender } from './send.js'
-import { findTarget, TargetPools } from './targets.js'
+import { findTarget, poolOf, TargetPools } from './targets.js'
 
 export interface GatewayOptions {
   authOptions: AuthOptions
@@ -31,6 +31,8 @@ export interface GatewayOptions {
   takesHost?: (host: string | undefined) => boolean
   /** Finds what speaks against sending requests to this process; null: nothing. */
   findFault: () => Promise<string | null>
+  /** Which addresses services may have. */
+  targets: TargetPolicy
   describeCaller: DescribeCaller
   /** Where clients reach it. */
   publicUrl: string
@@ -63,7 +65,7 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   const { registry } = options
   const app = Fastify(makeServerOptions(options))
   app.server.headersTimeout = headersTimeoutMs
-  const pools = new TargetPools()
+  const pools = new TargetPools(options.targets)
   const openCalls = new OpenCalls(registry, createRecheck(options.authOptions))
   const upgrades = acceptUpgrades(app)
   const waiting = noteWaitingClients(app)
@@ -125,7 +127,7 @@ function endWithGateway(
 ): void {
   const { openCalls, pools, registry } = parts
   const closeUnusedPools = () =>
-    pools.keepOnly(new Set(registry.list().map((service) => findTarget(service).origin)))
+    pools.keepOnly(new Set(registry.list().map((service) => poolOf(findTarget(service)))))
   const timer = setInterval(closeUnusedPools, checkPoolsEveryMs).unref()
   app.addHook('onReady', async () => openCalls.start())
   app.addHook('preClose', () => openCalls.drain(drainMs))

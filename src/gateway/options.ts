@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { AuthOptions, Verify } from '../auth/types.js'
 import type { Config } from '../config/load.js'
 import { cookieNames } from '../login/cookies.js'
-import type { ServiceRegistry } from '../services/types.js'
+import type { ServiceRegistry, TargetPolicy } from '../services/types.js'
 import type { DescribeCaller } from './forward.js'
 import type { GatewayOptions } from './index.js'
 
@@ -11,6 +11,7 @@ interface SharedWithService {
   authOptions: AuthOptions
   verifyLink: Verify
   services: ServiceRegistry
+  targets: TargetPolicy
   assertions: { headersFor: DescribeCaller }
   readiness: { findFault: GatewayOptions['findFault'] }
   singleUser: { takesHost: NonNullable<GatewayOptions['takesHost']> } | null
@@ -32,6 +33,7 @@ export function readGatewayOptions(
       publicOrigin: new URL(publicUrl).origin,
     },
     registry: shared.services,
+    targets: shared.targets,
     findFault: shared.readiness.findFault,
     ...(shared.singleUser === null ? {} : { takesHost: shared.singleUser.takesHost }),
     describeCaller: shared.assertions.headersFor,

@@ -64,6 +64,6 @@ export function createSender(
       upgrade: exchange.upgrade,
       takeConnection: (connection) => exchange.takeConnection(connection),
     }
-    pools.get(target.origin).dispatch(call, exchange)
+    pools.get(target).dispatch(call, exchange)
   }
 }

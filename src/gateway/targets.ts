@@ -1,5 +1,5 @@
 import { Pool } from 'undici'
-import type { RegisteredService } from '../services/types.js'
+import type { RegisteredService, TargetPolicy } from '../services/types.js'
 import { trimSlashes } from '../urls.js'
 import { createTargetClient } from './target-client.js'
 
@@ -7,6 +7,8 @@ import { createTargetClient } from './target-client.js'
 export interface Target {
   /** Scheme, host and port. */
   readonly origin: string
+  /** What made the service, on which the addresses depend that it may have. */
+  readonly declaredBy: RegisteredService['declaredBy']
   /** What stands before every path, without a slash at its end; empty where nothing does. */
   readonly basePath: string
   /** The part of the path that the service does not see; empty where it sees all. */
@@ -22,6 +24,7 @@ export function findTarget(service: RegisteredService): Target {
     const { origin, pathname } = new URL(url)
     target = {
       origin,
+      declaredBy: service.declaredBy,
       basePath: trimSlashes(pathname),
       hiddenPrefix: strips && prefix !== '/' ? prefix : '',
     }
@@ -38,14 +41,20 @@ export function buildPath({ basePath, hiddenPrefix }: Target, url: string): stri
 
 const connectTimeoutMs = 10_000
 
+/** Names the pool of a target: connections are shared where the same addresses are allowed. */
+export const poolOf = ({ declaredBy, origin }: Target): string => `${declaredBy} ${origin}`
+
 /** Connections that are kept open, a pool for each target: one that is slow or dead is no other's trouble. */
 export class TargetPools {
   readonly #pools = new Map<string, Pool>()
 
-  get(origin: string): Pool {
-    let pool = this.#pools.get(origin)
+  constructor(private readonly policy: TargetPolicy) {}
+
+  get(target: Target): Pool {
+    const name = poolOf(target)
+    let pool = this.#pools.get(name)
     if (pool === undefined) {
-      pool = new Pool(origin, {
+      pool = new Pool(target.origin, {
         // As many as there are requests: one that waits for a slow one would share its fate.
         connections: null,
         pipelining: 1,
@@ -53,19 +62,19 @@ export class TargetPools {
         keepAliveTimeout: 4000,
         // Each call says its own; an answer under way may be silent for as long as it wants.
         bodyTimeout: 0,
-        connect: { timeout: connectTimeoutMs },
+        connect: this.policy.connector(target.declaredBy, connectTimeoutMs),
         factory: createTargetClient,
       })
-      this.#pools.set(origin, pool)
+      this.#pools.set(name, pool)
     }
     return pool
   }
 
-  /** Closes the pools of all other origins, once their requests under way have ended. */
-  keepOnly(origins: ReadonlySet<string>): void {
-    for (const [origin, pool] of this.#pools) {
-      if (origins.has(origin)) continue
-      this.#pools.delete(origin)
+  /** Closes all other pools, once their requests under way have ended. @param names as `poolOf` gives them */
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const [name, pool] of this.#pools) {
+      if (names.has(name)) continue
+      this.#pools.delete(name)
       void pool.close()
     }
   }

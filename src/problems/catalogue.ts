@@ -23,6 +23,11 @@ export const problemKinds = {
     title: 'Validation failed',
     detail: 'The input is invalid; errors names each fault.',
   },
+  target_not_allowed: {
+    status: 400,
+    title: 'Target not allowed',
+    detail: 'The target leads to an address that this service may not call.',
+  },
   login_failed: {
     status: 400,
     title: 'Login failed',

@@ -1,3 +1,5 @@
+import { Agent, type buildConnector, type Dispatcher, fetch, type Response } from 'undici'
+
 /** Why a document cannot be had, in words for whoever looks at the page and whoever reads the log. */
 export class DocumentUnavailable extends Error {
   override readonly name = 'DocumentUnavailable'
@@ -7,6 +9,8 @@ export interface FetchOptions {
   /** For all of it. */
   timeoutMs: number
   maxBytes: number
+  /** Connects to the addresses that the service may have. */
+  connect: buildConnector.connector
 }
 
 const maxRedirects = 3
@@ -16,21 +20,29 @@ const maxRedirects = 3
  * elsewhere would let a service choose what this one asks.
  * @throws DocumentUnavailable
  */
-export async function fetchDocument(url: string, { timeoutMs, maxBytes }: FetchOptions): Promise<unknown> {
+export async function fetchDocument(
+  url: string,
+  { timeoutMs, maxBytes, connect }: FetchOptions,
+): Promise<unknown> {
   const signal = AbortSignal.timeout(timeoutMs)
+  const dispatcher = new Agent({ connect })
   try {
-    const answer = await ask(new URL(url), signal, maxRedirects)
+    const answer = await ask(new URL(url), { signal, dispatcher }, maxRedirects)
     return parse(await readText(answer, maxBytes))
   } catch (error) {
     if (error instanceof DocumentUnavailable) throw error
     const reason = signal.aborted ? `did not answer within ${timeoutMs / 1000} s` : 'cannot be reached'
     throw new DocumentUnavailable(reason, { cause: error })
+  } finally {
+    void dispatcher.destroy()
   }
 }
 
-async function ask(url: URL, signal: AbortSignal, redirectsLeft: number): Promise<Response> {
+type AskOptions = { signal: AbortSignal; dispatcher: Dispatcher }
+
+async function ask(url: URL, options: AskOptions, redirectsLeft: number): Promise<Response> {
   const answer = await fetch(url.href, {
-    signal,
+    ...options,
     redirect: 'manual',
     headers: { accept: 'application/vnd.oai.openapi+json, application/json' },
   })
@@ -44,7 +56,7 @@ async function ask(url: URL, signal: AbortSignal, redirectsLeft: number): Promis
   const target = URL.canParse(location, url.href) ? new URL(location, url) : null
   if (target?.origin !== url.origin) throw new DocumentUnavailable('redirects to another site')
   if (redirectsLeft === 0) throw new DocumentUnavailable('redirects too often')
-  return ask(target, signal, redirectsLeft - 1)
+  return ask(target, options, redirectsLeft - 1)
 }
 
 async function readText(answer: Response, maxBytes: number): Promise<string> {

@@ -53,11 +53,10 @@ export const serviceDocuments: FastifyPluginAsyncTypebox<ServiceDocumentsOptions
     async ({ params }, reply) => {
       const service = registry.find(params.file.replace(/\.json$/, ''))
       if (service === 'unknown') return sendProblem(reply, 'unavailable')
-      const { descriptor } = service ?? {}
-      if (descriptor == null || descriptor.openapi_url === null || !params.file.endsWith('.json')) {
-        return sendProblem(reply, 'not_found')
-      }
-      const known = await keeper.know(descriptor, descriptor.openapi_url)
+      if (service === null || !params.file.endsWith('.json')) return sendProblem(reply, 'not_found')
+      const { descriptor } = service
+      if (descriptor.openapi_url === null) return sendProblem(reply, 'not_found')
+      const known = await keeper.know(service, descriptor.openapi_url)
       const { kept, fault } = known
       if (kept === null) {
         return sendProblem(reply, 'bad_gateway', { detail: `The document of this service ${fault}.` })

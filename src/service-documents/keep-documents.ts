@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import type { ServiceDescriptor } from '../schemas/service.js'
+import type { RegisteredService, TargetPolicy } from '../services/types.js'
 import type { Database } from '../store/database.js'
 import { findServiceDocument, saveServiceDocument } from '../store/service-documents.js'
 import { trimSlashes } from '../urls.js'
@@ -9,6 +9,8 @@ import { DocumentUnavailable, fetchDocument } from './fetch-document.js'
 
 export interface KeepOptions {
   db: Database
+  /** Which addresses documents may be read from. */
+  targets: Pick<TargetPolicy, 'connector'>
   log: Pick<FastifyBaseLogger, 'warn'>
   /** Default 5000. */
   timeoutMs?: number
@@ -35,7 +37,7 @@ export interface Known {
 
 export interface DocumentKeeper {
   /** The document as it is now, or was when it could last be had. Never rejects. */
-  know(service: Pick<ServiceDescriptor, 'id' | 'target'>, openapiUrl: string): Promise<Known>
+  know(service: RegisteredService, openapiUrl: string): Promise<Known>
 }
 
 /** However many people look at a document, its service is asked so often and no more, also when it fails. */
@@ -51,28 +53,31 @@ interface Attempt {
 
 /** Fetches the documents of services when somebody looks at them, and keeps the last good ones for when they fail. */
 export function keepDocuments(options: KeepOptions): DocumentKeeper {
-  const { db, log, timeoutMs = 5_000, maxBytes = 5 * 1024 * 1024, clock } = options
+  const { db, targets, log, timeoutMs = 5_000, maxBytes = 5 * 1024 * 1024, clock } = options
   const attempts = new LRUCache<string, Attempt>({ max: maxInMemory })
 
   return { know }
 
-  function know(
-    { id, target }: Pick<ServiceDescriptor, 'id' | 'target'>,
-    openapiUrl: string,
-  ): Promise<Known> {
+  function know(service: RegisteredService, openapiUrl: string): Promise<Known> {
+    const { id, target } = service.descriptor
     const url = locate(target, openapiUrl)
     const last = attempts.get(id)
     const now = clock()
     if (last?.url === url && Math.abs(now - last.at) < askEveryMs) return last.known
     const before = last?.url === url ? last.known : null
-    const known = attempt(id, url, before)
+    const known = attempt(service, url, before)
     attempts.set(id, { url, at: now, known })
     return known
   }
 
-  async function attempt(id: string, url: string, before: Promise<Known> | null): Promise<Known> {
+  async function attempt(
+    { descriptor: { id }, declaredBy }: RegisteredService,
+    url: string,
+    before: Promise<Known> | null,
+  ): Promise<Known> {
     try {
-      const document = checkDocument(await fetchDocument(url, { timeoutMs, maxBytes }))
+      const connect = targets.connector(declaredBy, timeoutMs)
+      const document = checkDocument(await fetchDocument(url, { timeoutMs, maxBytes, connect }))
       const kept = { url, document, fetchedAt: new Date(clock()) }
       await save(id, kept)
       return { kept, fault: null }

@@ -26,7 +26,7 @@ interface Work {
  * @throws DeclarationInvalid for the faults of the file, alone or with what is there · StoreUnavailable
  */
 export async function applyServicesFile(context: ServiceContext, path: string): Promise<number> {
-  const wanted = await readServicesFile(path, context.isOwnAddress)
+  const wanted = await readServicesFile(path, context.targets)
   let changes = 0
   await changeEntries(context, fileAuthor, async (tx, record, now) => {
     changes = 0

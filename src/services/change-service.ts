@@ -12,41 +12,53 @@ import {
 } from '../store/services.js'
 import type { Tx } from '../store/transaction.js'
 import { authorOf, changeEntries, findChanges, requireChangeable, type ServiceContext } from './context.js'
-import { changeDescriptor, checkDescriptor, readDescriptor, writeDescriptor } from './descriptor.js'
+import {
+  changeDescriptor,
+  checkDescriptor,
+  findForbiddenTargets,
+  readDescriptor,
+  writeDescriptor,
+} from './descriptor.js'
 import { foldPath } from './match.js'
 
-/** @throws Problem id_taken (the id or the prefix) · in_use (a prefix that reads the same) · validation_failed */
-export const createService = (
+/** @throws Problem id_taken (the id or the prefix) · in_use (a prefix that reads the same) · target_not_allowed · validation_failed */
+export async function createService(
   context: ServiceContext,
   actor: Actor,
   wanted: ServiceDescriptor,
-): Promise<ServiceRow> =>
-  changeEntries(context, authorOf(actor), async (tx, record, now) => {
-    const descriptor = requireSense(context, wanted)
+): Promise<ServiceRow> {
+  const descriptor = requireSense(wanted)
+  await requireAllowedTargets(context, wanted)
+  return changeEntries(context, authorOf(actor), async (tx, record, now) => {
     if ((await findService(tx, wanted.id)) !== null) throw new Problem('id_taken')
     await requirePlace(tx, descriptor)
     const { id, ...details } = descriptor
     await record({ action: 'service.created', id, details })
     return insertService(tx, { ...writeDescriptor(descriptor), declaredBy: 'api', createdAt: now })
   })
+}
 
-/** @throws Problem not_found · set_by_file · id_taken (the prefix) · in_use (one that reads the same) · validation_failed */
-export const changeService = (
+/** @throws Problem not_found · set_by_file · id_taken (the prefix) · in_use (one that reads the same) · target_not_allowed · validation_failed */
+export async function changeService(
   context: ServiceContext,
   actor: Actor,
   id: string,
   wanted: UpdateService,
-): Promise<ServiceRow> =>
-  changeEntries(context, authorOf(actor), async (tx, record) => {
+): Promise<ServiceRow> {
+  // Before the transaction, which must not wait for a name server; and again in it, since another may have come between.
+  requireChangeable(await findService(context.db.prisma, id))
+  await requireAllowedTargets(context, wanted)
+  return changeEntries(context, authorOf(actor), async (tx, record) => {
     const row = requireChangeable(await findService(tx, id))
     const before = readDescriptor(row)
-    const after = requireSense(context, changeDescriptor(before, wanted))
+    const after = requireSense(changeDescriptor(before, wanted))
     const details = findChanges(before, after)
     if (Object.keys(details).length === 0) return row
     await requirePlace(tx, after)
     await record({ action: 'service.updated', id, details })
     return updateService(tx, id, writeDescriptor(after))
   })
+}
 
 /** @throws Problem not_found · set_by_file · in_use while keys name it */
 export const removeService = (context: ServiceContext, actor: Actor, id: string): Promise<void> =>
@@ -56,8 +68,15 @@ export const removeService = (context: ServiceContext, actor: Actor, id: string)
     await record({ action: 'service.deleted', id, details: { name, prefix } })
   })
 
-function requireSense({ isOwnAddress }: ServiceContext, wanted: ServiceDescriptor): ServiceDescriptor {
-  const { descriptor, faults } = checkDescriptor(wanted, isOwnAddress)
+/** @throws Problem target_not_allowed */
+async function requireAllowedTargets({ targets }: ServiceContext, wanted: UpdateService): Promise<void> {
+  const [fault] = await findForbiddenTargets(wanted, targets, 'api')
+  if (fault !== undefined)
+    throw new Problem('target_not_allowed', { detail: `${fault.path} ${fault.message}.` })
+}
+
+function requireSense(wanted: ServiceDescriptor): ServiceDescriptor {
+  const { descriptor, faults } = checkDescriptor(wanted)
   if (faults.length > 0) throw new Problem('validation_failed', { errors: faults })
   return descriptor
 }

@@ -17,6 +17,7 @@ export function compileService(row: RegistryRow): RegisteredService {
   return Object.freeze({
     descriptor,
     called,
+    declaredBy: row.declared_by,
     depth: countSegments(prefix),
     readAccess,
     writeAccess: compileAccess(descriptor, called, [...new Set([...scopes, ...write_scopes])]),

@@ -6,8 +6,7 @@ import type { Database } from '../store/database.js'
 import type { JsonObject } from '../store/keys.js'
 import { changeRegistry, type DeclaredBy, notifyRegistry } from '../store/services.js'
 import type { Tx } from '../store/transaction.js'
-import type { IsOwnAddress } from './descriptor.js'
-import type { ServiceRegistry } from './types.js'
+import type { ServiceRegistry, TargetPolicy } from './types.js'
 
 /** What every change of groups and services needs. */
 export interface ServiceContext {
@@ -15,7 +14,7 @@ export interface ServiceContext {
   registry: ServiceRegistry
   /** Milliseconds since the epoch. */
   clock: () => number
-  isOwnAddress: IsOwnAddress
+  targets: TargetPolicy
   /** Groups that new keys are made for, which therefore stay. */
   defaultGroups: readonly string[]
 }

@@ -1,11 +1,14 @@
 import type { InvalidMember } from '../problems/input-faults.js'
-import { descriptorDefaults, type ServiceDescriptor, type UpdateService } from '../schemas/service.js'
+import {
+  type DeclaredBy,
+  descriptorDefaults,
+  type ServiceDescriptor,
+  type UpdateService,
+} from '../schemas/service.js'
 import type { JsonObject } from '../store/keys.js'
 import type { NewService } from '../store/services.js'
 import { trimSlashes } from '../urls.js'
-
-/** Whether a URL leads back to this service itself, which would go round in circles. */
-export type IsOwnAddress = (url: URL) => boolean
+import type { TargetPolicy } from './types.js'
 
 type Stored = Pick<NewService, 'id' | 'groupId' | 'prefix'> & { settings: unknown }
 
@@ -36,13 +39,13 @@ export function changeDescriptor(
 }
 
 /**
- * What the schema cannot say.
+ * Checks what the schema cannot say.
  * @returns the descriptor with its target written as the gateway takes it, without a slash at the end; or its faults
  */
-export function checkDescriptor(
-  descriptor: ServiceDescriptor,
-  isOwnAddress: IsOwnAddress,
-): { descriptor: ServiceDescriptor; faults: InvalidMember[] } {
+export function checkDescriptor(descriptor: ServiceDescriptor): {
+  descriptor: ServiceDescriptor
+  faults: InvalidMember[]
+} {
   const target = readUrl(descriptor.target)
   if (target === null) return { descriptor, faults: [{ path: 'target', message: mustBeUrl }] }
   const faults: InvalidMember[] = []
@@ -50,14 +53,31 @@ export function checkDescriptor(
   if (target.search + target.hash !== '') {
     faults.push({ path: 'target', message: 'must have neither a query nor a fragment' })
   }
-  if (isOwnAddress(target)) faults.push({ path: 'target', message: 'must not be this service itself' })
-  if (!isDocumentUrl(descriptor.openapi_url, target, isOwnAddress)) {
+  if (!isDocumentUrl(descriptor.openapi_url, target)) {
     faults.push({ path: 'openapi_url', message: `${mustBeUrl}, or a path of the target` })
   }
   return {
     descriptor: { ...descriptor, target: target.origin + trimSlashes(target.pathname) },
     faults,
   }
+}
+
+/**
+ * Finds members whose hosts may not be called. Looks names up, so it is no part of a transaction.
+ * @param descriptor whose members that are no URL of a host have faults of their own
+ */
+export async function findForbiddenTargets(
+  descriptor: Pick<UpdateService, 'target' | 'openapi_url'>,
+  policy: TargetPolicy,
+  declaredBy: DeclaredBy,
+): Promise<InvalidMember[]> {
+  const faults: InvalidMember[] = []
+  for (const path of ['target', 'openapi_url'] as const) {
+    const url = readUrl(descriptor[path] ?? '')
+    const message = url === null ? null : await policy.findFault(url, declaredBy)
+    if (message !== null) faults.push({ path, message })
+  }
+  return faults
 }
 
 /** What the gateway has for itself: the paths of links. */
@@ -72,12 +92,9 @@ function readUrl(text: string): URL | null {
   return /^https?:$/.test(url.protocol) && url.username + url.password === '' ? url : null
 }
 
-function isDocumentUrl(text: string | null, target: URL, isOwnAddress: IsOwnAddress): boolean {
+function isDocumentUrl(text: string | null, target: URL): boolean {
   if (text === null) return true
-  if (!text.startsWith('/')) {
-    const url = readUrl(text)
-    return url !== null && !isOwnAddress(url)
-  }
+  if (!text.startsWith('/')) return readUrl(text) !== null
   // `//host` and `/\host` are other hosts.
   return URL.canParse(text, target.href) && new URL(text, target).origin === target.origin
 }

@@ -1,8 +1,9 @@
 import { readDeclaration, refuseFaults } from '../config/operator-files.js'
 import { createValidator } from '../http/validation.js'
 import { type ServicesFile, servicesFileSchema } from '../schemas/service.js'
-import { checkDescriptor, type IsOwnAddress } from './descriptor.js'
+import { checkDescriptor, findForbiddenTargets } from './descriptor.js'
 import { foldPath } from './match.js'
+import type { TargetPolicy } from './types.js'
 
 export const setting = 'SERVICES_FILE'
 
@@ -12,16 +13,22 @@ const validate = createValidator().compile<ServicesFile>(servicesFileSchema)
  * Reads the file of services and fills in what it leaves out.
  * @throws DeclarationInvalid for what is wrong with it, whatever the database holds
  */
-export async function readServicesFile(path: string, isOwnAddress: IsOwnAddress): Promise<ServicesFile> {
+export async function readServicesFile(path: string, targets: TargetPolicy): Promise<ServicesFile> {
   const file = { setting, path }
   const content = await readDeclaration(file, validate)
-  const checked = content.services.map((service) => checkDescriptor(service, isOwnAddress))
+  const checked = content.services.map(checkDescriptor)
+  const forbidden = await Promise.all(
+    content.services.map((service) => findForbiddenTargets(service, targets, 'file')),
+  )
   refuseFaults(file, [
     ...findRepeats('groups', 'id', content.groups),
     ...findRepeats('services', 'id', content.services),
     ...findRepeats('services', 'prefix', content.services, foldPath),
     ...checked.flatMap(({ faults }, at) =>
-      faults.map((fault) => ({ ...fault, path: `services.${at}.${fault.path}` })),
+      [...faults, ...(forbidden[at] ?? [])].map((fault) => ({
+        ...fault,
+        path: `services.${at}.${fault.path}`,
+      })),
     ),
   ])
   return { groups: content.groups, services: checked.map(({ descriptor }) => descriptor) }

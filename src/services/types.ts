@@ -1,11 +1,14 @@
+import type { buildConnector } from 'undici'
 import type { Access, CalledService } from '../auth/types.js'
-import type { ServiceDescriptor } from '../schemas/service.js'
+import type { DeclaredBy, ServiceDescriptor } from '../schemas/service.js'
 import type { PathRules } from './path-rules.js'
 
 /** A service with what its descriptor means for the check of a call; compiled once, shared, never changed. */
 export interface RegisteredService {
   readonly descriptor: ServiceDescriptor
   readonly called: CalledService
+  /** What made it, on which the addresses depend that it may have. */
+  readonly declaredBy: DeclaredBy
   /** How many segments its prefix has. */
   readonly depth: number
   /** For GET, HEAD and OPTIONS. */
@@ -47,4 +50,15 @@ export interface ServiceRegistry {
    */
   refresh(): Promise<void>
   close(): Promise<void>
+}
+
+/** Which addresses this service may connect to, for services and their documents. */
+export interface TargetPolicy {
+  /**
+   * Looks the host of a URL up.
+   * @returns what is wrong with it, to be read after the name of a member; null: nothing, or the name is not known yet
+   */
+  findFault(url: URL, declaredBy: DeclaredBy): Promise<string | null>
+  /** Connects to allowed addresses alone: every connection looks its host up, and fails with TARGET_NOT_ALLOWED. */
+  connector(declaredBy: DeclaredBy, timeoutMs: number): buildConnector.connector
 }

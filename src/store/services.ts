@@ -143,6 +143,7 @@ export interface RegistryRow {
   group_id: string
   prefix: string
   settings: Prisma.JsonObject
+  declared_by: DeclaredBy
   limit_per_second: number | null
   limit_per_day: number | null
   limit_per_month: number | null
@@ -153,7 +154,7 @@ export const readRegistry = (db: Database): Promise<RegistryRow[]> =>
   db.query<RegistryRow>({
     name: 'read-registry',
     text: `
-SELECT s.id, s.group_id, s.prefix, s.settings, g.limit_per_second, g.limit_per_day, g.limit_per_month
+SELECT s.id, s.group_id, s.prefix, s.settings, s.origin AS declared_by, g.limit_per_second, g.limit_per_day, g.limit_per_month
 FROM services s JOIN service_groups g ON g.id = s.group_id
 ORDER BY s.prefix COLLATE "C"`,
     values: [],

@@ -11,6 +11,7 @@ import { changeService, createService, removeService } from '../../src/services/
 import type { ServiceContext } from '../../src/services/context.js'
 import { requireGroupsAndServices } from '../../src/services/references.js'
 import { createServiceRegistry } from '../../src/services/registry.js'
+import { createTargetPolicy } from '../../src/services/target-policy.js'
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { requirePostgresql } from './support/environment.js'
@@ -53,12 +54,14 @@ afterEach(async () => {
   rmSync(path, { force: true })
 })
 
+const anyTarget = createTargetPolicy({ allowed: undefined, publicUrls: [], host: '127.0.0.1', ports: [] })
+
 /** A replica without its endpoints. */
 async function openReplica(): Promise<Replica> {
   const db = await openDatabase({ url, dataDir: '', migrationsDir })
   const registry = createServiceRegistry({ db, maxStaleMs: 60_000 })
   await registry.start()
-  const replica = { db, registry, clock: Date.now, isOwnAddress: () => false, defaultGroups: [] }
+  const replica = { db, registry, clock: Date.now, targets: anyTarget, defaultGroups: [] }
   replicas.push(replica)
   return replica
 }

@@ -5,6 +5,7 @@ import openApi from '../../src/http/openapi.js'
 import { descriptorDefaults, type ServiceDescriptor } from '../../src/schemas/service.js'
 import { serviceDocuments } from '../../src/service-documents/index.js'
 import { compilePathRules } from '../../src/services/path-rules.js'
+import { createTargetPolicy } from '../../src/services/target-policy.js'
 import type { Database } from '../../src/store/database.js'
 
 export const gatewayUrl = 'http://127.0.0.1:3001'
@@ -54,6 +55,8 @@ const describe = (wanted: Wanted): ServiceDescriptor => ({
   ...wanted,
 })
 
+const targets = createTargetPolicy({ allowed: undefined, publicUrls: [], host: '127.0.0.1', ports: [] })
+
 /** The documents of these services, as one process shows them; `services` may be set anew. */
 export async function showDocuments(db: Database, ...services: Wanted[]) {
   const log: string[] = []
@@ -65,7 +68,7 @@ export async function showDocuments(db: Database, ...services: Wanted[]) {
     const rules = compilePathRules([], 1)
     return {
       ...{ descriptor, called, readAccess: {}, writeAccess: {}, publicAccess: {}, safePostAccess: {} },
-      ...{ publicPaths: rules, safePosts: rules, depth: 1 },
+      ...{ publicPaths: rules, safePosts: rules, depth: 1, declaredBy: 'api' as const },
     }
   }
   await app.register(openApi, {
@@ -73,7 +76,7 @@ export async function showDocuments(db: Database, ...services: Wanted[]) {
     login: { issuer: 'https://sso.example.org/realms/r', swaggerClientId: 'docs' },
   })
   await app.register(serviceDocuments, {
-    ...{ db, publicUrl, gatewayUrl, clock: () => world.now, timeoutMs: 300, maxBytes: 100_000 },
+    ...{ db, targets, publicUrl, gatewayUrl, clock: () => world.now, timeoutMs: 300, maxBytes: 100_000 },
     registry: {
       list: () => registered.map(asRegistered),
       find: (id) => {

@@ -193,28 +193,6 @@ describe('a service is refused', () => {
     expect(await service.db.prisma.service.findUnique({ where: { id } })).toBeNull()
   })
 
-  test('when it would lead back to this service or its gateway, in circles', async () => {
-    const { port, gateway } = service.config
-    const own = [
-      `http://127.0.0.1:${port}`,
-      `http://localhost:${port}/catalog`,
-      `http://[::1]:${port}`,
-      `http://0.0.0.0:${gateway?.port}`,
-      gateway?.publicUrl,
-      'http://localhost:65001/gateway/catalog',
-    ]
-    const group = (await aGroup()).id
-
-    for (const target of own) {
-      const id = newId('service')
-      const answer = await ask('POST', '/admin/services', { id, name: 'x', group, prefix: `/${id}`, target })
-      expect([target, answer.json.errors]).toEqual([
-        target,
-        [{ path: 'target', message: 'must not be this service itself' }],
-      ])
-    }
-  })
-
   test('when its id is taken, or its prefix', async () => {
     const [one, other] = [await aService(), await aService()]
     const again = { name: 'Again', group: one.group, target: 'http://upstream.test' }

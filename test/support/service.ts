@@ -6,6 +6,7 @@ import { buildApps } from '../../src/app.js'
 import { type Config, loadConfig } from '../../src/config/load.js'
 import { developmentAccounts, embeddedIssuer, generateSigningKey } from '../../src/dev/index.js'
 import type { DirectorySource } from '../../src/directory/source.js'
+import type { Resolve } from '../../src/services/target-policy.js'
 import type { Database } from '../../src/store/database.js'
 import { openTestDatabase } from './database.js'
 
@@ -75,6 +76,8 @@ export async function startService(
     directory?: DirectorySource
     /** Aborts a question to the identity provider that takes longer. */
     timeout?: (ms: number) => AbortSignal
+    /** Looks up the hosts of services. */
+    resolve?: Resolve
     /** Whether the gateway listens too. */
     hasGateway?: boolean
   } = {},
@@ -101,6 +104,7 @@ export async function startService(
     clock: clock.now,
     ...(options.directory === undefined ? {} : { directory: options.directory }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
+    ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
     logStream: { write: (line) => log.push(line) },
   })
   await app.listen({ host: '127.0.0.1', port })

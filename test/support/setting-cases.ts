@@ -87,6 +87,25 @@ export const cases: Record<keyof typeof settings, Case> = {
     valid: [['silent', 'silent']],
     invalid: ['loud', 'INFO'],
   },
+  GATEWAY_TARGETS: {
+    default: undefined,
+    read: (c) => c.gatewayTargets,
+    valid: [
+      ['auxip, stac.example.org., 10.0.0.0/8 ::1', ['auxip', 'stac.example.org.', '10.0.0.0/8', '::1']],
+      ['file', ['file']],
+    ],
+    invalid: [
+      'http://auxip',
+      'auxip:8080',
+      '10.0.0.0/33',
+      'file,auxip',
+      '*',
+      '*.example.org',
+      '[::1]',
+      'a/b',
+      'a;b',
+    ],
+  },
   TRUST_PROXY: {
     default: [],
     read: (c) => c.trustProxy,
