@@ -10,7 +10,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const order = [
   ...['embedded', 'survival-ends', 'command-line', 'command-line-processes'],
   ...['keycloak', 'keycloak-outages', 'keycloak-command-line', 'keycloak-directory', 'keycloak-storage'],
-  ...['postgresql-outages', 'embedded-single-user', 'declared-files', 'redis-limits', 'redis-hand-over'],
+  ...[
+    'postgresql-outages',
+    'embedded-single-user',
+    'gateway-readings',
+    'declared-files',
+    'redis-limits',
+    'redis-hand-over',
+  ],
   ...['embedded-package', 'redis-batches', 'postgresql-notices', 'support/support', 'hostile-document'],
   ...['survival-keycloak', 'embedded-recipes', 'postgresql-keys', 'survival-disk'],
 ]

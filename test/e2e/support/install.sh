@@ -11,6 +11,7 @@ example_packages=$(cd "$(dirname "$0")/../../.." && pwd)/examples/rs-server/requ
 schemathesis_version=4.32.5
 pystac_client_version=0.9.1
 
+have_apache() { [ -x /usr/sbin/apache2 ] || command -v apache2 >/dev/null; }
 have_chromium() { [ -x "${CHROMIUM_PATH:-/usr/bin/chromium}" ]; }
 have_curl() { command -v curl >/dev/null; }
 have_maven() { command -v mvn >/dev/null; }
@@ -28,6 +29,8 @@ have_java() { # 17 or later; in JAVA_HOME or below /usr/lib/jvm
   done
   return 1
 }
+
+have_nginx() { command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; }
 
 have_postgresql() {
   local initdb
@@ -63,19 +66,21 @@ have_example_services() { cmp -s "$example_packages" "$example_venv/requirements
 
 list_missing() {
   local thing
-  for thing in chromium curl gdal haproxy java maven postgresql qgis redis requests wget schemathesis pystac_client example_services; do
+  for thing in apache chromium curl gdal haproxy java maven nginx postgresql qgis redis requests wget schemathesis pystac_client example_services; do
     "have_$thing" || printf '%s\n' "$thing"
   done
 }
 
 package_of() {
   case $1 in
+    apache) echo apache2-bin ;;
     chromium) echo chromium ;;
     curl) echo curl ;;
     gdal) echo gdal-bin ;;
     haproxy) echo haproxy ;;
     java) echo default-jdk-headless ;;
     maven) echo maven ;;
+    nginx) echo nginx ;;
     postgresql) echo postgresql ;;
     qgis) echo python3-qgis ;;
     redis) echo redis-server ;;
@@ -89,12 +94,14 @@ package_of() {
 
 describe() {
   case $1 in
+    apache) echo "Apache's httpd (apache2)" ;;
     chromium) echo "Chromium (or set CHROMIUM_PATH)" ;;
     curl) echo "curl" ;;
     gdal) echo "GDAL's programs, 3.2 or later (gdalinfo, gdal_create)" ;;
     haproxy) echo "HAProxy" ;;
     java) echo "a JDK, 17 or later (or set JAVA_HOME)" ;;
-    maven) echo "Maven (mvn), which downloads Keycloak" ;;
+    maven) echo "Maven (mvn), which downloads Keycloak and Tomcat" ;;
+    nginx) echo "nginx" ;;
     postgresql) echo "PostgreSQL's server binaries: initdb, postgres (or set PG_BIN)" ;;
     qgis) echo "QGIS with its Python module, or an environment without LATCHKEY_E2E_QGIS" ;;
     redis) echo "Redis (redis-server)" ;;
@@ -125,7 +132,7 @@ install_with_apt() { # $@ = things
   echo "Installing: ${packages[*]}"
   apt-get update -qq
   case " $* " in *' postgresql '*) keep_postgresql_from_starting ;; esac
-  # Debian's package of Redis starts it on 6379 where it can; the tests run their own, on other ports.
+  # Debian's packages of Redis and nginx start them where they can; the tests run their own, on other ports.
   apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 }
 
