@@ -4,6 +4,7 @@ import { jwksRoutes } from './assertion/index.js'
 import { auditRoutes } from './audit/routes.js'
 import auth from './auth/index.js'
 import { checkRoutes } from './check/routes.js'
+import { boundConnections } from './connections/index.js'
 import { exampleCatalog } from './dev/example-catalog.js'
 import { embeddedIdentityProvider, embeddedPrefix } from './dev/index.js'
 import { embeddedOptions } from './dev/options.js'
@@ -75,6 +76,12 @@ export async function buildApps(dependencies: AppDependencies): Promise<Apps> {
   app.setErrorHandler(renderError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found'))
   await app.register(commonHeaders, { config, takesHost: singleUser?.takesHost })
+  boundConnections(app, runtime.stalled)
+  app.addHook('onRequest', (request, reply, done) => {
+    // Without its body, which Fastify would read first.
+    if (request.is404) sendProblem(reply, 'not_found')
+    else done()
+  })
 
   // Open to everybody.
   const login = identityProvider && { issuer: identityProvider.issuer.issuer, swaggerClientId, cliClientId }

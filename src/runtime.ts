@@ -7,6 +7,7 @@ import type { AuthOptions, Verify } from './auth/index.js'
 import { hasRight } from './auth/rights.js'
 import type { Administration } from './auth/types.js'
 import type { Config } from './config/load.js'
+import { StalledConnections } from './connections/stalled.js'
 import { embeddedIssuer } from './dev/index.js'
 import { createRightCheck } from './directory/confirm.js'
 import { connectIdentityProvider } from './directory/identity-provider.js'
@@ -150,21 +151,24 @@ function createMembers(options: RuntimeOptions, singleUser: SingleUserMode | nul
     onRecovery: logEnd(log, 'calls that count against limits could not be written'),
   })
   const keyring = createKeyring({ db, sealer, log })
+  const stalled = new StalledConnections(config.stalledConnectionMs)
   const scopeDescriptions = new ScopeDescriptions({ path: config.scopesFile, log })
   return {
     ...{ refusals, sealer, identityProvider, directory, keySwitchFile, usage, keys },
-    ...{ services, limiter, keyring, scopeDescriptions },
+    ...{ services, limiter, keyring, scopeDescriptions, stalled },
   }
 }
 
 /** In the order of starting. */
 function listParts(members: Members, servicesFile: FollowedServicesFile): Part[] {
-  const { directory, scopeDescriptions, keySwitchFile, services, keyring, limiter, usage, keys } = members
+  const { directory, scopeDescriptions, keySwitchFile, services, keyring, limiter, usage, keys, stalled } =
+    members
   return [
     { start: () => directory.start(keys), close: directory.close },
     { start: () => scopeDescriptions.apply(), reload: () => scopeDescriptions.reload() },
     { start: () => keySwitchFile?.start() ?? nothing(), close: () => keySwitchFile?.close() ?? nothing() },
     { start: servicesFile.apply, reload: servicesFile.reload },
+    { start: async () => stalled.start(), close: async () => stalled.close() },
     { start: services.start, close: services.close },
     { start: keyring.start, close: keyring.close },
     { close: limiter.close },

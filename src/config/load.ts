@@ -72,6 +72,7 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
     trustProxy: values.TRUST_PROXY ?? [],
     corsOrigins: values.CORS_ORIGINS ?? [],
     shutdownDelayMs: values.SHUTDOWN_DELAY_SECONDS * 1000,
+    stalledConnectionMs: values.STALLED_CONNECTION_SECONDS * 1000,
     databaseUrl: values.DATABASE_URL,
     /** Undefined: the embedded identity provider. */
     issuer: values.OIDC_ISSUER?.replace(/\/$/, ''),

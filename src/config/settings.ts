@@ -74,6 +74,11 @@ export const settings = {
     // With the 20 s in which the open requests end, 45 s.
     { minimum: 0, maximum: 25 },
   ),
+  STALLED_CONNECTION_SECONDS: count(
+    'How long a client or service may take or send fewer than 600 bytes while bytes wait for it, or a body is due from it.',
+    60,
+    { maximum: 86_400 },
+  ),
   DATABASE_URL: Type.Optional(
     form('^postgres(ql)?://', 'begin with postgresql://', {
       description: 'PostgreSQL to keep the keys in. Default: the embedded database.',

@@ -1,14 +1,12 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Dispatcher, errors } from 'undici'
+import type { StalledConnections } from '../connections/stalled.js'
 import { summarizeError } from '../log/errors.js'
 import type { RegisteredService } from '../services/types.js'
 import { type MakeAnswerHeaders, type RawHeaders, readTrailers } from './answer-headers.js'
-import { hasBody } from './request-body.js'
 import type { TargetConnection } from './target-client.js'
 
-/** In which a client must send something more of its body. */
-const maxStandstillMs = 60_000
 /** Up to here, copying a body into the string of its head costs less than writing two buffers (measured). */
 const maxJoinedBytes = 4096
 
@@ -18,6 +16,7 @@ export interface ExchangeContext {
   /** In small letters. */
   proxyLatencyHeader: string
   upstreamLatencyHeader: string
+  stalled: Pick<StalledConnections, 'watch'>
   /** Called once, however the exchange ended. */
   onEnd: (exchange: Exchange) => void
 }
@@ -25,6 +24,12 @@ export interface ExchangeContext {
 /** The service answered with a status that HTTP does not have. */
 class InvalidStatus extends Error {
   override readonly name = 'InvalidStatus'
+}
+
+/** The service took nothing of the request's body, or sent nothing of its answer's. */
+class ServiceStalled extends Error {
+  override readonly name = 'ServiceStalled'
+  readonly code = 'ETIMEDOUT'
 }
 
 /**
@@ -46,8 +51,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** As the service's head tells it; NaN: it does not. */
   #bodyLength = Number.NaN
   #isHeadSent = false
-  #bytesRead = -1
-  #movedAt = 0
 
   constructor(
     readonly request: FastifyRequest,
@@ -104,23 +107,28 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#fail(new errors.ConnectTimeoutError())
   }
 
-  /** Whether the client has stopped in the middle of its body; one that the service keeps waiting has not. */
-  isStalled(now: number): boolean {
-    const { raw } = this.request
-    if (raw.complete || raw.isPaused() || !hasBody(raw)) return false
-    const { bytesRead } = raw.socket
-    if (bytesRead !== this.#bytesRead) {
-      this.#bytesRead = bytesRead
-      this.#movedAt = now
-    }
-    return now - this.#movedAt > maxStandstillMs
+  /** Whether the service owes a part of a body whose length it has told, and the client takes it. */
+  isBodyDue(): boolean {
+    return this.#state === 'answering' && this.#bodyLength > 0 && !this.reply.raw.writableNeedDrain
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    this.#connection?.begin()
+    this.#beginConnection()
     // The client left, or has been told that the service cannot be reached, before there was a connection.
     if (this.isEnded || this.#state !== 'waiting') this.#abort()
+  }
+
+  #beginConnection(): void {
+    const connection = this.#connection
+    connection?.begin(this)
+    const socket = connection?.socket ?? null
+    if (connection === null || socket === null || connection.isReused) return
+    this.context.stalled.watch({
+      socket,
+      isBodyDue: () => connection.call?.isBodyDue() ?? false,
+      end: () => socket.destroy(new ServiceStalled('The service stands still')),
+    })
   }
 
   /** An error that is thrown here aborts the call, and undici reports it to `onResponseError`. */

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '../auth/types.js'
+import type { StalledConnections } from '../connections/stalled.js'
 import { summarizeError } from '../log/errors.js'
 import { sendProblem } from '../problems/render.js'
 import type { RegisteredService } from '../services/types.js'
@@ -20,16 +21,18 @@ export interface ForwardOptions {
   ownCookies: readonly string[]
   send: Send
   openCalls: OpenCalls
+  stalled: Pick<StalledConnections, 'watch'>
   upgrades: Upgrades
 }
 
 /** Returns the route's handler: it sends an admitted request to its service, as a call or as a WebSocket. */
 export function createForward(options: ForwardOptions) {
-  const { describeCaller, headerPrefix, ownCookies, send, openCalls, upgrades } = options
+  const { describeCaller, headerPrefix, ownCookies, send, openCalls, stalled, upgrades } = options
   const context: ExchangeContext = {
     makeAnswerHeaders: createAnswerHeaders({ headerPrefix, ownCookies }),
     proxyLatencyHeader: `${headerPrefix.toLowerCase()}-proxy-latency`,
     upstreamLatencyHeader: `${headerPrefix.toLowerCase()}-upstream-latency`,
+    stalled,
     onEnd: (exchange) => openCalls.delete(exchange),
   }
 

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { type IncomingMessage, METHODS } from 'node:http'
+import { type IncomingMessage, METHODS, type Server } from 'node:http'
 import Fastify, {
   type FastifyBaseLogger,
+  type FastifyHttpOptions,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
-  type FastifyServerOptions,
   LogController,
 } from 'fastify'
 import { createRecheck } from '../auth/recheck.js'
 import type { AuthOptions, PresentedForm, Principal } from '../auth/types.js'
+import { boundConnections } from '../connections/index.js'
+import type { StalledConnections } from '../connections/stalled.js'
 import { logAnswer } from '../log/answer-line.js'
 import { createRequestLog } from '../log/request-log.js'
 import { answerBrokenRequest, answerBrokenUrl } from '../problems/broken-requests.js'
@@ -43,6 +45,8 @@ export interface GatewayOptions {
   /** How the names of this product's own cookies begin. */
   ownCookies: readonly string[]
   trustProxy: readonly string[]
+  /** Ends connections of clients and services that stand still. */
+  stalled: StalledConnections
   /** The service's own, since both are one process. */
   logger: FastifyBaseLogger
 }
@@ -56,6 +60,8 @@ declare module 'fastify' {
 
 // A body may take as long as it wants; a head has no reason to.
 const headersTimeoutMs = 15_000
+/** How late the time limit of a head may be noticed. Node's default is 30 s. */
+const checkConnectionsEveryMs = 2000
 /** Less than the 20 s in which the process ends. */
 const drainMs = 10_000
 const checkPoolsEveryMs = 60_000
@@ -80,11 +86,11 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   app.decorateRequest('isForwardable', false)
   app.setErrorHandler(renderError)
   await app.register(docsOrigin, { origin: options.docsOrigin })
+  boundConnections(app, options.stalled)
   app.addHook('onRequest', answerReadiness(options))
   app.addHook('onRequest', createAdmission(options))
   app.addHook('onResponse', (request, reply, done) => {
     logAnswer(app.log, request, reply, { service: request.service?.descriptor.id })
-    if (!request.raw.complete) destroyLater(request.raw)
     done()
   })
   serveEveryMethod(app, createForward({ ...options, send, openCalls, upgrades }))
@@ -92,7 +98,7 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   return app
 }
 
-function makeServerOptions({ logger, trustProxy }: GatewayOptions): FastifyServerOptions {
+function makeServerOptions({ logger, trustProxy }: GatewayOptions): FastifyHttpOptions<Server> {
   return {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -101,6 +107,7 @@ function makeServerOptions({ logger, trustProxy }: GatewayOptions): FastifyServe
     requestIdHeader: false,
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
     requestTimeout: 0,
+    http: { connectionsCheckingInterval: checkConnectionsEveryMs },
     return503OnClosing: false,
     exposeHeadRoutes: false,
     // Paths are matched by the registry and never by the router, which would decode and refuse them in its own way.
@@ -145,13 +152,4 @@ function noteWaitingClients(app: FastifyInstance): WeakSet<IncomingMessage> {
     app.routing(request, response)
   })
   return waiting
-}
-
-/** Of a body that nobody reads: long enough for a client to see the answer, too short to be worth an attack. */
-const lingerMs = 2000
-
-function destroyLater(message: IncomingMessage): void {
-  setTimeout(() => {
-    if (!message.complete) message.destroy()
-  }, lingerMs).unref()
 }

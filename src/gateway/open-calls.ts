@@ -61,7 +61,7 @@ export class OpenCalls {
     for (const call of [...this.#calls]) {
       if (now - call.startedAt < checkEveryMs) continue
       call.giveUpConnecting(now)
-      if (call.isAbandoned() || call.isStalled(now)) call.cut()
+      if (call.isAbandoned()) call.cut()
       else this.#check(call)
     }
   }

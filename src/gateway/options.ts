@@ -13,6 +13,7 @@ interface SharedWithService {
   services: ServiceRegistry
   targets: TargetPolicy
   assertions: { headersFor: DescribeCaller }
+  stalled: GatewayOptions['stalled']
   readiness: { findFault: GatewayOptions['findFault'] }
   singleUser: { takesHost: NonNullable<GatewayOptions['takesHost']> } | null
 }
@@ -43,6 +44,7 @@ export function readGatewayOptions(
     headerPrefix: config.headerPrefix,
     ownCookies: [session, pendingLogins],
     trustProxy: config.trustProxy,
+    stalled: shared.stalled,
     logger,
   }
 }

@@ -6,6 +6,12 @@ export interface TargetDispatchOptions extends Dispatcher.DispatchOptions {
   takeConnection(connection: TargetConnection): void
 }
 
+/** A call as its connection sees it. */
+export interface TargetCall {
+  /** Whether the service owes a part of a body now. */
+  isBodyDue(): boolean
+}
+
 /** `d` stands for any digit. */
 const informationalStart = 'HTTP/1.d 1dd'
 const plainInformational = 'HTTP/1.1 102 Processing\r\n\r\n'
@@ -16,6 +22,8 @@ const maxHeldBytes = 16_384
 /** The one connection of a client: replaced by undici when it ends, and used by one call at a time. */
 export class TargetConnection {
   socket: Socket | null = null
+  /** The latest call that was sent on it. */
+  call: TargetCall | null = null
   /** Whether an earlier call used the same connection. */
   isReused = false
   /** Whether any byte came back since the call was sent. */
@@ -34,7 +42,8 @@ export class TargetConnection {
   }
 
   /** To be called when a call is about to be sent. */
-  begin(): void {
+  begin(call: TargetCall): void {
+    this.call = call
     this.isReused = this.#calls > 0
     this.hasAnswered = false
     this.#calls += 1

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { type FastifyServerOptions, LogController } from 'fastify'
+import type { Server } from 'node:http'
+import { type FastifyHttpOptions, type FastifyServerOptions, LogController } from 'fastify'
 import type { Config } from '../config/load.js'
 import { loggerOptions } from '../log/options.js'
 import { createRequestLog } from '../log/request-log.js'
@@ -9,6 +10,8 @@ import { buildSerializer } from './serialization.js'
 const bodyLimitBytes = 65_536
 // Nobody holds a connection open by sending slowly, nor the end of the process; the bodies here are small.
 const requestTimeoutMs = 15_000
+/** How late a time limit of a connection may be noticed. Node's default is 30 s. */
+const checkConnectionsEveryMs = 2000
 
 export interface HttpOptions {
   /** Changes the URL of a request before it is routed. Default: no. */
@@ -20,7 +23,7 @@ export interface HttpOptions {
 }
 
 /** Returns Fastify's options: how the service speaks HTTP, and what it logs. */
-export function serverOptions(config: Config, options: HttpOptions): FastifyServerOptions {
+export function serverOptions(config: Config, options: HttpOptions): FastifyHttpOptions<Server> {
   const { rewriteUrl, secrets = [], logStream } = options
   const logger = loggerOptions(config.logLevel, config.keys.prefix, config.headerPrefix, secrets)
   return {
@@ -35,6 +38,8 @@ export function serverOptions(config: Config, options: HttpOptions): FastifyServ
     schemaController: { compilersFactory: { buildSerializer } },
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
+    // Node takes the larger of the two for the whole request, and its default for the head is 60 s.
+    http: { headersTimeout: requestTimeoutMs, connectionsCheckingInterval: checkConnectionsEveryMs },
     // A request on an open connection is served to its end, then the connection closes.
     return503OnClosing: false,
     frameworkErrors: answerBrokenUrl,

@@ -20,6 +20,9 @@ export function answerBrokenUrl(error: FastifyError, request: FastifyRequest, re
   request.log.info({ req: request, res: reply, fault: error.code }, 'answered')
 }
 
+/** After its answer, a connection that its client does not end is ended. */
+const lingerMs = 2000
+
 const brokenRequests: Record<string, { status: string; code: ProblemCode }> = {
   HPE_HEADER_OVERFLOW: { status: '431 Request Header Fields Too Large', code: 'invalid_request' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: '408 Request Timeout', code: 'invalid_request' },
@@ -53,4 +56,5 @@ export function answerBrokenRequest(
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: ${problemType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   )
+  setTimeout(() => socket.destroy(), lingerMs).unref()
 }

@@ -46,7 +46,7 @@ export async function openConnection(port: number): Promise<RawConnection> {
   })
   // A reset is an end as well: what came before it is what counts.
   socket.on('error', () => {})
-  const closed = once(socket, 'close').then(() => {})
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   await once(socket, 'connect')
   return {
     socket,

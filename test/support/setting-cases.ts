@@ -130,6 +130,12 @@ export const cases: Record<keyof typeof settings, Case> = {
     ],
     invalid: ['-1', '26', '1.5', 'off'],
   },
+  STALLED_CONNECTION_SECONDS: {
+    default: 60_000,
+    read: (c) => c.stalledConnectionMs,
+    valid: [['1', 1000]],
+    invalid: ['0', '-1', '1.5', '86401', 'off'],
+  },
   GATEWAY_PORT: {
     default: 3001,
     read: (c) => c.gateway?.port,
