@@ -1,7 +1,7 @@
 /** More ways than this to read one path are refused: a path that people use has a handful. */
 const maxReadings = 64
 /** Bounds the work for one request, because a path may be 16 kB long. */
-const maxCharacters = 65_536
+const maxCharacters = 32_768
 
 /**
  * Whether every server reads a path as it is written: no capitals, no escapes, no `;`, no `//`, no segment that ends
