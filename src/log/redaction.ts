@@ -91,20 +91,35 @@ export function createLineRedactor(
     )
   /** A credential under escapes: the text is logged decoded, so that the rest of it can be read. */
   const redactEncoded = (text: string) => {
-    if (!text.includes('%')) return text
     const plain = decodeFully(text)
     if (plain === null) return hidden
     const safe = redact(plain)
     return safe === plain ? text : JSON.stringify(safe).slice(1, -1)
   }
-  return (line) => {
-    const safe = redact(line)
-    return safe.includes('%') ? safe.replace(words, redactEncoded) : safe
-  }
+  return (line) => replaceEncoded(redact(line), redactEncoded)
 }
 
-/** What holds a credential under escapes whole: a path, a member of a query, a word of a sentence. */
-const words = /[^"\\\s?&]+/g
+/**
+ * Replaces each word that has an escape in it: a path, a member of a query, a word of a sentence. A credential under
+ * escapes is within one. By hand, so that a line without escapes costs nothing, and the other words of a line neither.
+ */
+function replaceEncoded(line: string, replace: (word: string) => string): string {
+  let safe = ''
+  let copied = 0
+  let at = line.indexOf('%')
+  while (at !== -1) {
+    let start = at
+    while (start > copied && !endsWord.has(line.charAt(start - 1))) start -= 1
+    let end = at
+    while (end < line.length && !endsWord.has(line.charAt(end))) end += 1
+    safe += line.slice(copied, start) + replace(line.slice(start, end))
+    copied = end
+    at = line.indexOf('%', end)
+  }
+  return safe + line.slice(copied)
+}
+
+const endsWord = new Set(['"', '\\', ' ', '\n', '\t', '?', '&'])
 
 const shortestTokenHead = 'eyJ'.length + 8
 
