@@ -15,6 +15,7 @@ import type { DirectorySource } from './directory/source.js'
 import { createReadiness } from './http/readiness.js'
 import { KeySwitchFile } from './keys/key-switch-file.js'
 import { ScopeDescriptions } from './keys/scope-descriptions.js'
+import { createTokenLimits, type TokenLimits } from './keys/token-limits.js'
 import type { Random } from './keys/value.js'
 import { createKeyVerifier } from './keys/verify.js'
 import { AddressRate } from './limits/address-rate.js'
@@ -150,12 +151,13 @@ function createMembers(options: RuntimeOptions, singleUser: SingleUserMode | nul
     onError: logAs(log, 'calls that count against limits could not be written'),
     onRecovery: logEnd(log, 'calls that count against limits could not be written'),
   })
+  const tokenLimits = config.limits.countTokens ? createTokenLimits({ db, clock, maxStaleMs }) : null
   const keyring = createKeyring({ db, sealer, log })
   const stalled = new StalledConnections(config.stalledConnectionMs)
   const scopeDescriptions = new ScopeDescriptions({ path: config.scopesFile, log })
   return {
     ...{ refusals, sealer, identityProvider, directory, keySwitchFile, usage, keys },
-    ...{ services, limiter, keyring, scopeDescriptions, stalled },
+    ...{ services, limiter, tokenLimits, keyring, scopeDescriptions, stalled },
   }
 }
 
@@ -178,7 +180,7 @@ function listParts(members: Members, servicesFile: FollowedServicesFile): Part[]
 
 const createAuthOptions = (
   config: Config,
-  { keys, identityProvider, limiter }: Members,
+  { keys, identityProvider, limiter, tokenLimits }: Members,
   singleUser: SingleUserMode | null,
   clock: () => number,
 ): AuthOptions => ({
@@ -186,7 +188,7 @@ const createAuthOptions = (
   headerPrefix: config.headerPrefix,
   verifyKey: singleUser === null ? keys.verify : acceptSingleUserKey(singleUser.key, keys.verify),
   verifyKeyToken: keys.verifyToken,
-  verifyToken: identityProvider?.verifyToken ?? refuseEveryToken,
+  verifyToken: withLimits(identityProvider?.verifyToken ?? refuseEveryToken, tokenLimits),
   offersTokens: identityProvider !== null,
   allowQueryKey: singleUser !== null,
   limiter,
@@ -195,11 +197,14 @@ const createAuthOptions = (
 
 const createKeyContext = (
   { config, db, clock = Date.now, random = randomBytes }: RuntimeOptions,
-  { sealer, scopeDescriptions, directory, keys, keySwitchFile, limiter }: Members,
+  { sealer, scopeDescriptions, directory, keys, keySwitchFile, limiter, tokenLimits }: Members,
 ): AdminContext => ({
   ...{ db, clock, random, sealer, scopeDescriptions, owners: directory, policy: config.keys },
   invalidateKey: keys.invalidate,
-  invalidateOwner: keys.invalidateOwner,
+  invalidateOwner: (subject) => {
+    keys.invalidateOwner(subject)
+    tokenLimits?.invalidate(subject)
+  },
   invalidateAllKeys: keys.invalidateAll,
   ...(keySwitchFile === undefined ? {} : { keySwitch: keySwitchFile }),
   requireRegistered: requireGroupsAndServices,
@@ -224,6 +229,10 @@ const logAs = (log: FastifyBaseLogger, message: string) => (error: unknown) =>
 
 /** At the level of its beginning, so that the end is seen wherever that is. */
 const logEnd = (log: FastifyBaseLogger, fault: string) => () => log.error({ fault }, 'a fault has ended')
+
+/** Null: calls with tokens are not counted. */
+const withLimits = (verifyToken: Verify, tokenLimits: TokenLimits | null): Verify =>
+  tokenLimits === null ? verifyToken : tokenLimits.countTokens(verifyToken)
 
 const refuseEveryToken: Verify = () => ({ kind: 'refused' })
 

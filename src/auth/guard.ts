@@ -91,13 +91,15 @@ export function createGuard(options: AuthOptions): Guard {
     const call: Call = { service, method, url: raw.url, readings, headers, address, params, adminRole }
     const refusal = decideAccess(principal, key, access, call)
     const groupLimits = service === 'own' ? null : (service?.groupLimits ?? null)
-    const limited = key === undefined ? null : partiesOf(key.limited, groupLimits)
+    // Undefined for sessions, and for tokens where they are not counted.
+    const own = key === undefined ? verdict.limited : key.limited
+    const limited = own === undefined ? null : partiesOf(own, groupLimits)
     if (refusal !== null) refuseCall(check, verdict, refusal, limited)
-    else if (access.by === 'admin' && key === undefined) confirmRole(check, verdict)
+    else if (access.by === 'admin' && key === undefined) confirmRole(check, verdict, limited)
     else countCall(check, verdict, limited)
   }
 
-  /** Answers a refusal; the caller of a limited key is told what remains, though the call is not counted. */
+  /** Answers a refusal; the caller with limits is told what remains, though the call is not counted. */
   function refuseCall(
     check: Check,
     { key, counted }: Accepted,
@@ -121,14 +123,14 @@ export function createGuard(options: AuthOptions): Guard {
   }
 
   /** Asks whether the caller still has the role, because a token or a session may be older than its withdrawal. */
-  function confirmRole(check: Check, verdict: Accepted): void {
+  function confirmRole(check: Check, verdict: Accepted, limited: readonly LimitedParty[] | null): void {
     const { request, reply, access, goOn } = check
     administration
       .confirm(verdict.principal, administration.role)
       .then((confirmation) => {
         switch (confirmation) {
           case 'held':
-            return accept(check, verdict)
+            return countCall(check, verdict, limited)
           case 'lacking':
             return void sendProblem(reply, 'insufficient_scope', challengeScopes(access, administration.role))
           case 'disabled':

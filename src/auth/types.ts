@@ -113,6 +113,11 @@ export type Verdict =
       readonly key?: KeyBounds
       /** A method: call it on the verdict. */
       readonly recordUse?: RecordUse
+      /**
+       * Of an OAuth2 token: its owner, where their calls are limited, and the limits of groups count too. Null: only
+       * those do. Left out: the calls of tokens are not counted.
+       */
+      readonly limited?: readonly LimitedParty[] | null
       /** Whoever gave the verdict has counted this one call already, and nobody else may. */
       readonly counted?: LimitDecision
       /** It rests on what was known before the store could not be asked any more. */

@@ -99,6 +99,7 @@ function describeConfig(values: Environment, publicUrl: URL, gateway: CheckedSet
       redisUrl: values.REDIS_URL,
       whenRedisIsDown: values.LIMITS_WHEN_REDIS_IS_DOWN,
       timeZone: values.QUOTA_TIME_ZONE,
+      countTokens: values.LIMIT_TOKENS,
     },
     /** Null: people log in at an identity provider. */
     singleUser: values.SINGLE_USER

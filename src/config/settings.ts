@@ -95,6 +95,10 @@ export const settings = {
       'Calls of limited keys without Redis: local (each replica goes on with its share of what remained) or refuse (503).',
     default: 'local',
   }),
+  LIMIT_TOKENS: flag(
+    'Whether calls with OAuth2 tokens count against the limits of their owner and of the service group, as calls with keys do.',
+    false,
+  ),
   QUOTA_TIME_ZONE: text('Time zone whose calendar days and months quotas are of.', 'UTC'),
   OIDC_ISSUER: Type.Optional(
     text('Issuer URL of the Keycloak realm. Default: the embedded identity provider, for development only.'),

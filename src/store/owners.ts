@@ -53,6 +53,21 @@ export async function rememberOwner(
 export const findOwner = ({ prisma }: Database, subject: string): Promise<OwnerRow | null> =>
   prisma.owner.findUnique({ where: { subject } })
 
+export interface LimitsRow {
+  subject: string
+  limit_per_second: number | null
+  limit_per_day: number | null
+  limit_per_month: number | null
+}
+
+/** The limits of those owners that there are. */
+export const findLimitsOfOwners = (db: Database, subjects: readonly string[]): Promise<LimitsRow[]> =>
+  db.query<LimitsRow>({
+    name: 'find-limits-of-owners',
+    text: 'SELECT subject, limit_per_second, limit_per_day, limit_per_month FROM owners WHERE subject = ANY($1)',
+    values: [subjects],
+  })
+
 export async function findOwnerOfKey(tx: Tx, keyId: string): Promise<string | null> {
   const key = await tx.apiKey.findUnique({ where: { id: keyId }, select: { ownerSubject: true } })
   return key?.ownerSubject ?? null

@@ -186,6 +186,12 @@ export const cases: Record<keyof typeof settings, Case> = {
     valid: [['refuse', 'refuse']],
     invalid: ['allow', 'LOCAL'],
   },
+  LIMIT_TOKENS: {
+    default: false,
+    read: (c) => c.limits.countTokens,
+    valid: [['true', true]],
+    invalid: ['yes'],
+  },
   QUOTA_TIME_ZONE: {
     default: 'UTC',
     read: (c) => c.limits.timeZone,
