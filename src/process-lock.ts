@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { linkSync, readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  linkSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const heartbeatMs = 2_000
@@ -33,26 +42,41 @@ export const isOfThisMachine = (holder: LockHolder): boolean => holder.namespace
  * machine once it has been silent.
  * @param lock path of the lock's file, which need not be there
  * @param silenceMs how long another container or machine has to be silent, default 15000
+ * @param mode of the lock's file, default 0600
  * @returns gives the lock back; also done when the process exits
  * @throws LockHeld, and what the file system throws
  */
-export async function takeProcessLock(lock: string, silenceMs = defaultSilenceMs): Promise<() => void> {
+export async function takeProcessLock(
+  lock: string,
+  silenceMs = defaultSilenceMs,
+  mode = 0o600,
+): Promise<() => void> {
   const self = describeSelf()
+  const claim = { self, mode, silenceMs }
   for (;;) {
-    const holder = takeOrRead(lock, self)
+    const holder = takeOrRead(lock, claim)
     if (holder === undefined) return holdLock(lock, self)
     if (await isHeld(lock, holder, silenceMs)) throw new LockHeld(holder)
-    await removeStale(lock, holder, self, silenceMs)
+    await removeStale(lock, holder, claim)
   }
 }
 
+/** What a process that wants a lock says of itself. */
+interface Claim {
+  self: LockHolder
+  mode: number
+  silenceMs: number
+}
+
 /** Takes the lock and returns nothing, or returns who has it. */
-function takeOrRead(lock: string, self: LockHolder): LockHolder | undefined {
+function takeOrRead(lock: string, { self, mode }: Claim): LockHolder | undefined {
   const draft = `${lock}.${self.nonce}`
-  writeFileSync(draft, JSON.stringify(self), { mode: 0o600 })
+  writeFileSync(draft, JSON.stringify(self), { mode })
+  // The umask takes away what the group may.
+  chmodSync(draft, mode)
   try {
     for (;;) {
-      if (tryTake(draft, lock, self)) return undefined
+      if (tryTake(draft, lock, { self, mode })) return undefined
       const holder = readHolder(lock)
       if (holder !== undefined) return holder
     }
@@ -65,17 +89,12 @@ function takeOrRead(lock: string, self: LockHolder): LockHolder | undefined {
  * Removes the lock of a dead process. Only one may do so at a time, by a lock of the same kind: the second of two
  * would remove what the first has just put in its place.
  */
-async function removeStale(
-  lock: string,
-  dead: LockHolder,
-  self: LockHolder,
-  silenceMs: number,
-): Promise<void> {
+async function removeStale(lock: string, dead: LockHolder, claim: Claim): Promise<void> {
   const right = `${lock}.takeover`
-  const other = takeOrRead(right, self)
+  const other = takeOrRead(right, claim)
   if (other !== undefined) {
-    if (await isHeld(right, other, silenceMs)) await sleep(retryTakeoverMs)
-    else await removeStale(right, other, self, silenceMs)
+    if (await isHeld(right, other, claim.silenceMs)) await sleep(retryTakeoverMs)
+    else await removeStale(right, other, claim)
     return
   }
   try {
@@ -141,13 +160,13 @@ function touch(lock: string): void {
 /** What link answers on file systems that have no hard links. */
 const linkless: unknown[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
 
-function tryTake(draft: string, lock: string, self: LockHolder): boolean {
+function tryTake(draft: string, lock: string, { self, mode }: Pick<Claim, 'self' | 'mode'>): boolean {
   try {
     // A link appears whole or not at all: a half-written lock is never read.
     return attempt(() => linkSync(draft, lock))
   } catch (error) {
     if (!linkless.includes((error as NodeJS.ErrnoException).code)) throw error
-    return attempt(() => writeFileSync(lock, JSON.stringify(self), { mode: 0o600, flag: 'wx' }))
+    return attempt(() => writeFileSync(lock, JSON.stringify(self), { mode, flag: 'wx' }))
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   closeSync,
+  fchmodSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { JWK } from 'jose'
+import { chooseModes, setModes } from '../file-modes.js'
 
 /** What the service makes for itself at its first start on the embedded database. */
 export interface Secrets {
@@ -37,12 +39,14 @@ export class SecretsUnreadable extends Error {
 
 /**
  * Reads the secrets from `<dataDir>/secrets.json`, or makes those that are not there. The file is written whole or not
- * at all, and is for its owner's eyes only (0600).
+ * at all, and is for its owner's eyes only (0600), or for those of the group 0 where that may write to the folder.
  * @throws SecretsUnreadable
  */
 export async function loadSecrets(dataDir: string, generateSigningKey: () => Promise<JWK>): Promise<Secrets> {
   const file = join(dataDir, 'secrets.json')
   const known = readSecrets(file)
+  // A restored copy may be open to others.
+  if (known !== null) setModes(file, chooseModes(dataDir))
   if (known?.encryptionSecret !== undefined) return { ...known, encryptionSecret: known.encryptionSecret }
   const secrets: Secrets = {
     ...(known ?? {
@@ -64,6 +68,7 @@ function writeSecrets(dataDir: string, file: string, secrets: Secrets): void {
   const unfinished = `${file}.new`
   rmSync(unfinished, { force: true })
   const descriptor = openSync(unfinished, 'wx', 0o600)
+  fchmodSync(descriptor, chooseModes(dataDir).file)
   writeSync(descriptor, JSON.stringify(secrets))
   fsyncSync(descriptor)
   closeSync(descriptor)

@@ -24,12 +24,13 @@ function describeHolder({ pid }: LockHolder): string {
  * Makes this process the only one on the folder: PGlite takes no lock, and two writers silently destroy what both
  * acknowledged.
  * @param silenceMs how long another container or machine has to be silent, default 15000
+ * @param mode of the lock's file, default 0600
  * @returns gives the lock back; also done when the process exits
  * @throws DirectoryInUse
  */
-export async function lockDirectory(folder: string, silenceMs?: number): Promise<() => void> {
+export async function lockDirectory(folder: string, silenceMs?: number, mode?: number): Promise<() => void> {
   try {
-    return await takeProcessLock(`${folder}.lock`, silenceMs)
+    return await takeProcessLock(`${folder}.lock`, silenceMs, mode)
   } catch (error) {
     throw error instanceof LockHeld ? new DirectoryInUse(folder, error.holder) : error
   }

@@ -1,9 +1,11 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, fsyncSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
 import type { PoolConfig } from 'pg'
+import { chooseModes, type FileModes, setModes } from '../file-modes.js'
 import { lockDirectory } from './directory-lock.js'
+import { closeFiles, type FileHooks, hookFiles, type NodeFsModule } from './embedded-files.js'
 import { type OpenedFolder, openSession } from './embedded-session.js'
 import { StoreUnavailable } from './unavailable.js'
 import { startUpkeep, type UpkeepOptions } from './upkeep.js'
@@ -26,6 +28,8 @@ export interface FolderOptions {
   folder: string
   /** Replaced only by tests that observe when the log is synced. */
   disk?: SegmentDisk
+  /** Hears of files that other users own. Default: nobody. */
+  warn?: (message: string) => void
 }
 
 type Session = Pick<PoolConfig, 'host' | 'user' | 'database'> & {
@@ -78,13 +82,14 @@ export async function serveInMemory(lite: PGlite): Promise<EmbeddedDatabase> {
  * A database in a folder, made when there is none; nobody else may open it meanwhile.
  * @throws DirectoryInUse · FolderUnopenable
  */
-export async function openFolder({ folder, disk }: FolderOptions): Promise<EmbeddedDatabase> {
+export async function openFolder({ folder, disk, warn }: FolderOptions): Promise<EmbeddedDatabase> {
   mkdirSync(dirname(folder), { recursive: true, mode: 0o700 })
-  const unlock = await lockDirectory(folder)
+  const modes = chooseModes(dirname(folder))
+  const unlock = await lockDirectory(folder, undefined, modes.file)
   try {
-    if (!existsSync(join(folder, 'PG_VERSION'))) await createFolder(folder)
-    chmodSync(folder, 0o700)
-    const session = await openSession(() => openDurable(folder, disk))
+    if (!existsSync(join(folder, 'PG_VERSION'))) await createFolder(folder, modes)
+    else warnOfOthers(folder, setModes(folder, modes), warn)
+    const session = await openSession(() => openDurable(folder, modes, disk))
     let endUpkeep = () => {}
     return {
       poolConfig: await createPoolConfig(session.exchange),
@@ -118,13 +123,15 @@ const smallLog = ['max_wal_size=64MB', 'min_wal_size=32MB', 'max_active_replicat
 const segmentsBetweenCheckpoints = 2
 
 /** Made beside its place and moved there whole, so that a process killed meanwhile leaves nothing half made. */
-async function createFolder(folder: string): Promise<void> {
+async function createFolder(folder: string, modes: FileModes): Promise<void> {
   const { PGlite } = await import('@electric-sql/pglite')
   const draft = `${folder}.new`
   rmSync(draft, { recursive: true, force: true })
+  // Its files are open to all until they have their modes.
   mkdirSync(draft, { mode: 0o700 })
   const lite = await PGlite.create(draft)
   await lite.close()
+  setModes(draft, modes)
   await syncTree(draft)
   renameSync(draft, folder)
   await syncPath(dirname(folder))
@@ -136,7 +143,11 @@ async function createFolder(folder: string): Promise<void> {
  * PostgreSQL asks, but the segments of the log: each commit asks for one, and they are synced together, without
  * blocking the process, before a commit is acknowledged, and in any case before a page is written.
  */
-async function openDurable(folder: string, disk: SegmentDisk | undefined): Promise<OpenedFolder> {
+async function openDurable(
+  folder: string,
+  modes: FileModes,
+  disk: SegmentDisk | undefined,
+): Promise<OpenedFolder> {
   const { PGlite } = await import('@electric-sql/pglite')
   const { NodeFS } = await import('@electric-sql/pglite/nodefs')
   const log = createWalSync(disk)
@@ -146,6 +157,7 @@ async function openDurable(folder: string, disk: SegmentDisk | undefined): Promi
   let listStreams: () => NodeFsModule['FS']['streams'] = () => []
   const begunSegments = new Set<string>()
   const hooks: FileHooks = {
+    modes,
     beforeWrite: (path) => {
       if (!isLogSegment(path)) log.flushNow()
     },
@@ -202,60 +214,15 @@ async function openDurable(folder: string, disk: SegmentDisk | undefined): Promi
   }
 }
 
-interface FileHooks {
-  beforeWrite(path: string): void
-  onFsync(path: string, file: number): void
-}
+const maxNamed = 10
 
-interface FileStream {
-  node: unknown
-  nfd: number
-}
-
-/** Emscripten's file system on the folder. */
-interface NodeFsModule {
-  /** Of all its file systems; those on the folder have a file descriptor of this process. */
-  FS: { streams: (Partial<FileStream> | null | undefined)[] }
-  NODEFS: {
-    stream_ops: {
-      write(stream: FileStream, ...rest: unknown[]): number
-      fsync?: (stream: FileStream) => number
-    }
-    realPath(node: unknown): string
-    /** Makes an error with a code one that PostgreSQL understands. */
-    tryFSOperation(operation: () => void): void
-  }
-}
-
-function hookFiles(files: NodeFsModule['NODEFS'], hooks: FileHooks): void {
-  const write = files.stream_ops.write
-  files.stream_ops.write = (stream, ...rest) => {
-    files.tryFSOperation(asDiskFailure(() => hooks.beforeWrite(files.realPath(stream.node))))
-    return write(stream, ...rest)
-  }
-  files.stream_ops.fsync = (stream) => {
-    files.tryFSOperation(asDiskFailure(() => hooks.onFsync(files.realPath(stream.node), stream.nfd)))
-    return 0
-  }
-}
-
-/** Of a PostgreSQL that will never do so itself. */
-function closeFiles(streams: NodeFsModule['FS']['streams']): void {
-  // Two streams may share one, which by the second time could be somebody else's.
-  const files = new Set(streams.map((stream) => stream?.nfd))
-  for (const stream of streams) delete stream?.nfd
-  for (const file of files) if (file !== undefined) closeSync(file)
-}
-
-/** PostgreSQL is told EIO whatever went wrong, and then does what it does on a broken disk. */
-function asDiskFailure(operation: () => void): () => void {
-  return () => {
-    try {
-      operation()
-    } catch (cause) {
-      throw Object.assign(new Error('The disk refused', { cause }), { code: 'EIO' })
-    }
-  }
+function warnOfOthers(folder: string, paths: string[], warn: FolderOptions['warn']): void {
+  if (paths.length === 0) return
+  const names = paths.slice(0, maxNamed).join(', ')
+  const more = paths.length > maxNamed ? ` and ${paths.length - maxNamed} more` : ''
+  warn?.(
+    `Another user owns files of the database in ${folder}, and may read or change them: ${names}${more}. Give them to the user of this process`,
+  )
 }
 
 function isLogSegment(path: string): boolean {

@@ -42,7 +42,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   if (options.url !== undefined) return openPostgres(options.url)
   const { dataDir, disk, openMemory = openInMemory, log } = options
   if (dataDir === ':memory:') return openEmbedded(await openMemory(), log)
-  return openEmbedded(await openFolder({ folder: join(dataDir, 'db'), ...(disk ? { disk } : {}) }), log)
+  const warn = (message: string) => log?.(message, { error: undefined })
+  const folder = join(dataDir, 'db')
+  return openEmbedded(await openFolder({ folder, warn, ...(disk ? { disk } : {}) }), log)
 }
 
 function openPostgres(url: string): Engine {
