@@ -126,7 +126,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (connection === null || socket === null || connection.isReused) return
     this.context.stalled.watch({
       socket,
-      isBodyDue: () => connection.call?.isBodyDue() ?? false,
+      // A WebSocket keeps its socket, and the next call gets another one.
+      isBodyDue: () => connection.socket === socket && connection.call?.isBodyDue() === true,
       end: () => socket.destroy(new ServiceStalled('The service stands still')),
     })
   }

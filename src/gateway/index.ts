@@ -22,7 +22,7 @@ import { createAdmission } from './admit.js'
 import docsOrigin from './docs-origin.js'
 import { createForward, type DescribeCaller } from './forward.js'
 import { OpenCalls } from './open-calls.js'
-import { answerReadiness } from './ready.js'
+import { answerReadiness, isReadinessQuestion } from './ready.js'
 import { createSender } from './send.js'
 import { findTarget, poolOf, TargetPools } from './targets.js'
 
@@ -90,7 +90,8 @@ export async function buildGateway(options: GatewayOptions): Promise<FastifyInst
   app.addHook('onRequest', answerReadiness(options))
   app.addHook('onRequest', createAdmission(options))
   app.addHook('onResponse', (request, reply, done) => {
-    logAnswer(app.log, request, reply, { service: request.service?.descriptor.id })
+    const level = isReadinessQuestion(request) && request.service === null ? 'debug' : 'info'
+    logAnswer(app.log, request, reply, { level, service: request.service?.descriptor.id })
     done()
   })
   serveEveryMethod(app, createForward({ ...options, send, openCalls, upgrades }))

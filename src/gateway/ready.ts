@@ -10,15 +10,17 @@ export interface ReadinessAnswerOptions {
 
 const readyPath = '/health/ready'
 
+/** Whether a balancer asks, which it does every second: its answers are logged at `debug`. */
+export const isReadinessQuestion = ({ originalUrl, raw }: FastifyRequest): boolean =>
+  originalUrl === readyPath && (raw.method === 'GET' || raw.method === 'HEAD')
+
 /**
  * Returns a hook that tells balancers whether this process should get requests. A service whose prefix covers the path
  * keeps it, because no path of a service is taken away.
  */
 export function answerReadiness({ registry, findFault }: ReadinessAnswerOptions) {
   return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-    const { method } = request.raw
-    const isQuestion = request.originalUrl === readyPath && (method === 'GET' || method === 'HEAD')
-    if (!isQuestion || registry.match(readyPath) !== null) return void done()
+    if (!isReadinessQuestion(request) || registry.match(readyPath) !== null) return void done()
     reply.header('x-request-id', request.id).header('cache-control', 'no-store')
     findFault().then(
       (fault) => {

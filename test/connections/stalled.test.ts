@@ -18,6 +18,8 @@ let service: TestService
 let key: CreatedKey
 /** Connections of the service behind the gateway, by the path that was asked on them. */
 const open = new Map<string, Socket>()
+/** More than 600 bytes a second, for longer than the limit. */
+const dripPieces = 11
 const large = Buffer.alloc(1 << 20, 'a')
 
 const behaviours: Record<string, (request: IncomingMessage, response: ServerResponse) => void> = {
@@ -37,6 +39,14 @@ const behaviours: Record<string, (request: IncomingMessage, response: ServerResp
   },
   '/takes-nothing': () => {},
   '/told': (_request, response) => void response.writeHead(200, { 'content-length': 1000 }).write('a'),
+  '/drip': async (_request, response) => {
+    response.writeHead(200, { 'content-length': dripPieces * 300 })
+    for (let n = 0; n < dripPieces; n += 1) {
+      response.write('a'.repeat(300))
+      await sleep(200)
+    }
+    response.end()
+  },
   '/events': (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n')
     setTimeout(() => response.end('data: 2\n\n'), silenceMs)
@@ -166,7 +176,9 @@ describe.concurrent('a client', () => {
       headers: { 'x-api-key': key.value },
     })
     const [server] = await accepted
-    await sleep(silenceMs)
+    // The next call goes through the same client of the pool.
+    const drip = await fetch(`${service.gatewayUrl}/s/drip`, { headers: { 'x-api-key': key.value } })
+    expect(await drip.text()).toHaveLength(dripPieces * 300)
 
     server.send('still there')
     const [text] = await once(client, 'message')

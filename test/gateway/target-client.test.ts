@@ -113,6 +113,20 @@ describe('informational answers are passed over, and the request is sent once', 
     expect(sockets.size).toBe(1)
   })
 
+  test('before the switch of protocols that a WebSocket asks for', async () => {
+    const switched =
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nframes'
+    answer = (socket) => {
+      socket.write(go + early + switched)
+      setTimeout(() => socket.end(), 50)
+    }
+
+    const got = await ask('GET', ['Connection: Upgrade', 'Upgrade: websocket'])
+
+    expect([got.status, got.body]).toEqual([101, 'frames'])
+    expect(seen).toEqual(['GET '])
+  })
+
   test('before the service takes a body', async () => {
     answer = async (socket) => {
       socket.write(go)

@@ -1,8 +1,8 @@
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startIssuer } from '../support/failing-issuer.js'
-import { startService } from '../support/service.js'
+import { type CreatedKey, startService, type TestService } from '../support/service.js'
 import { setServices } from '../support/services.js'
-import { startUpstream } from '../support/upstream.js'
+import { startUpstream, type Upstream } from '../support/upstream.js'
 
 test('the service is live and ready, for everybody', async () => {
   const service = await startService()
@@ -98,18 +98,27 @@ test('a start with all that it needs warns of nothing', async () => {
 
 describe('readiness at the gateway', () => {
   const question = '/health/ready'
-  const health = (prefix: string, target: string) => ({ id: 'health', prefix, target })
+  let service: TestService
+  let upstream: Upstream
+  let key: CreatedKey
+  beforeAll(async () => {
+    upstream = await startUpstream()
+    service = await startService({}, { hasGateway: true })
+    key = await service.createKey('alice')
+  })
+  afterAll(async () => {
+    await service.close()
+    await upstream.close()
+  })
 
   test('is answered for everybody, and is gone once the end is announced, while all else goes on', async () => {
-    const upstream = await startUpstream()
-    const service = await startService({}, { hasGateway: true })
-    const key = await service.createKey('alice')
     await setServices(service, { id: 's', target: upstream.url })
     const ask = async () => {
       const answers = await Promise.all([service.url, service.gatewayUrl].map((url) => fetch(url + question)))
       return Promise.all(answers.map(async (answer) => [answer.status, await answer.json()]))
     }
     expect(await ask()).toEqual(Array(2).fill([200, { status: 'up' }]))
+    expect(service.log.join('')).not.toContain(question)
 
     service.app.announceEnd()
 
@@ -118,24 +127,17 @@ describe('readiness at the gateway', () => {
     const call = await fetch(`${service.gatewayUrl}/s`, { headers: { 'x-api-key': key.value } })
     expect(call.status).toBe(200)
     expect((await fetch(`${service.url}/health/live`)).status).toBe(200)
-    await service.close()
-    await upstream.close()
   })
 
-  test.each([['/health'], [question], ['/']])('leaves the path to a service at %s', async (prefix) => {
-    const upstream = await startUpstream()
-    const service = await startService({}, { hasGateway: true })
-    const key = await service.createKey('alice')
-    await setServices(service, { ...health(prefix, upstream.url), strip_prefix: false })
-    service.app.announceEnd()
+  test.each(['/health', question, '/'])('leaves the path to a service at %s', async (prefix) => {
+    upstream.seen.length = 0
+    await setServices(service, { id: 'health', prefix, target: upstream.url, strip_prefix: false })
 
     const stranger = await fetch(service.gatewayUrl + question)
     const caller = await fetch(service.gatewayUrl + question, { headers: { 'x-api-key': key.value } })
 
     expect([stranger.status, caller.status]).toEqual([401, 200])
     expect(upstream.seen.map(({ url }) => url)).toEqual([question])
-    await service.close()
-    await upstream.close()
   })
 
   test.each([
@@ -143,9 +145,8 @@ describe('readiness at the gateway', () => {
     ['GET', '/health/ready/x'],
     ['GET', '/health/live'],
   ])('is nothing else: %s %s is unknown', async (method, path) => {
-    const service = await startService({}, { hasGateway: true })
+    await setServices(service)
 
     expect((await fetch(service.gatewayUrl + path, { method })).status).toBe(404)
-    await service.close()
   })
 })
