@@ -3,22 +3,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { hashValue, newKeyId, newValue } from '../../src/keys/value.js'
 import { openDatabase } from '../../src/store/database.js'
+import { type FakeIssuer, startFakeIssuer } from '../support/fake-issuer.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { type Postgresql, startPostgresql } from './support/postgresql.js'
 import { type RedisServer, startRedis } from './support/redis.js'
 import { type Service, startService } from './support/service.js'
 import { settingsFor } from './support/settings.js'
+import { asCarol } from './support/tokens.js'
 
 let postgresql: Postgresql
 let redis: RedisServer
+let issuer: FakeIssuer
 let replicas: Service[] = []
 
 beforeAll(async () => {
-  ;[postgresql, redis] = await Promise.all([startPostgresql(), startRedis()])
+  ;[postgresql, redis, issuer] = await Promise.all([startPostgresql(), startRedis(), startFakeIssuer()])
   const env = {
-    // Of keys of servers nobody asks the identity provider, which is not there.
-    ...settingsFor({ issuer: 'http://127.0.0.1:9/realms/none' }, postgresql.url),
-    DIRECTORY_URL: 'off',
+    ...settingsFor({ issuer: issuer.url }, postgresql.url),
+    ...{ DIRECTORY_URL: 'off', LIMIT_TOKENS: 'true' },
     REDIS_URL: redis.url,
   }
   replicas = [await startService({ env, until: 'live' }), await startService({ env, until: 'live' })]
@@ -29,6 +31,7 @@ afterAll(async () => {
   await Promise.all(replicas.map((replica) => replica.stop()))
   await redis?.stop()
   await postgresql?.stop()
+  await issuer?.close()
 })
 
 /** A server's key with so many calls a day; @returns its value */
@@ -74,6 +77,31 @@ test('4,000 calls at once at two replicas against a quota of 1,000 a day are 1,0
   const refused = await call(value, 0)
   expect(refused.headers.get('otoroshi-daily-calls-remaining')).toBe('0')
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+})
+
+test('2,000 calls at once with tokens of one person against a quota of 500 a day are 500 yes', async () => {
+  const db = await openDatabase({ url: postgresql.url, dataDir: '', migrationsDir })
+  const carol = { subject: 'carol-id', kind: 'user', login: 'carol', rights: [] } as const
+  await db.prisma.owner.create({
+    data: { ...carol, rights: [], knownAt: new Date(), limitPerDay: 500 },
+  })
+  await db.close()
+  const tokens = await Promise.all(Array.from({ length: 20 }, () => asCarol(issuer)))
+  const statuses = new Map<number, number>()
+  let next = 0
+
+  const callers = Array.from({ length: 100 }, async () => {
+    while (next < 2000) {
+      const at = next++
+      const url = `${replicas[at % 2]?.url}/me`
+      const answer = await fetch(url, { headers: tokens[at % tokens.length] ?? {} })
+      await answer.text()
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
+    }
+  })
+  await Promise.all(callers)
+
+  expect(Object.fromEntries(statuses)).toEqual({ 200: 500, 429: 1500 })
 })
 
 test('a Redis that is killed under load is no 5xx, and no call above the quota', async () => {
