@@ -131,6 +131,20 @@ describe('a service elsewhere answers exactly as one here', () => {
     expect(relay.asked).toEqual([])
   })
 
+  test('to a token of a client, which is accepted by its azp only where the parties name it', async () => {
+    const call = {
+      url: '/',
+      headers: await service.as('alice', { claims: { aud: 'another-api' }, clientId: 'portal' }),
+    }
+    const named = await remoteApp(service, service.url, [{ access: {} }], { authorizedParties: ['portal'] })
+    const asAudience = await remoteApp(service, service.url, [{ access: {} }], { audiences: ['portal'] })
+
+    expect((await outcome(elsewhere, call)).statusCode).toBe(401)
+    expect((await outcome(asAudience, call)).statusCode).toBe(401)
+    expect((await outcome(named, call)).statusCode).toBe(200)
+    await Promise.all([named.close(), asAudience.close()])
+  })
+
   test('to an earlier value within its grace, and after it to the second', async () => {
     const { id, value } = await aKey()
     await service.inject({

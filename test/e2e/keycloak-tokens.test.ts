@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Answer, ask, newName } from './journeys/people.js'
@@ -95,6 +96,26 @@ describe("with Keycloak's tokens", () => {
     }
   })
 
+  test('a client of another API is refused, until it has the audience mapper that README shows', async () => {
+    const clientId = `another-${Date.now()}`
+    // With its full scope Keycloak would write the client of each of bob's roles into the audience.
+    const client = { clientId, publicClient: true, directAccessGrantsEnabled: true, fullScopeAllowed: false }
+    await askAdmin(keycloak, 'POST', '/clients', JSON.stringify(client))
+    const found = (await askAdmin(keycloak, 'GET', `/clients?clientId=${clientId}`)) as { id: string }[]
+    const id = found[0]?.id ?? ''
+    try {
+      const without = await logInByPassword(keycloak, 'bob', { client: clientId })
+      expectRefused(await call(without.access_token, 'GET', '/me'))
+
+      await askAdmin(keycloak, 'POST', `/clients/${id}/protocol-mappers/models`, JSON.stringify(readMapper()))
+      const withMapper = await logInByPassword(keycloak, 'bob', { client: clientId })
+
+      expect((await call(withMapper.access_token, 'GET', '/me')).status).toBe(200)
+    } finally {
+      await askAdmin(keycloak, 'DELETE', `/clients/${id}`)
+    }
+  })
+
   test('an ID token, a refresh token and an offline token are no access tokens', async () => {
     const offline = await logInByPassword(keycloak, 'alice', { scope: 'openid offline_access' })
     const tokens = [alice.id_token ?? 'none', alice.refresh_token, offline.refresh_token]
@@ -165,3 +186,18 @@ describe("with Keycloak's tokens", () => {
     await askAdmin(keycloak, 'PUT', `/clients/${client.id}`, JSON.stringify({ ...client, attributes }))
   }
 })
+
+/** The mapper that README's `kcadm.sh` makes. */
+function readMapper(): Record<string, unknown> {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+  const command = readme.split('kcadm.sh create clients/')[1]?.split('```')[0] ?? ''
+  const mapper: Record<string, unknown> = {}
+  const config: Record<string, string> = {}
+  for (const [, name = '', quoted, plain = ''] of command.matchAll(
+    /-s '?([a-zA-Z]+)(?:\."([a-z.]+)")?=([^\s']+)/g,
+  )) {
+    if (quoted === undefined) mapper[name] = plain
+    else config[quoted] = plain
+  }
+  return { ...mapper, config }
+}

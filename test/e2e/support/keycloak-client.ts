@@ -17,7 +17,7 @@ export interface TokenSet {
 
 export interface TokenRequest {
   /** Default `latchkey`; `other-service` gets a token that reaches latchkey and may not manage keys; `admin-cli` is Keycloak's own. */
-  client?: 'latchkey' | 'other-service' | 'admin-cli'
+  client?: string
   /** Default `openid`. */
   scope?: string
   /** Default `<person>-pw`. */
