@@ -25,7 +25,12 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<B
   const service = await startService({
     folder,
     // An empty folder would be filled first, which takes longer than all the rest of the start.
-    env: { LOGIN_RATE_PER_MINUTE: 'off', ...env, DATA_DIR: env.DATA_DIR ?? (await copyEmbedded(1)) },
+    env: {
+      LOGIN_RATE_PER_MINUTE: 'off',
+      KEY_CHANGES_PER_HOUR: 'off',
+      ...env,
+      DATA_DIR: env.DATA_DIR ?? (await copyEmbedded(1)),
+    },
   })
   return {
     service,

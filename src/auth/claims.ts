@@ -1,3 +1,4 @@
+import { toUSVString } from 'node:util'
 import type { JWTPayload } from 'jose'
 import { everyRight } from './rights.js'
 import type { Principal } from './types.js'
@@ -45,13 +46,15 @@ export function readOwnerFacts(principal: Principal, now: number) {
 export const readKnownAt = (issuedAt: number, now: number): Date =>
   new Date(Math.max(0, Math.min(now, issuedAt * 1000)))
 
-/** The named members that are there. */
+/** The named members that are there and can be stored as they are: no database keeps NUL or half a character. */
 export function pickAttributes(
   members: Readonly<Record<string, unknown>>,
   names: readonly string[],
 ): Record<string, unknown> {
   const entries = names.flatMap((name) =>
-    Object.hasOwn(members, name) && members[name] != null ? [[name, members[name]] as const] : [],
+    Object.hasOwn(members, name) && members[name] != null && isStorableJson(members[name])
+      ? [[name, members[name]] as const]
+      : [],
   )
   return Object.fromEntries(entries)
 }
@@ -65,8 +68,19 @@ function readRights(claims: JWTPayload): string[] {
   return [...new Set([...realm, ...clients, ...groups])].sort()
 }
 
-const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null)
-const texts = (value: unknown) =>
-  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+const text = (value: unknown) => (isStorable(value) && value !== '' ? value : null)
+const texts = (value: unknown) => (Array.isArray(value) ? value.filter(isStorable) : [])
+
+const isStorable = (value: unknown): value is string =>
+  typeof value === 'string' && !value.includes('\0') && toUSVString(value) === value
+
+/** Whether a value that was parsed from JSON comes back as it is: numbers too large for JavaScript became Infinity. */
+function isStorableJson(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value === 'string') return isStorable(value)
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([name, member]) => isStorable(name) && isStorableJson(member))
+}
+
 const members = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null ? { ...value } : {}

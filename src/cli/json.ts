@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { InexactJson, parseExactJson } from '../exact-json.js'
 import { print, type Terminal } from './terminal.js'
 
 /** The option of all that prints what a program may read. */
@@ -24,7 +25,7 @@ const escapeUnits = (character: string): string =>
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
     .join('')
 
-/** Reads an option that is a JSON object. @throws InvalidArgumentError for anything else */
+/** Reads an option that is a JSON object, as `parseExactJson`. @throws InvalidArgumentError for anything else */
 export function parseJsonObject(text: string): Record<string, unknown> {
   const value = parseJson(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -35,8 +36,9 @@ export function parseJsonObject(text: string): Record<string, unknown> {
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+    return parseExactJson(text)
+  } catch (error) {
+    if (!(error instanceof InexactJson)) return undefined
+    throw new InvalidArgumentError(`${error.path === '' ? '' : `${error.path} `}${error.message}`)
   }
 }

@@ -3,6 +3,7 @@ import { type Credential, presentCredential } from './credential.js'
 import { NotFoundError } from './errors.js'
 import { type ExchangeOptions, exchange } from './exchange.js'
 import { type Repeatable, type RepeatOptions, repeat } from './repeat.js'
+import { writeBody } from './write-body.js'
 
 export interface TransportOptions extends RepeatOptions, Pick<ExchangeOptions, 'fetch' | 'timeoutMs'> {
   /** Without a trailing slash. */
@@ -53,7 +54,7 @@ export function createTransport({ url, credential, headers, ...options }: Transp
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
             ...(await presentCredential(credential)),
           },
-          body: body === undefined ? null : JSON.stringify(body),
+          body: body === undefined ? null : writeBody(body),
         },
         async (answer) => ({ answer, text: await answer.text() }),
         exchangeOptions,

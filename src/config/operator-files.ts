@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { ValidateFunction } from 'ajv'
 import type { FastifyError } from 'fastify'
+import { InexactJson, parseExactJsonBytes } from '../exact-json.js'
 import { describeFault, type InvalidMember } from '../problems/input-faults.js'
 
 /** A JSON file of the operator, and the setting that leads to it. */
@@ -40,17 +41,19 @@ export async function readDeclaration<T>(file: DeclaredFile, validate: ValidateF
 }
 
 async function readJson(file: DeclaredFile): Promise<unknown> {
-  const text = await readText(file)
+  const bytes = await readBytes(file)
   try {
-    return JSON.parse(text)
+    return parseExactJsonBytes(bytes)
   } catch (error) {
+    if (error instanceof InexactJson)
+      throw describeFaults(file, [{ path: error.path, message: error.message }])
     throw describeFaults(file, [{ path: '', message: `it is not JSON (${(error as Error).message})` }])
   }
 }
 
-async function readText(file: DeclaredFile): Promise<string> {
+async function readBytes(file: DeclaredFile): Promise<Uint8Array> {
   try {
-    return await readFile(file.path, 'utf8')
+    return await readFile(file.path)
   } catch (error) {
     const { code = 'unknown reason' } = error as NodeJS.ErrnoException
     throw describeFaults(file, [{ path: '', message: `it cannot be read (${code})` }])

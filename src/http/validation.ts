@@ -1,10 +1,10 @@
-import { toUSVString } from 'node:util'
 import { Ajv, type Options, type SchemaObject } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import { isIpRange } from '../addresses.js'
 import { namedSchemas } from '../schemas/index.js'
 import { memoizeByText } from './memoize.js'
+import { addTexts } from './texts.js'
 
 /**
  * Bodies are taken as they are: a wrong type or an unknown member is refused. Everything in a URL is text, so
@@ -47,7 +47,7 @@ function createAjv(options: Options): Ajv {
   const add = addFormats as unknown as (ajv: Ajv) => void
   add(ajv)
   ajv.addFormat('ip-range', isIpRange)
-  ajv.addFormat('well-formed', (text: string) => toUSVString(text) === text)
+  addTexts(ajv)
   for (const schema of namedSchemas) ajv.addSchema(schema)
   return ajv
 }

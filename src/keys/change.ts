@@ -129,7 +129,7 @@ export async function requirePlace(
   context: KeyContext,
   { ownerSubject, name, now }: { ownerSubject: string; name: string; now: Date },
 ): Promise<void> {
-  if (await isNameTaken(tx, ownerSubject, name)) throw new Problem('name_taken')
+  if (await isNameTaken(tx, { ownerSubject, name })) throw new Problem('name_taken')
   await requireRoom(tx, context, { ownerSubject, now })
 }
 

@@ -14,7 +14,7 @@ export function requireServerScopes(scopes: readonly string[]): void {
 
 /** Makes the server user of a new key; in a transaction that holds the names. @throws Problem name_taken */
 export async function makeServerUser(tx: Tx, user: Parameters<typeof insertServerUser>[1]): Promise<void> {
-  await requireServerName(tx, user.login)
+  await requireServerName(tx, { login: user.login })
   await insertServerUser(tx, user)
 }
 
@@ -26,7 +26,7 @@ export async function makeServerUser(tx: Tx, user: Parameters<typeof insertServe
 export async function lockNewName(tx: Tx, key: KeyRow, name = key.name): Promise<void> {
   if (key.owner.kind !== 'server' || name === key.name) return
   await lockServerNames(tx)
-  await requireServerName(tx, name)
+  await requireServerName(tx, { login: name, exceptSubject: key.ownerSubject })
 }
 
 /** Gives the server user the new name and scopes of its key. */
@@ -38,7 +38,7 @@ export async function updateServerUserOf(tx: Tx, key: KeyRow, { name, scopes }: 
   })
 }
 
-async function requireServerName(tx: Tx, name: string): Promise<void> {
+async function requireServerName(tx: Tx, name: Parameters<typeof isServerNameTaken>[1]): Promise<void> {
   if (!(await isServerNameTaken(tx, name))) return
   throw new Problem('name_taken', { detail: 'Another server key has this name.' })
 }

@@ -90,7 +90,8 @@ async function requireOwnerMembers(
   const { id, ownerSubject } = key
   if (wanted.config !== undefined) requireKeepable('config', wanted.config)
   if (wanted.name !== undefined && wanted.name !== key.name) {
-    if (await isNameTaken(tx, ownerSubject, wanted.name)) throw new Problem('name_taken')
+    if (await isNameTaken(tx, { ownerSubject, name: wanted.name, exceptId: id }))
+      throw new Problem('name_taken')
   }
   if (wanted.enabled === true && !key.enabled) {
     if (key.disabledBy === 'administrator' && actor.actingAs === 'owner')

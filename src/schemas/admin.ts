@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { instant, line, nullable, pageMembers, ref } from './common.js'
+import { instant, line, nullable, pageMembers, ref, searchLine } from './common.js'
 import { ownerKinds, secretEncodings } from './enums.js'
 import {
   createKeySchema,
@@ -170,7 +170,7 @@ export const listAllKeysSchema = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 100,
-        ...line,
+        ...searchLine,
         description: 'Part of the name, the note, the login or the id, in any case.',
       }),
     ),

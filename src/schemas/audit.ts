@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { instant, line, nullable, pageMembers, ref } from './common.js'
+import { freeObject, instant, line, nullable, pageMembers, ref } from './common.js'
 import { vias } from './principal.js'
 
 export const auditEventSchema = Type.Object(
@@ -19,7 +19,7 @@ export const auditEventSchema = Type.Object(
     owner: Type.String({ description: 'Subject of the owner of a key; empty for what has none.' }),
     address: Type.String({ description: 'Where the request came from; empty without one.' }),
     request_id: Type.String(),
-    details: Type.Record(Type.String(), Type.Unknown()),
+    details: freeObject(),
   },
   {
     $id: 'AuditEvent',

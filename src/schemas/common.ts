@@ -20,10 +20,26 @@ export const line = {
   pattern: '^[^\\u0000-\\u001F\\u007F-\\u009F\\u2028-\\u202E\\u2066-\\u2069]*$',
   format: 'well-formed',
 }
+/** How a text is read before it is checked and stored: `http/texts.ts` says what each kind means. */
+export type TextKind = 'name' | 'paragraph' | 'right' | 'address' | 'search'
+const textOf = (kind: TextKind) => ({ 'x-text': kind })
+
+export const nameLine = { ...line, ...textOf('name') }
+export const rightLine = { ...line, ...textOf('right') }
+export const searchLine = { ...line, ...textOf('search') }
+export const address = textOf('address')
 export const paragraph = {
   pattern: '^[^\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F]*$',
   format: 'well-formed',
+  ...textOf('paragraph'),
 }
+
+/**
+ * An object with members of any name. `Type.Record` says it by a pattern that names with a line end do not match, so that
+ * such a member would be missing in an answer.
+ */
+export const freeObject = (options: { description?: string; examples?: unknown[] } = {}) =>
+  Type.Unsafe<Record<string, unknown>>({ type: 'object', additionalProperties: true, ...options })
 
 /** What an error answers with (RFC 9457). */
 export const problemSchema = Type.Object(

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { instant, line, nullable, pageMembers, paragraph, ref } from './common.js'
+import { freeObject, instant, nameLine, nullable, pageMembers, paragraph, ref, rightLine } from './common.js'
 import { type KeyStatus, keyStatuses, ownerKinds } from './enums.js'
 
 export { type KeyStatus, keyStatuses }
@@ -9,8 +9,9 @@ export const maxGraceSeconds = 30 * 86_400
 const name = Type.String({
   minLength: 1,
   maxLength: 100,
-  ...line,
-  description: 'Free text by which you recognise the key; unique among yours.',
+  ...nameLine,
+  description:
+    'Free text by which you recognise the key; unique among yours. It is kept in NFC, without white space at its ends; characters that are not seen and credentials are refused.',
   examples: ['Nightly ingestion'],
 })
 const note = Type.String({
@@ -18,7 +19,7 @@ const note = Type.String({
   ...paragraph,
   description: 'A reminder of where the key is used.',
 })
-const config = Type.Record(Type.String(), Type.Unknown(), {
+const config = freeObject({
   description: 'Free JSON that services see with each call; at most 4,096 bytes, nested at most 32 deep.',
   examples: [{ project: 'demo' }],
 })
@@ -42,7 +43,7 @@ const allowedIps = Type.Array(Type.String({ format: 'ip-range', maxLength: 50 })
   description: 'Addresses or CIDR ranges that may use the key; empty: any.',
   examples: [[]],
 })
-const scope = Type.String({ minLength: 1, maxLength: 255, ...line })
+const scope = Type.String({ minLength: 1, maxLength: 255, ...rightLine })
 
 /** What a client may say of a key, whoever it is. */
 export const inputMembers = { name, note, config, allowedReferers, allowedIps, scope }
@@ -72,7 +73,7 @@ const keyMembers = {
   jwt: Type.Boolean({ description: 'Whether JWTs that it signs are accepted.' }),
   allowed_referers: Type.Array(Type.String()),
   allowed_ips: Type.Array(Type.String()),
-  config: Type.Record(Type.String(), Type.Unknown()),
+  config: freeObject(),
   usage: Type.Object({
     total: Type.Integer(),
     today: Type.Integer({ description: 'Calls of this calendar day (UTC).' }),

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { instant } from './common.js'
+import { address, instant } from './common.js'
 
 export const maxLinkSeconds = 86_400
 
@@ -7,6 +7,7 @@ export const createLinkSchema = Type.Object(
   {
     path: Type.String({
       maxLength: 2000,
+      ...address,
       // What RFC 3986 §3.3 lets stand in a path: clients would encode anything else, and miss what the link opens.
       pattern: "^/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*$",
       description:

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { nullable } from './common.js'
+import { freeObject, nullable } from './common.js'
 import { ownerKinds } from './enums.js'
 
 export const vias = ['oauth2', 'api-key', 'key-jwt', 'session'] as const
@@ -17,7 +17,7 @@ export const principalMembers = {
     description: 'Rights of the owner: realm roles, `client:role`, `group:/path`.',
   }),
   scopes: Type.Array(Type.String(), { description: 'The rights that this credential may use now.' }),
-  attributes: Type.Record(Type.String(), Type.Unknown()),
+  attributes: freeObject(),
 }
 
 /** Whom a key acts for, as the examples of the document have it. */

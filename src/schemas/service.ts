@@ -1,5 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox'
-import { instant, line, nullable, pageMembers, paragraph, ref } from './common.js'
+import { address, instant, nameLine, nullable, pageMembers, paragraph, ref, rightLine } from './common.js'
 import { authorizationForwardings, ownerKinds, preflights } from './enums.js'
 import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
 
@@ -18,10 +18,10 @@ const id = (what: string) =>
 const name = Type.String({
   minLength: 1,
   maxLength: 100,
-  ...line,
+  ...nameLine,
   description: 'Free text for people.',
 })
-const right = Type.String({ minLength: 1, maxLength: 255, ...line })
+const right = Type.String({ minLength: 1, maxLength: 255, ...rightLine })
 const rights = (description: string) => Type.Array(right, { maxItems: 100, uniqueItems: true, description })
 
 const description = Type.String({ maxLength: 1000, ...paragraph, description: 'Free text for people.' })
@@ -69,12 +69,14 @@ const descriptorMembers = {
   prefix: Type.String({
     maxLength: 200,
     pattern: "^(/|(/\\.*[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)+)$",
+    ...address,
     description: 'The path of the service at the gateway: whole segments, without a slash at the end.',
     examples: ['/auxip'],
   }),
   target: Type.String({
     maxLength: 2000,
     pattern: '^https?://',
+    ...address,
     description:
       'Where the service is: an http or https URL, with a path where it has one, without credentials, query and fragment.',
     examples: ['http://auxip:8080'],
@@ -107,7 +109,7 @@ const descriptorMembers = {
     'The largest body of a request; null: any, since the gateway streams it and holds none of it.',
   ),
   openapi_url: nullable(
-    Type.String({ maxLength: 2000, pattern: '^(https?://|/)[!-~]*$' }),
+    Type.String({ maxLength: 2000, pattern: '^(https?://|/)[!-~]*$', ...address }),
     'Its OpenAPI document: an http or https URL, or a path below the target; null: none to show.',
   ),
 }

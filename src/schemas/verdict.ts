@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { instant, nullable } from './common.js'
+import { freeObject, instant, nullable } from './common.js'
 import { principalExample, principalMembers } from './principal.js'
 
 /** Why a key may not make a call: what decides it is in `bounds` and `principal`, but for the first and the limits. */
@@ -68,7 +68,7 @@ export type VerifyKey = Static<typeof verifyKeySchema>
 const keyPrincipal = Type.Object(
   {
     ...principalMembers,
-    config: Type.Record(Type.String(), Type.Unknown(), { description: 'Free JSON of the key.' }),
+    config: freeObject({ description: 'Free JSON of the key.' }),
     key_id: Type.String({ description: 'Empty: the key of a single user, which does what a login does.' }),
   },
   {

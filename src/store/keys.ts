@@ -116,8 +116,19 @@ export async function hasValue(tx: Tx, hash: Buffer): Promise<boolean> {
   return (await tx.apiKeyValue.count({ where: { hash: toBytes(hash) } })) > 0
 }
 
-export async function isNameTaken(tx: Tx, ownerSubject: string, name: string): Promise<boolean> {
-  return (await tx.apiKey.count({ where: { ownerSubject, name } })) > 0
+/**
+ * Whether another key of the owner has this name. Compares in NFC, because names of earlier releases may not be in it.
+ * @param name in NFC
+ */
+export async function isNameTaken(
+  tx: Tx,
+  { ownerSubject, name, exceptId = '' }: { ownerSubject: string; name: string; exceptId?: string },
+): Promise<boolean> {
+  // Here, because PostgreSQL's own normalize() wants a database in UTF-8. Text of ASCII alone is in NFC.
+  const others = await tx.$queryRaw<{ name: string }[]>`
+    SELECT name FROM api_keys
+    WHERE owner_subject = ${ownerSubject} AND id <> ${exceptId} AND (name = ${name} OR name ~ '[^ -~]')`
+  return others.some((other) => other.name.normalize('NFC') === name)
 }
 
 /** Keys of an owner that are neither revoked nor expired, not counting `exceptId`. Exact while the owner is locked. */

@@ -91,11 +91,18 @@ export async function lockServerNames(tx: Tx): Promise<void> {
   await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtext('latchkey names of server users'))`
 }
 
-export async function isServerNameTaken(tx: Tx, login: string): Promise<boolean> {
+/**
+ * Whether another server user has this name, as `isNameTaken` compares.
+ */
+export async function isServerNameTaken(
+  tx: Tx,
+  { login, exceptSubject = '' }: { login: string; exceptSubject?: string },
+): Promise<boolean> {
   // With the kind written out, since the index of these names is of this kind alone.
-  const found = await tx.$queryRaw<unknown[]>`
-    SELECT 1 FROM owners WHERE kind = 'server' AND login = ${login} LIMIT 1`
-  return found.length > 0
+  const others = await tx.$queryRaw<{ login: string }[]>`
+    SELECT login FROM owners
+    WHERE kind = 'server' AND subject <> ${exceptSubject} AND (login = ${login} OR login ~ '[^ -~]')`
+  return others.some((other) => other.login.normalize('NFC') === login)
 }
 
 /** Writes what is known of a person, whatever was known before; they are enabled from then on. */

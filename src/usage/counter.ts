@@ -1,3 +1,4 @@
+import { findCredential } from '../auth/find-credential.js'
 import { writeInBatches } from '../store/batches.js'
 import type { Database } from '../store/database.js'
 import { addUsage, touchValues, type UsageBatch } from '../store/usage.js'
@@ -33,6 +34,13 @@ export interface UsageCounterOptions {
 }
 
 const maxUserAgentLength = 256
+
+/** A client chooses this text, which its owner is shown: some put the key into it. */
+function describeUserAgent(text: string | undefined): string | null {
+  if (text === undefined) return null
+  const found = findCredential(text)
+  return found === null ? text.slice(0, maxUserAgentLength) : `not kept: it held ${found}`
+}
 
 /** Counts calls in memory and adds them to the stored counters in batches, so that a check writes nothing. */
 export function createUsageCounter(options: UsageCounterOptions): UsageCounter {
@@ -139,7 +147,7 @@ function asBatch([keyId, count]: [string, Count]): UsageBatch {
     day: count.day,
     lastUsedAt: new Date(count.lastUsedAt),
     lastUsedIp: count.address,
-    lastUserAgent: count.userAgent?.slice(0, maxUserAgentLength) ?? null,
+    lastUserAgent: describeUserAgent(count.userAgent),
   }
 }
 

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { InexactJson, parseExactJson } from '../../../exact-json.js'
 import { CommandFailed, exitCodes } from '../../exit-codes.js'
 import type { Terminal } from '../../terminal.js'
 
@@ -39,9 +40,12 @@ async function readText(source: AsyncIterable<unknown>, name: string): Promise<s
 
 function parse(text: string, name: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactJson(text)
   } catch (error) {
-    // Only ever a SyntaxError, which says where the fault is.
+    if (error instanceof InexactJson) {
+      throw new CommandFailed(exitCodes.usage, `${name} cannot be sent: ${error.path} ${error.message}`)
+    }
+    // A SyntaxError, which says where the fault is.
     throw new CommandFailed(exitCodes.usage, `${name} is no JSON: ${(error as SyntaxError).message}`)
   }
 }
