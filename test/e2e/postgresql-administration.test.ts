@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDatabase } from '../../src/store/database.js'
 import { administrationOf, expectProblem, subjects } from '../admin/world.js'
+import { addManyKeys } from '../support/many-keys.js'
 import { migrationsDir } from '../support/migrations-dir.js'
 import { startService, type TestService } from '../support/service.js'
 import { requirePostgresql } from './support/environment.js'
@@ -106,6 +107,39 @@ test('a key that is revoked and renewed at two replicas at once stays revoked', 
     expect((await ask.admin('GET', `/admin/api-keys/${id}`)).json.revoked_by).toBe('administrator')
     expectProblem(await askOther.admin('POST', `/api-keys/${id}/renew`), 403, 'set_by_administrator')
   }
+})
+
+test('10,000 keys of a person are revoked within two seconds, and refused at the other replica as they are here', async () => {
+  const [first, last] = [await one.createKey('bob'), await one.createKey('bob')]
+  await addManyKeys(one.db, subjects.bob, 10_000)
+  const statusesThere = () =>
+    Promise.all([first, last].map(async ({ value }) => (await askOther.with(value)).status))
+  expect(await statusesThere()).toEqual([200, 200])
+
+  const begun = performance.now()
+  const answer = await ask.admin('POST', `/admin/users/${subjects.bob}/api-keys/revoke`)
+  const ms = performance.now() - begun
+
+  await expect.poll(statusesThere, heard).toEqual([401, 401])
+  expect(answer.status).toBe(200)
+  expect(answer.json.revoked.length).toBeGreaterThan(10_001)
+  expect(ms).toBeLessThan(2_000)
+})
+
+test('keys of several owners are revoked at once at two replicas, and nobody waits for ever', async () => {
+  const keys = await Promise.all([one.createKey('alice'), one.createKey('bob'), ask.serverKey()])
+  const ids = keys.map(({ id }) => id)
+
+  const answers = await Promise.all(
+    [ask, askOther, ask, askOther].map((each, at) =>
+      each.admin('POST', '/admin/api-keys/revoke', { ids: at % 2 === 0 ? ids : ids.toReversed() }),
+    ),
+  )
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  expect(answers.flatMap(({ json }) => json.revoked).sort()).toEqual([...ids].sort())
+  for (const { value } of keys)
+    await expect.poll(async () => (await askOther.with(value)).status, heard).toBe(401)
 })
 
 test('the ledger reads the same at both', async () => {

@@ -202,3 +202,25 @@ describe('replicas whose files of the provider differ', () => {
     await two.close()
   })
 })
+
+test('the changes of an owner within an hour are exact at two replicas at once', async () => {
+  const pair = [
+    await start({ KEY_CHANGES_PER_HOUR: '7' }),
+    await start({ KEY_CHANGES_PER_HOUR: '7' }),
+  ] as const
+  const wishes = { claims: { sub: 'busy', preferred_username: 'busy' } }
+  const headers = [await pair[0].as('bob', wishes), await pair[1].as('bob', wishes)] as const
+
+  const answers = await Promise.all(
+    inTurn(20, (turn, at) => {
+      const payload = { name: `busy ${at}` }
+      return untilTold(() =>
+        pair[turn].inject({ method: 'POST', url: '/api-keys', headers: headers[turn], payload }),
+      )
+    }),
+  )
+
+  expect(tally(answers)).toEqual({ '201': 7, '429 rate_limited': 13 })
+  expect(await pair[0].db.prisma.apiKey.count({ where: { ownerSubject: 'busy' } })).toBe(7)
+  for (const replica of pair) await replica.close()
+})
