@@ -8,6 +8,7 @@ import type { Tx } from '../store/transaction.js'
 import { inKeyTransaction, isWorking, recordChange, requireRoom } from './change.js'
 import type { KeyContext } from './context.js'
 import { setImportedSecret } from './import.js'
+import { requireNotOwnValue } from './own-value.js'
 import { lockNewName, updateServerUserOf } from './server-user.js'
 import { requireKeepable } from './storable-json.js'
 import { asBoundChanges, describeUpdate, requireBounds } from './update-bounds.js'
@@ -76,6 +77,7 @@ async function applyUpdate(
   }
   if (Object.keys(rest).length === 0) return changed
   await requireOwnerMembers(tx, context, { actor, key, wanted: rest, now })
+  requireNotOwnValue(rest, { id: key.id, hashes: changed.values.map(({ hash }) => hash) })
   const changes = { ...asOwnerChanges(key, rest, actor.actingAs), ...asBoundChanges(rest) }
   await recordChange(tx, actor, { key, now, action: actionOf(key, rest), details: describeUpdate(rest) })
   return updateKey(tx, key.id, changes)

@@ -1,5 +1,6 @@
+import { InvalidArgumentError } from 'commander'
 import { expect, test } from 'vitest'
-import { printJson, writeJson } from '../../src/cli/json.js'
+import { parseJsonObject, printJson, writeJson } from '../../src/cli/json.js'
 import { createTerminal } from './terminal.js'
 
 test('JSON does nothing to a terminal, and means the same', () => {
@@ -20,4 +21,16 @@ test('JSON does nothing to a terminal, and means the same', () => {
 
 test('JSON of a line is one', () => {
   expect(writeJson({ a: ['\n', '\u0085'] }, 0)).toBe('{"a":["\\n","\\u0085"]}')
+})
+
+test.each([
+  '{"a":1e400}',
+  '{"a":-0}',
+  '{"a":9007199254740993}',
+  '{"a":1,"a":2}',
+  '{"__proto__":1}',
+  '[]',
+  '{',
+])('an option that would not be sent as it is written is refused: %s', (text) => {
+  expect(() => parseJsonObject(text)).toThrow(InvalidArgumentError)
 })

@@ -141,6 +141,43 @@ describe('a value of a key', () => {
   })
 })
 
+describe('the value of an imported key', () => {
+  const secret = 'of-a-system-that-knows-no-checksums-1'
+  const pair = `moved.1:${secret}`
+
+  test.each([
+    ['name', { name: secret }],
+    ['name', { name: `old ${pair}` }],
+    ['note', { note: `see\n${secret}` }],
+    ['config', { config: { a: [pair] } }],
+  ])('is not taken as its %s, at its import and afterwards', async (member, texts) => {
+    const wanted = { name: 'moved', id: 'moved.1', secret }
+    const before = await countRows()
+    const refused = await ask.admin('POST', '/admin/api-keys', { ...wanted, ...texts })
+    expectInvalid(refused, member)
+    expect(refused.body).not.toContain(secret)
+    expect(await countRows()).toEqual(before)
+
+    expect((await ask.admin('POST', '/admin/api-keys', wanted)).status).toBe(201)
+    expectInvalid(await ask.admin('PATCH', '/admin/api-keys/moved.1', texts), member)
+    const lines = (await ask.linesOf('moved.1')).map(({ details }) => details)
+    expect(JSON.stringify(lines)).not.toContain(secret)
+    await ask.admin('DELETE', '/admin/api-keys/moved.1')
+  })
+
+  test('is not taken together with a new secret either', async () => {
+    const imported = { name: 'moved', id: 'moved.1', secret }
+    expect((await ask.admin('POST', '/admin/api-keys', imported)).status).toBe(201)
+    const other = `${secret}-again`
+
+    const answer = await ask.admin('PATCH', '/admin/api-keys/moved.1', { secret: other, note: other })
+
+    expectInvalid(answer, 'note')
+    expect((await ask.with(pair)).status).toBe(200)
+    expect((await ask.with(`moved.1:${other}`)).status).toBe(401)
+  })
+})
+
 describe('config', () => {
   test.each([
     ['{"a": 1e400}', 'config.a'],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { expectProblem } from '../keys/requests.js'
+import { aValueOf } from '../keys/stored-rows.js'
 import { startService, type TestService } from '../support/service.js'
 import { administratorOf } from './administrator.js'
 
@@ -142,6 +143,30 @@ describe('a file that is refused changes nothing, and each of its faults is told
   test.each<[string, unknown, string]>([
     ['no JSON', '{"groups": [', 'it is not JSON'],
     ['a list', [], 'the file must be object'],
+    ['a member that is given twice', '{"groups":[],"services":[],"groups":[]}', 'groups is given twice'],
+    [
+      'a number that would change',
+      JSON.stringify({ ...plain, groups: [group('declared', { limits: { per_day: 4711 } })] }).replace(
+        '4711',
+        '9007199254740993',
+      ),
+      'groups.0.limits.per_day is a number that would not be kept as it is written',
+    ],
+    [
+      'a name of characters that are not seen',
+      { ...plain, groups: [group('declared', { name: '\u200B' })] },
+      'groups.0.name must not hold control characters or characters that are not seen',
+    ],
+    [
+      'the value of a key in a description',
+      { ...plain, groups: [group('declared', { description: `old: ${aValueOf('Zk3vQ9aB')}` })] },
+      'groups.0.description must not hold the value of a key',
+    ],
+    [
+      'the value of a key in a target',
+      { ...plain, services: [entry('one', { target: `http://upstream.test/${aValueOf('Zk3vQ9aB')}` })] },
+      'services.0.target must not hold the value of a key',
+    ],
     ['no groups', { services: [] }, 'groups is required'],
     ['a member too much', { ...plain, keys: [] }, 'keys is not a known member'],
     [

@@ -79,6 +79,14 @@ test('a user agent of 5,000 characters is cut, and does no harm', async () => {
   await expectUsage(id).toMatchObject({ total: 1, last_user_agent: `agent/${'9'.repeat(250)}` })
 })
 
+test('a user agent that holds the value of the key is not kept', async () => {
+  const { id, value } = await service.createKey('alice')
+
+  expect((await call(value, `my script (${value})`)).status).toBe(200)
+
+  await expectUsage(id).toMatchObject({ total: 1, last_user_agent: 'not kept: it held the value of a key' })
+})
+
 test('the calls of a deleted key stop no other’s from being counted', async () => {
   const gone = await service.createKey('alice')
   const left = await service.createKey('alice')
