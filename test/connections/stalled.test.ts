@@ -97,6 +97,12 @@ async function sendWithoutReading(url: string, text: string): Promise<Socket> {
 }
 
 const isGone = (path: string) => vi.waitUntil(() => !open.has(path), { timeout: soonMs })
+const nextSocket = (path: string) =>
+  new Promise<Connected>((resolve) => {
+    sockets.on('connection', (socket, { url }) => {
+      if (url === path) resolve(socket)
+    })
+  })
 const wasSeen = (path: string) => vi.waitUntil(() => open.has(path))
 
 describe.concurrent('a client', () => {
@@ -171,11 +177,11 @@ describe.concurrent('a client', () => {
   })
 
   test('with a WebSocket on which nothing is said is left alone', async ({ expect }) => {
-    const accepted = once(sockets, 'connection') as Promise<[Connected]>
+    const accepted = nextSocket('/socket')
     const client = new WebSocket(`ws://127.0.0.1:${portOf(service.gatewayUrl)}/s/socket`, {
       headers: { 'x-api-key': key.value },
     })
-    const [server] = await accepted
+    const server = await accepted
     // The next call goes through the same client of the pool.
     const drip = await fetch(`${service.gatewayUrl}/s/drip`, { headers: { 'x-api-key': key.value } })
     expect(await drip.text()).toHaveLength(dripPieces * 300)
@@ -188,7 +194,7 @@ describe.concurrent('a client', () => {
   })
 
   test('of a WebSocket that takes nothing is let go', async ({ expect }) => {
-    const accepted = once(sockets, 'connection') as Promise<[Connected]>
+    const accepted = nextSocket('/full-socket')
     await sendWithoutReading(
       service.gatewayUrl,
       head('GET', '/s/full-socket', [
@@ -196,7 +202,7 @@ describe.concurrent('a client', () => {
         `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`,
       ]),
     )
-    const [server] = await accepted
+    const server = await accepted
     const timer = setInterval(() => server.send(large), 10)
 
     const [code] = await once(server, 'close')
