@@ -149,7 +149,7 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
 
 /** Starts and ends the runtime with the service. The gateway closes first, since its last calls are still counted. */
 function followLife(app: FastifyInstance, gateway: FastifyInstance | null, runtime: Runtime): void {
-  // A hook each, because Fastify gives each hook ten seconds.
+  // A hook each, because Fastify limits the time of a hook.
   for (const { start } of runtime.parts) if (start !== undefined) app.addHook('onReady', start)
   app.addHook('onClose', async () => {
     await gateway?.close()

@@ -106,6 +106,8 @@ function makeServerOptions({ logger, trustProxy }: GatewayOptions): FastifyHttpO
     childLoggerFactory: createRequestLog,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
+    // Fastify gives a hook 10 s, as long as the last calls get, and skips the hooks behind one that it timed out.
+    pluginTimeout: 3 * drainMs,
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
     requestTimeout: 0,
     http: { connectionsCheckingInterval: checkConnectionsEveryMs },

@@ -13,6 +13,9 @@ const requestTimeoutMs = 15_000
 /** How late a time limit of a connection may be noticed. Node's default is 30 s. */
 const checkConnectionsEveryMs = 2000
 
+/** For each hook of the start and the end. Fastify's 10 s are less than the last requests get. */
+const hookTimeoutMs = 30_000
+
 export interface HttpOptions {
   /** Changes the URL of a request before it is routed. Default: no. */
   rewriteUrl?: FastifyServerOptions['rewriteUrl']
@@ -34,6 +37,7 @@ export function serverOptions(config: Config, options: HttpOptions): FastifyHttp
     childLoggerFactory: createRequestLog,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
+    pluginTimeout: hookTimeoutMs,
     trustProxy: config.trustProxy.length === 0 ? false : config.trustProxy,
     schemaController: { compilersFactory: { buildSerializer } },
     bodyLimit: bodyLimitBytes,

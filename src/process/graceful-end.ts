@@ -5,6 +5,10 @@ import type { FastifyInstance } from 'fastify'
 
 /** In which a connection in use has its next request, whose answer says that it is the last. */
 const lastAnswerMs = 500
+/** In which the rest of a head comes that has begun to. */
+const headMs = 2000
+/** After which nothing is waited for: what is left of the 20 s belongs to the counters and the database. */
+const requestsMs = 13_000
 /** In which the connections are accepted that the kernel holds, under any load. */
 const acceptLimitMs = 5000
 const quietTurns = 2
@@ -20,12 +24,17 @@ export interface ServerEnd {
 /** Prepares the end of a server: no request that was sent is cut off. */
 export function endConnectionsAtClose(app: FastifyInstance): ServerEnd {
   let ended = Promise.resolve()
+  let begunAt: number | null = null
   const connections = followConnections(app.server)
-  app.addHook('preClose', () => endConnections(app.server, connections.open, ended))
+  app.addHook('preClose', () => {
+    const deadline = (begunAt ?? performance.now()) + requestsMs
+    return endConnections(app.server, connections.open, { ended, deadline })
+  })
   return {
     announce: connections.announceEnd,
     stopListening: async () => {
       if (!app.server.listening) return
+      begunAt = performance.now()
       await emptyAcceptQueue(app.server)
       ended = closeListener(app.server)
     },
@@ -67,17 +76,31 @@ function closeListener(server: Server): Promise<void> {
   return new Promise((resolve) => TcpServer.prototype.close.call(server, () => resolve()))
 }
 
-/** Ends connections between two requests, after the last answer of those in use. */
+/**
+ * Ends connections between two requests, after the last answer of those in use; then those on which no request came
+ * whole; at the deadline, whatever is left. A slow client must not keep the process from closing its database.
+ */
 async function endConnections(
   server: Server,
-  connections: ReadonlyMap<Socket, unknown>,
-  ended: Promise<void>,
+  connections: ReadonlyMap<Socket, ServerResponse | null>,
+  { ended, deadline }: { ended: Promise<void>; deadline: number },
 ): Promise<void> {
   await Promise.race([ended, sleep(lastAnswerMs)])
   server.closeIdleConnections()
   // Browsers open some ahead: to Node one that nothing was ever said on is not idle.
-  for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy()
+  endThose(connections, (socket) => socket.bytesRead === 0)
+  await Promise.race([ended, sleep(headMs)])
+  endThose(connections, (_socket, response) => response === null || response.writableFinished)
+  await Promise.race([ended, sleep(Math.max(0, deadline - performance.now()), null, { ref: false })])
+  endThose(connections, () => true)
   await ended
+}
+
+function endThose(
+  connections: ReadonlyMap<Socket, ServerResponse | null>,
+  isEnded: (socket: Socket, response: ServerResponse | null) => boolean,
+): void {
+  for (const [socket, response] of connections) if (isEnded(socket, response)) socket.destroy()
 }
 
 /** Follows the connections of a server and the latest answer of each, which alone may say that it is the last. */

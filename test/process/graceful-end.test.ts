@@ -4,6 +4,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { endConnectionsAtClose, type ServerEnd } from '../../src/process/graceful-end.js'
 import { openConnection, parseAnswer } from '../support/raw-http.js'
+import { startService } from '../support/service.js'
 
 let app: FastifyInstance
 let end: ServerEnd
@@ -101,4 +102,31 @@ test('of several requests on one connection only the last answer says that it is
   expect(text.match(/HTTP\/1.1 200/g)).toHaveLength(3)
   expect(text.match(/connection: close/gi)).toHaveLength(1)
   expect(text.slice(text.lastIndexOf('HTTP/1.1'))).toMatch(/connection: close/i)
+})
+
+test('a client that never ends the head of its request does not hold the end', async () => {
+  const silent = await openConnection(port)
+  silent.socket.write('GET /quick HTTP/1.1\r\nHost: a\r\nX-Slow: ')
+  const answered = await openConnection(port)
+  answered.socket.write(get('/quick'))
+  await answered.next('quick')
+  answered.socket.write('GET /quick HTTP/1.1\r\n')
+  const begun = performance.now()
+
+  end.announce()
+  await end.stopListening()
+  await app.close()
+
+  expect(performance.now() - begun).toBeLessThan(5000)
+  await Promise.all([silent.closed, answered.closed])
+})
+
+test('both servers give their last requests as long as the process does', async () => {
+  const service = await startService({}, { hasGateway: true })
+
+  // Fastify skips the hooks that end connections behind one that takes longer than this.
+  const limits = [service.app, service.gateway].map((server) => server?.initialConfig.pluginTimeout)
+  await service.close()
+
+  expect(limits.every((limit) => limit !== undefined && limit > 20_000)).toBe(true)
 })
