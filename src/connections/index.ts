@@ -22,7 +22,8 @@ function watchClients({ server }: FastifyInstance, stalled: StalledConnections):
       const message = latest.get(socket)
       return message?.complete === false && message.readableFlowing === true
     }
-    stalled.watch({ socket, isBodyDue, end: () => socket.destroy() })
+    // By a reset, because the kernel would go on to hold megabytes for a peer that takes none.
+    stalled.watch({ socket, isBodyDue, end: () => socket.resetAndDestroy() })
   })
   const note = (message: IncomingMessage) => void latest.set(message.socket, message)
   server.on('request', note).on('upgrade', note)
