@@ -50,6 +50,13 @@ export const parts = [
     figures: [soak, vitest],
   },
   {
+    name: 'attack',
+    what: 'garbage, slow peers, kills and terms for 5 minutes, against a model of right verdicts',
+    command: 'npm run test:soak -- attack',
+    minutes: 15,
+    figures: [soak, vitest],
+  },
+  {
     name: 'mutation',
     what: 'mutants of the code that decides who gets in',
     command: 'npm run test:mutation',

@@ -19,9 +19,10 @@ export interface Service {
   log(): Promise<string>
   /**
    * Asks it to end (SIGTERM), and removes its folder unless it was given one.
+   * @param graceMs in which it must end. Default 20 s
    * @throws when it does not end by itself with exit code 0
    */
-  stop(): Promise<void>
+  stop(graceMs?: number): Promise<void>
   /** SIGKILL, as a crash does. The folder stays when it was given one, so that a restart can be tried. */
   kill(): Promise<void>
 }
@@ -100,8 +101,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     pid: server.pid,
     folder,
     log: server.log,
-    async stop() {
-      const { code, signal } = await server.stop()
+    async stop(graceMs) {
+      const { code, signal } = await server.stop(graceMs)
       await removeFolder()
       if (code !== 0) {
         throw new Error(`The service ended with ${signal ?? code} instead of 0:\n${await server.log()}`)
