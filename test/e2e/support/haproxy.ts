@@ -56,7 +56,9 @@ function configure(backends: readonly (readonly number[])[], ports: readonly num
       `  default_backend b${index}`,
       `backend b${index}`,
       '  balance roundrobin',
+      // As README tells operators.
       '  option httpchk GET /health/ready',
+      '  http-check expect ! string "process is ending"',
       '  default-server check inter 500 fall 1 rise 1',
       ...servers,
     ].join('\n')
