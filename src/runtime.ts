@@ -31,7 +31,7 @@ import { createServiceRegistry } from './services/registry.js'
 import { createTargetPolicy, type Resolve } from './services/target-policy.js'
 import type { SingleUserMode } from './single-user/index.js'
 import { acceptSingleUserKey } from './single-user/key.js'
-import { everybodyElse, isSingleUser, nobodyElse, settleSingleUser } from './single-user/person.js'
+import { everybodyElse, nobodyElse, settleSingleUser } from './single-user/person.js'
 import type { Database } from './store/database.js'
 import { createUsageCounter } from './usage/counter.js'
 
@@ -248,7 +248,6 @@ const createIdentityProvider = (options: RuntimeOptions, refusals: AddressRate, 
     ...{ config: options.config, db: options.db, clock: options.clock ?? Date.now, refusals, log },
     issuerUrl: options.config.issuer ?? embeddedIssuer(options.config.publicUrl),
     clientSecret: options.config.clientSecret ?? options.secrets.embeddedClientSecret ?? '',
-    isStranger: isSingleUser,
     ...(options.directory === undefined ? {} : { source: options.directory }),
     ...(options.timeout === undefined ? {} : { timeout: options.timeout }),
   })

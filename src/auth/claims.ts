@@ -71,7 +71,8 @@ function readRights(claims: JWTPayload): string[] {
 const text = (value: unknown) => (isStorable(value) && value !== '' ? value : null)
 const texts = (value: unknown) => (Array.isArray(value) ? value.filter(isStorable) : [])
 
-const isStorable = (value: unknown): value is string =>
+/** Whether every database keeps this text as it is: none keeps NUL, or half of a surrogate pair. */
+export const isStorable = (value: unknown): value is string =>
   typeof value === 'string' && !value.includes('\0') && toUSVString(value) === value
 
 /** Whether a value that was parsed from JSON comes back as it is: numbers too large for JavaScript became Infinity. */

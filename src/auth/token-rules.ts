@@ -1,4 +1,6 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload, type ProtectedHeaderParameters } from 'jose'
+import { isStorable } from './claims.js'
+import { isOwnSubject } from './own-subjects.js'
 
 /** A JWT as it is written. Nothing is verified yet. */
 export interface WrittenToken {
@@ -46,6 +48,18 @@ export const hasFiniteTimes = ({ exp, nbf, iat }: JWTPayload): boolean =>
 
 const maxSubjectLength = 255
 
-/** Whether a `sub` can name a person (OpenID Connect Core §2: at most 255 characters). */
+/** Control characters, line ends, and characters that Unicode shows as nothing. */
+const invisible = /[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029]/u
+
+/**
+ * Whether a `sub` can name a person (OpenID Connect Core §2: at most 255 characters). Refuses a `sub` that the database
+ * would change or that looks like another one: with half a surrogate pair, invisible characters, or white space at an
+ * end. Refuses the subjects of server users and of this service itself too, because their owner could be impersonated.
+ */
 export const isSubject = (sub: unknown): sub is string =>
-  typeof sub === 'string' && sub !== '' && sub.length <= maxSubjectLength
+  isStorable(sub) &&
+  sub !== '' &&
+  sub.length <= maxSubjectLength &&
+  sub === sub.trim() &&
+  !invisible.test(sub) &&
+  !isOwnSubject(sub)

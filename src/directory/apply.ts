@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { ownSubjects } from '../auth/own-subjects.js'
 import { type AuditEntry, addAuditEntries, addAuditEntry } from '../store/audit.js'
 import type { Database } from '../store/database.js'
 import {
@@ -99,7 +100,7 @@ async function disable(
 /** Describes an audit event whose actor is the directory itself: nobody asked for this here. */
 const describe = ({ subject, at }: Sighting, action: string): AuditEntry => ({
   at,
-  actor: { subject: 'directory', login: 'directory', via: 'directory' },
+  actor: { subject: ownSubjects.directory, login: 'directory', via: 'directory' },
   action,
   targetId: subject,
   ownerSubject: subject,

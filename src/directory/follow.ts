@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { type OwnerWatch, type Standing, trustLastLogin } from '../auth/owner-watch.js'
+import { isSubject } from '../auth/token-rules.js'
 import type { Database } from '../store/database.js'
 import { findDisabledPeople, findLongUnseenPeople, rememberFollowed, wasFollowed } from '../store/owners.js'
 import { createTurns } from '../store/write-queue.js'
@@ -13,8 +14,6 @@ export interface FollowOptions {
   source: DirectorySource
   db: Database
   policy: DisabledPolicy
-  /** Who is in the store and none of the identity provider's, which is not asked about them. Default: nobody. */
-  isStranger?: (subject: string) => boolean
   /** What is known of an owner serves that long without asking. */
   syncMs: number
   /** How long it serves when the identity provider cannot be asked. */
@@ -60,7 +59,6 @@ const longUnseenAtOnce = 200
  */
 export function followDirectory(options: FollowOptions): Directory {
   const { source, db, policy, syncMs, maxStaleMs, patienceMs = 1000, log, clock } = options
-  const { isStranger = () => false } = options
   const roundMs = syncMs / 2
   const contact = createContact({ log, remember })
   const sightings = createSightings({ db, policy, log, clock, audience: () => audience })
@@ -119,7 +117,8 @@ export function followDirectory(options: FollowOptions): Directory {
 
   /** Asks about people, a few at once, and settles what was seen. Never rejects. */
   async function lookAt(owners: readonly string[]): Promise<void> {
-    const subjects = owners.filter((subject) => !isStranger(subject))
+    // The single user may be in the store from another start, and is unknown at the identity provider.
+    const subjects = owners.filter(isSubject)
     for (let start = 0; start < subjects.length && !isClosed; start += atOnce) {
       const seen = await Promise.all(subjects.slice(start, start + atOnce).map(see))
       await sightings.settle(seen.filter((sighting) => sighting !== null))
@@ -175,7 +174,8 @@ export function followDirectory(options: FollowOptions): Directory {
     const at = new Date(clock())
     let listed: ReadonlySet<string>
     try {
-      listed = await source.listDisabled()
+      // A person of the realm must not disable a server user.
+      listed = new Set([...(await source.listDisabled())].filter(isSubject))
     } catch (error) {
       return contact.noteFailure(error)
     }

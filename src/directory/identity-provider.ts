@@ -16,8 +16,6 @@ export interface IdentityProviderOptions {
   db: Database
   /** Counts refused tokens by address. */
   refusals: RefusalRate
-  /** Owners that the identity provider does not know, and who are not looked up there. */
-  isStranger: (subject: string) => boolean
   /** Where people are looked up. Default: Keycloak's admin API, or nowhere with the embedded identity provider. */
   source?: DirectorySource
   /** Milliseconds since the epoch. */
@@ -50,18 +48,15 @@ export function connectIdentityProvider(options: IdentityProviderOptions): Ident
     ...(timeout === undefined ? {} : { timeout }),
   })
   const source = options.source ?? findDirectory(config, issuer)
-  const { isStranger } = options
   const directory =
-    source === undefined
-      ? fixedPeople
-      : followDirectory({ ...config.directory, source, isStranger, db, log, clock })
+    source === undefined ? fixedPeople : followDirectory({ ...config.directory, source, db, log, clock })
   return {
     issuer,
     directory,
     verifyToken: createTokenVerifier({
       ...{ issuer, attributes, refusals: options.refusals, clock },
       ...{ audiences: config.audiences, authorizedParties: config.authorizedParties },
-      isDisabled: (subject) => isStranger(subject) || directory.isDisabled(subject),
+      isDisabled: directory.isDisabled,
     }),
     verifyOwnToken: createTokenVerifier({
       ...{ issuer, attributes, clock },

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { ownSubjects } from '../auth/own-subjects.js'
 import { DeclarationInvalid, readDeclaration } from '../config/operator-files.js'
 import { createValidator } from '../http/validation.js'
 import { type Provider, providerSchema } from '../schemas/admin.js'
@@ -23,7 +24,7 @@ const storeAgainMs = 1000
 
 /** The file is nobody's request. */
 const fileAuthor = {
-  actor: { subject: 'api-keys-provider-file', login: setting, via: 'file' },
+  actor: { subject: ownSubjects.keySwitchFile, login: setting, via: 'file' },
   address: '',
   requestId: '',
 }

@@ -1,4 +1,5 @@
 import type { Actor } from '../audit/actor.js'
+import { serverSubject } from '../auth/own-subjects.js'
 import { Problem } from '../problems/problem.js'
 import { lockOwner, lockServerNames } from '../store/owners.js'
 import type { Tx } from '../store/transaction.js'
@@ -37,7 +38,7 @@ export async function lockNewOwner(
       return { kind: 'user', subject: owner.subject, rights: null }
     case 'server':
       await lockServerNames(tx)
-      return { kind: 'server', subject: `server:${keyId}`, rights: null }
+      return { kind: 'server', subject: serverSubject(keyId), rights: null }
     default:
       return owner satisfies never
   }

@@ -26,8 +26,9 @@ export async function readLogoutToken(token: string, options: LogoutTokenOptions
   const { events, nonce, sid, sub } = await verify(token, options)
   const tellsOfLogout = typeof events === 'object' && events !== null && logoutEvent in events
   if (!tellsOfLogout || nonce !== undefined) throw refusal()
+  if (sub !== undefined && !isSubject(sub)) throw refusal()
   if (typeof sid === 'string' && sid !== '') return { issuerSid: sid }
-  if (isSubject(sub)) return { subject: sub }
+  if (sub !== undefined) return { subject: sub }
   throw refusal()
 }
 

@@ -59,7 +59,7 @@ export async function completeLogin(
   const claims = tokens.claims()
   if (claims === undefined || !hasFiniteTimes(claims) || !isSubject(claims.sub)) {
     throw new LoginRefused({
-      cause: new Error('The ID token has no sub of 1-255 characters, or an infinite time'),
+      cause: new Error('The ID token has no sub that can name a person, or an infinite time'),
     })
   }
   const told = await readAccessToken(tokens, options.verifyToken)

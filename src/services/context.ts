@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Actor, describeActor } from '../audit/actor.js'
+import { ownSubjects } from '../auth/own-subjects.js'
 import { Problem } from '../problems/problem.js'
 import { addAuditEntry } from '../store/audit.js'
 import type { Database } from '../store/database.js'
@@ -24,7 +25,7 @@ export type Author = ReturnType<typeof describeActor> | typeof fileAuthor
 
 /** The file of services is nobody's request. */
 export const fileAuthor = {
-  actor: { subject: 'services-file', login: 'SERVICES_FILE', via: 'file' },
+  actor: { subject: ownSubjects.servicesFile, login: 'SERVICES_FILE', via: 'file' },
   address: '',
   requestId: '',
 }

@@ -1,3 +1,4 @@
+import { ownSubjects } from '../auth/own-subjects.js'
 import { everyRight } from '../auth/rights.js'
 import type { Principal } from '../auth/types.js'
 import { type Directory, fixedPeople } from '../directory/follow.js'
@@ -5,7 +6,7 @@ import type { Database } from '../store/database.js'
 import { putOwner } from '../store/owners.js'
 import { deleteSessions } from '../store/sessions.js'
 
-const subject = 'single-user'
+const subject = ownSubjects.singleUser
 const rights: readonly string[] = Object.freeze([everyRight])
 const nothing = Object.freeze({})
 

@@ -134,8 +134,13 @@ describe('a server key', () => {
       claims: { sub: `server:${id}`, realm_access: { roles: ['root'] } },
     })
 
-    await service.inject({ method: 'POST', url: '/api-keys', headers, payload: { name: 'second' } })
+    const answers = [
+      await service.inject({ url: '/api-keys', headers }),
+      await service.inject({ method: 'POST', url: '/api-keys', headers, payload: { name: 'second' } }),
+      await service.inject({ method: 'POST', url: `/api-keys/${id}/rotate`, headers, payload: {} }),
+    ]
 
+    for (const answer of answers) expectProblem(answer, 401, 'invalid_credential')
     expect((await ask.with(value)).json).toMatchObject({ kind: 'server', roles: ['read'] })
   })
 })

@@ -113,6 +113,24 @@ test('they work again after the round that follows the enabling', async () => {
   expect(await ledger()).toEqual([`owner.disabled ${subjects.alice}`, `owner.enabled ${subjects.alice}`])
 })
 
+test('a disabled person with the subject of a server user disables no server key', async () => {
+  const server = await service.createKey('alice')
+  const subject = `server:${server.id}`
+  const { login, knownAt } = await ownerRow()
+  await db.prisma.owner.create({ data: { subject, kind: 'server', login, rights: [], knownAt } })
+  await db.prisma.apiKey.update({ where: { id: server.id }, data: { ownerSubject: subject } })
+  const replica = await aReplica()
+
+  people.set(subject, 'disabled')
+  people.set('a\0b', 'disabled')
+  await replica.directory.sync()
+  await replica.directory.look(subject)
+
+  expect(replica.directory.isDisabled(subject)).toBe(false)
+  expect(await replica.kindOf(server.value)).toBe('accepted')
+  expect(await ledger()).toEqual([])
+})
+
 test('who is missing in the list of the disabled is not enabled by that', async () => {
   const { value } = await service.createKey('alice')
   const replica = await aReplica()

@@ -212,6 +212,15 @@ describe('while the database is away', () => {
     expect((await ask({ sub: 'somebody-else' })).status).toBe(200)
   })
 
+  test('a token whose subject cannot be stored spoils no look-up of others', async () => {
+    watched.clock.advance(10_000)
+    const subs = ['one', 'two', 'a\0b', 'three', '\ud800']
+
+    const answers = await Promise.all(subs.map((sub) => ask({ sub })))
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 401, 200, 401])
+  })
+
   test('many calls of one person at once cost one question', async () => {
     watched.clock.advance(10_000)
     const from = db.asked.length

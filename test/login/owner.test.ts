@@ -178,6 +178,10 @@ test.each([
   ['was issued at the end of time', { iat: Number.POSITIVE_INFINITY }],
   ['names nobody', { sub: '' }],
   ['names someone in 256 characters', { sub: 's'.repeat(256) }],
+  ['names a server user', { sub: 'server:Zk3vQ9aB' }],
+  ['names the single user', { sub: 'single-user' }],
+  ['holds NUL in its subject', { sub: 'a\0' }],
+  ['holds half a character in its subject', { sub: '\ud800' }],
 ])('an ID token that %s logs nobody in', async (_fault, idToken) => {
   await expect(logInAt(issuer, service, { idToken })).rejects.toThrow('made no session')
 
