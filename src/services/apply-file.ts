@@ -9,15 +9,21 @@ import { readDescriptor, writeDescriptor } from './descriptor.js'
 import { foldPath } from './match.js'
 import { readServicesFile, setting } from './services-file.js'
 
-/** What is there, what shall be there, and what stands against it. */
+/** The entries of the file and of the database, and the faults of the file found so far. */
 interface Work {
   tx: Tx
   now: Date
   wanted: ServicesFile
   groups: ReadonlyMap<string, store.GroupRow>
   services: ReadonlyMap<string, store.ServiceRow>
-  record: (change: EntryChange) => Promise<void>
+  record: (change: EntryChange) => void
   faults: InvalidMember[]
+}
+
+/** An entry to be stored, and its line of the ledger. */
+interface Change<T> {
+  row: T
+  line: EntryChange
 }
 
 /**
@@ -37,20 +43,46 @@ export async function applyServicesFile(context: ServiceContext, path: string): 
       services: new Map(known.services.map((row) => [row.id, row])),
       record: (change) => {
         changes += 1
-        return record(change)
+        record(change)
       },
     }
     findConflicts(work)
     refuseFaults({ setting, path }, work.faults)
-    for (const group of wanted.groups) await applyGroup(work, group)
-    await removeServices(work)
-    refuseFaults({ setting, path }, work.faults)
-    await parkMoved(work)
-    for (const service of wanted.services) await applyService(work, service)
-    await removeGroups(work, context.defaultGroups)
-    refuseFaults({ setting, path }, work.faults)
+    await applyEntries(work, context.defaultGroups, () => refuseFaults({ setting, path }, work.faults))
   })
   return changes
+}
+
+/** Changes the entries, each kind of change in one statement, however many entries there are. */
+async function applyEntries(work: Work, defaultGroups: readonly string[], refuse: () => void): Promise<void> {
+  const { tx, wanted, record } = work
+  const changedGroups = listChanges(wanted.groups, (entry) => changeGroup(work, entry))
+  const changedServices = listChanges(wanted.services, (entry) => changeService(work, entry))
+  const removedGroups = findRemoved(work.groups, wanted.groups)
+  const removedServices = findRemoved(work.services, wanted.services)
+  await store.lockEntries(tx, {
+    groups: [...changedGroups.map(({ row }) => row), ...removedGroups].map(({ id }) => id),
+    services: [...changedServices.map(({ row }) => row), ...removedServices].map(({ id }) => id),
+  })
+
+  if (changedGroups.length > 0) {
+    const rows = changedGroups.map(({ row }) => row)
+    await store.putGroups(tx, rows)
+  }
+  for (const { line } of changedGroups) record(line)
+  await removeServices(work, removedServices)
+  refuse()
+  if (changedServices.length > 0) {
+    const rows = changedServices.map(({ row }) => row)
+    await store.putServices(tx, rows)
+  }
+  for (const { line } of changedServices) record(line)
+  await removeGroups(work, removedGroups, defaultGroups)
+  refuse()
+}
+
+function listChanges<E, T>(wanted: readonly E[], change: (entry: E) => Change<T> | null): Change<T>[] {
+  return wanted.flatMap((entry) => change(entry) ?? [])
 }
 
 /** What was made through the API is not the file's to change, nor may it stand in its way. */
@@ -81,64 +113,56 @@ function findConflicts({ wanted, groups, services, faults }: Work): void {
   }
 }
 
-async function applyGroup({ tx, now, groups, record }: Work, wanted: CreateGroup): Promise<void> {
+/** @returns null for a group that is as the file has it */
+function changeGroup({ groups, now }: Work, wanted: CreateGroup): Change<store.GroupRow> | null {
   const { id, ...details } = wanted
-  const row = groups.get(id)
-  if (row === undefined) {
-    await record({ action: 'group.created', id, details })
-    await store.insertGroup(tx, { ...asColumns(wanted), declaredBy: 'file', createdAt: now })
-    return
-  }
-  const changes = findChanges(readGroup(row), wanted)
-  if (Object.keys(changes).length === 0) return
-  await record({ action: 'group.updated', id, details: changes })
-  await store.updateGroup(tx, id, asColumns(wanted))
+  const known = groups.get(id)
+  const row = { ...asColumns(wanted), declaredBy: 'file' as const, createdAt: known?.createdAt ?? now }
+  if (known === undefined) return { row, line: { action: 'group.created', id, details } }
+  const changes = findChanges(readGroup(known), wanted)
+  if (Object.keys(changes).length === 0) return null
+  return { row, line: { action: 'group.updated', id, details: changes } }
 }
 
-async function applyService({ tx, now, services, record }: Work, wanted: ServiceDescriptor): Promise<void> {
+/** @returns null for a service that is as the file has it */
+function changeService({ services, now }: Work, wanted: ServiceDescriptor): Change<store.NewService> | null {
   const { id, ...details } = wanted
-  const row = services.get(id)
-  if (row === undefined) {
-    await record({ action: 'service.created', id, details })
-    await store.insertService(tx, { ...writeDescriptor(wanted), declaredBy: 'file', createdAt: now })
-    return
-  }
-  const changes = findChanges(readDescriptor(row), wanted)
-  if (Object.keys(changes).length === 0) return
-  await record({ action: 'service.updated', id, details: changes })
-  await store.updateService(tx, id, writeDescriptor(wanted))
+  const known = services.get(id)
+  const row = { ...writeDescriptor(wanted), declaredBy: 'file' as const, createdAt: known?.createdAt ?? now }
+  if (known === undefined) return { row, line: { action: 'service.created', id, details } }
+  const changes = findChanges(readDescriptor(known), wanted)
+  if (Object.keys(changes).length === 0) return null
+  return { row, line: { action: 'service.updated', id, details: changes } }
 }
 
-/** Two services may change places: none stands on its new prefix while another is still there. */
-async function parkMoved({ tx, wanted, services }: Work): Promise<void> {
-  for (const { id, prefix } of wanted.services) {
-    const row = services.get(id)
-    // Not the form of a prefix, so nobody has it.
-    if (row !== undefined && row.prefix !== prefix)
-      await store.updateService(tx, id, { prefix: `moved:${id}` })
-  }
-}
-
-async function removeServices({ tx, wanted, services, record, faults }: Work): Promise<void> {
-  for (const row of findRemoved(services, wanted.services)) {
+async function removeServices(
+  { tx, record, faults }: Work,
+  removed: readonly store.ServiceRow[],
+): Promise<void> {
+  if (removed.length === 0) return
+  const ids = removed.map(({ id }) => id)
+  const used = new Set(await store.deleteServices(tx, ids))
+  for (const row of removed) {
     const { id, name, prefix } = readDescriptor(row)
-    if (await store.deleteService(tx, id)) {
-      await record({ action: 'service.deleted', id, details: { name, prefix } })
-    } else faults.push({ path: 'services', message: `no longer has ${id}, which API keys name` })
+    if (used.has(id)) faults.push({ path: 'services', message: `no longer has ${id}, which API keys name` })
+    else record({ action: 'service.deleted', id, details: { name, prefix } })
   }
 }
 
 async function removeGroups(
-  { tx, wanted, groups, record, faults }: Work,
+  { tx, record, faults }: Work,
+  removed: readonly store.GroupRow[],
   defaultGroups: readonly string[],
 ): Promise<void> {
-  for (const { id, name } of findRemoved(groups, wanted.groups)) {
+  if (removed.length === 0) return
+  const ids = removed.map(({ id }) => id)
+  const used = new Set(await store.deleteGroups(tx, ids))
+  for (const { id, name } of removed) {
     if (defaultGroups.includes(id)) {
       faults.push({ path: 'groups', message: `no longer has ${id}, which DEFAULT_KEY_GROUPS names` })
-    } else if (await store.deleteGroup(tx, id)) {
-      await record({ action: 'group.deleted', id, details: { name } })
-    } else
+    } else if (used.has(id)) {
       faults.push({ path: 'groups', message: `no longer has ${id}, to which services or API keys refer` })
+    } else record({ action: 'group.deleted', id, details: { name } })
   }
 }
 

@@ -2,7 +2,7 @@ import type { Actor } from '../audit/actor.js'
 import { Problem } from '../problems/problem.js'
 import { asLimitColumns, describeLimits } from '../schemas/limits.js'
 import type { CreateGroup, GroupDocument, UpdateGroup } from '../schemas/service.js'
-import { deleteGroup, findGroup, type GroupRow, insertGroup, updateGroup } from '../store/services.js'
+import { deleteGroups, findGroup, type GroupRow, insertGroup, updateGroup } from '../store/services.js'
 import { authorOf, changeEntries, findChanges, requireChangeable, type ServiceContext } from './context.js'
 
 /** @throws Problem id_taken */
@@ -14,7 +14,7 @@ export const createServiceGroup = (
   changeEntries(context, authorOf(actor), async (tx, record, now) => {
     if ((await findGroup(tx, wanted.id)) !== null) throw new Problem('id_taken')
     const { id, ...details } = wanted
-    await record({ action: 'group.created', id, details })
+    record({ action: 'group.created', id, details })
     return insertGroup(tx, { ...asColumns(wanted), declaredBy: 'api', createdAt: now })
   })
 
@@ -31,7 +31,7 @@ export const updateServiceGroup = (
     const after = { ...before, ...wanted, limits: { ...before.limits, ...limits } }
     const details = findChanges(before, after)
     if (Object.keys(details).length === 0) return row
-    await record({ action: 'group.updated', id, details })
+    record({ action: 'group.updated', id, details })
     return updateGroup(tx, id, asColumns(after))
   })
 
@@ -39,8 +39,9 @@ export const updateServiceGroup = (
 export const deleteServiceGroup = (context: ServiceContext, actor: Actor, id: string): Promise<void> =>
   changeEntries(context, authorOf(actor), async (tx, record) => {
     const { name } = requireChangeable(await findGroup(tx, id))
-    if (context.defaultGroups.includes(id) || !(await deleteGroup(tx, id))) throw new Problem('in_use')
-    await record({ action: 'group.deleted', id, details: { name } })
+    const isUsed = context.defaultGroups.includes(id) || (await deleteGroups(tx, [id])).length > 0
+    if (isUsed) throw new Problem('in_use')
+    record({ action: 'group.deleted', id, details: { name } })
   })
 
 /** What a group is, whoever made it and when. */

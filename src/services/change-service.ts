@@ -2,7 +2,7 @@ import type { Actor } from '../audit/actor.js'
 import { Problem } from '../problems/problem.js'
 import type { ServiceDescriptor, ServiceDocument, UpdateService } from '../schemas/service.js'
 import {
-  deleteService,
+  deleteServices,
   findGroup,
   findService,
   insertService,
@@ -33,7 +33,7 @@ export async function createService(
     if ((await findService(tx, wanted.id)) !== null) throw new Problem('id_taken')
     await requirePlace(tx, descriptor)
     const { id, ...details } = descriptor
-    await record({ action: 'service.created', id, details })
+    record({ action: 'service.created', id, details })
     return insertService(tx, { ...writeDescriptor(descriptor), declaredBy: 'api', createdAt: now })
   })
 }
@@ -55,7 +55,7 @@ export async function changeService(
     const details = findChanges(before, after)
     if (Object.keys(details).length === 0) return row
     await requirePlace(tx, after)
-    await record({ action: 'service.updated', id, details })
+    record({ action: 'service.updated', id, details })
     return updateService(tx, id, writeDescriptor(after))
   })
 }
@@ -64,8 +64,8 @@ export async function changeService(
 export const removeService = (context: ServiceContext, actor: Actor, id: string): Promise<void> =>
   changeEntries(context, authorOf(actor), async (tx, record) => {
     const { name, prefix } = readDescriptor(requireChangeable(await findService(tx, id)))
-    if (!(await deleteService(tx, id))) throw new Problem('in_use')
-    await record({ action: 'service.deleted', id, details: { name, prefix } })
+    if ((await deleteServices(tx, [id])).length > 0) throw new Problem('in_use')
+    record({ action: 'service.deleted', id, details: { name, prefix } })
   })
 
 /** @throws Problem target_not_allowed */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Actor, describeActor } from '../audit/actor.js'
 import { ownSubjects } from '../auth/own-subjects.js'
 import { Problem } from '../problems/problem.js'
-import { addAuditEntry } from '../store/audit.js'
+import { addAuditEntries } from '../store/audit.js'
 import type { Database } from '../store/database.js'
 import type { JsonObject } from '../store/keys.js'
 import { changeRegistry, type DeclaredBy, notifyRegistry } from '../store/services.js'
@@ -38,8 +38,8 @@ export interface EntryChange {
   details: JsonObject
 }
 
-/** Notes a change in the ledger; called for every one of them, in its transaction. */
-export type Record = (change: EntryChange) => Promise<void>
+/** Notes a change for the ledger. The lines are written together, at the end of the transaction. */
+export type Record = (change: EntryChange) => void
 
 /**
  * Changes the registry in one transaction. Its answer may go out when this resolves: the change holds from the next
@@ -54,18 +54,18 @@ export async function changeEntries<T>(
   let mayHaveChanged = false
   try {
     return await changeRegistry(db, async (tx) => {
-      let isChanged = false
+      const changes: EntryChange[] = []
       const now = new Date(clock())
-      const result = await work(
-        tx,
-        async ({ action, id, details }) => {
-          isChanged = true
-          await addAuditEntry(tx, { ...author, at: now, action, targetId: id, ownerSubject: '', details })
-        },
-        now,
-      )
-      if (isChanged) await notifyRegistry(tx)
-      mayHaveChanged = isChanged
+      const result = await work(tx, (change) => void changes.push(change), now)
+      mayHaveChanged = changes.length > 0
+      if (mayHaveChanged) {
+        const lines = changes.map(({ action, id, details }) => ({ action, targetId: id, details }))
+        await addAuditEntries(
+          tx,
+          lines.map((line) => ({ ...author, at: now, ownerSubject: '', ...line })),
+        )
+        await notifyRegistry(tx)
+      }
       return result
     })
   } finally {

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { DeclarationInvalid } from '../config/operator-files.js'
-import { findGroup } from '../store/services.js'
+import { findGroupIds } from '../store/services.js'
 import { applyServicesFile } from './apply-file.js'
 import type { ServiceContext } from './context.js'
 
@@ -50,10 +50,9 @@ export function followServicesFile(
 
 /** A new key would be authorised on nothing, and one day on what somebody else gives that name. */
 async function requireDefaultGroups({ db, defaultGroups }: ServiceContext): Promise<void> {
-  const faults: string[] = []
-  for (const id of defaultGroups) {
-    if ((await findGroup(db.prisma, id)) !== null) continue
-    faults.push(`${id} is no service group: declare it in SERVICES_FILE, or make it before you name it here`)
-  }
+  const known = await findGroupIds(db.prisma, defaultGroups)
+  const faults = defaultGroups
+    .filter((id) => !known.has(id))
+    .map((id) => `${id} is no service group: declare it in SERVICES_FILE, or make it before you name it here`)
   if (faults.length > 0) throw new DeclarationInvalid('DEFAULT_KEY_GROUPS', faults)
 }

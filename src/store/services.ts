@@ -55,6 +55,12 @@ export const listServices = (
     take: limit,
   })
 
+/** Finds which of these groups exist. */
+export async function findGroupIds(tx: Tx, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await tx.serviceGroup.findMany({ select: { id: true }, where: { id: { in: [...ids] } } })
+  return new Set(rows.map(({ id }) => id))
+}
+
 export const findGroup = (tx: Tx, id: string): Promise<GroupRow | null> =>
   tx.serviceGroup.findUnique({ where: { id } })
 
@@ -88,26 +94,98 @@ export const updateService = (
   data: Partial<Omit<NewService, 'id' | 'createdAt'>>,
 ): Promise<ServiceRow> => tx.service.update({ where: { id }, data })
 
-/** @returns false, and deletes nothing, while services are in it or keys name it */
-export async function deleteGroup(tx: Tx, id: string): Promise<boolean> {
-  // First, so that whoever is about to name it is waited for, or finds it gone.
-  await tx.$queryRaw`SELECT 1 FROM service_groups WHERE id = ${id} FOR UPDATE`
-  const [use] = await tx.$queryRaw<{ used: boolean }[]>`
-    SELECT EXISTS (SELECT 1 FROM services WHERE group_id = ${id})
-      OR EXISTS (SELECT 1 FROM api_keys WHERE groups @> ARRAY[${id}]) AS used`
-  if (use?.used !== false) return false
-  await tx.serviceGroup.delete({ where: { id } })
-  return true
+/**
+ * Inserts groups, or replaces them by id, all in one statement. An existing group keeps its `declaredBy` and
+ * `createdAt`.
+ */
+export async function putGroups(tx: Tx, rows: readonly GroupRow[]): Promise<void> {
+  const records = rows.map(
+    ({ limitPerSecond, limitPerDay, limitPerMonth, declaredBy, createdAt, ...row }) => ({
+      ...{
+        ...row,
+        limit_per_second: limitPerSecond,
+        limit_per_day: limitPerDay,
+        limit_per_month: limitPerMonth,
+      },
+      ...{ origin: declaredBy, created_at: createdAt },
+    }),
+  )
+  await tx.$executeRaw`
+    INSERT INTO service_groups
+      (id, name, description, origin, limit_per_second, limit_per_day, limit_per_month, created_at)
+    SELECT * FROM jsonb_to_recordset(${JSON.stringify(records)}::jsonb) AS entry (id text, name text,
+      description text, origin registry_origin, limit_per_second int, limit_per_day int, limit_per_month int,
+      created_at timestamptz)
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description,
+      limit_per_second = excluded.limit_per_second, limit_per_day = excluded.limit_per_day,
+      limit_per_month = excluded.limit_per_month`
 }
 
-/** @returns false, and deletes nothing, while keys name it */
-export async function deleteService(tx: Tx, id: string): Promise<boolean> {
-  await tx.$queryRaw`SELECT 1 FROM services WHERE id = ${id} FOR UPDATE`
-  const [use] = await tx.$queryRaw<{ used: boolean }[]>`
-    SELECT EXISTS (SELECT 1 FROM api_keys WHERE services @> ARRAY[${id}]) AS used`
-  if (use?.used !== false) return false
-  await tx.service.delete({ where: { id } })
-  return true
+/** Inserts or replaces services, as `putGroups` does. Services of `rows` may take over the prefixes of one another. */
+export async function putServices(tx: Tx, rows: readonly NewService[]): Promise<void> {
+  const records = JSON.stringify(
+    rows.map(({ groupId, declaredBy, createdAt, ...row }) => ({
+      ...{ ...row, group_id: groupId, origin: declaredBy, created_at: createdAt },
+    })),
+  )
+  // PostgreSQL checks the unique index after each row. No prefix may have this form, so it is always free.
+  await tx.$executeRaw`
+    UPDATE services SET prefix = 'moved:' || services.id
+    FROM jsonb_to_recordset(${records}::jsonb) AS entry (id text, prefix text)
+    WHERE services.id = entry.id AND services.prefix <> entry.prefix`
+  await tx.$executeRaw`
+    INSERT INTO services (id, group_id, prefix, origin, settings, created_at)
+    SELECT * FROM jsonb_to_recordset(${records}::jsonb) AS entry (id text, group_id text, prefix text,
+      origin registry_origin, settings jsonb, created_at timestamptz)
+    ON CONFLICT (id) DO UPDATE SET group_id = excluded.group_id, prefix = excluded.prefix,
+      settings = excluded.settings`
+}
+
+/**
+ * Locks groups and services before a transaction changes or deletes them, in the order of `holdEntries`, so that
+ * neither waits for a lock of the other.
+ */
+export async function lockEntries(
+  tx: Tx,
+  { groups, services }: { groups: readonly string[]; services: readonly string[] },
+): Promise<void> {
+  await lockGroups(tx, groups)
+  await lockServices(tx, services)
+}
+
+const lockGroups = (tx: Tx, ids: readonly string[]) =>
+  tx.$executeRaw`SELECT 1 FROM service_groups WHERE id = ANY(${[...ids]}) ORDER BY id FOR UPDATE`
+
+const lockServices = (tx: Tx, ids: readonly string[]) =>
+  tx.$executeRaw`SELECT 1 FROM services WHERE id = ANY(${[...ids]}) ORDER BY id FOR UPDATE`
+
+/**
+ * Deletes all these groups, or none of them.
+ * @returns the ids to which services or keys refer; none when the groups were deleted
+ */
+export async function deleteGroups(tx: Tx, ids: readonly string[]): Promise<string[]> {
+  // Before the check, because a transaction that makes a key may hold the group already.
+  await lockGroups(tx, ids)
+  const used = await tx.$queryRaw<{ id: string }[]>`
+    SELECT group_id AS id FROM services WHERE group_id = ANY(${[...ids]})
+    UNION
+    SELECT named.id FROM api_keys, unnest(groups) AS named (id)
+    WHERE groups && ${[...ids]} AND named.id = ANY(${[...ids]})`
+  if (used.length === 0) await tx.$executeRaw`DELETE FROM service_groups WHERE id = ANY(${[...ids]})`
+  return used.map(({ id }) => id)
+}
+
+/**
+ * Deletes all these services, or none of them.
+ * @returns the ids that keys name; none when the services were deleted
+ */
+export async function deleteServices(tx: Tx, ids: readonly string[]): Promise<string[]> {
+  await lockServices(tx, ids)
+  const used = await tx.$queryRaw<{ id: string }[]>`
+    SELECT DISTINCT named.id FROM api_keys, unnest(services) AS named (id)
+    WHERE services && ${[...ids]} AND named.id = ANY(${[...ids]})`
+  if (used.length === 0) await tx.$executeRaw`DELETE FROM services WHERE id = ANY(${[...ids]})`
+  return used.map(({ id }) => id)
 }
 
 /**

@@ -98,6 +98,91 @@ describe('a file of services', () => {
     expect((await ask('GET', '/admin/services/two')).json.prefix).toBe('/one')
   })
 
+  test('moves prefixes in a circle, and gives those of moved and removed services to new ones', async () => {
+    await reload({ ...plain, services: ['one', 'two', 'three', 'four', 'five'].map((id) => entry(id)) })
+    const before = await service.db.prisma.service.findUniqueOrThrow({ where: { id: 'one' } })
+
+    const line = await reload({
+      ...plain,
+      services: [
+        entry('six', { prefix: '/five' }),
+        ...[entry('one', { prefix: '/two' }), entry('two', { prefix: '/three' })],
+        ...[entry('three', { prefix: '/one' }), entry('four', { prefix: '/moved' })],
+        entry('seven', { prefix: '/four' }),
+      ],
+    })
+
+    expect(line).toMatchObject({ changes: 7 })
+    const services = await service.db.prisma.service.findMany({
+      where: { declaredBy: 'file' },
+      orderBy: { prefix: 'asc' },
+    })
+    expect(services.map(({ id, prefix }) => `${id} ${prefix}`)).toEqual([
+      ...['six /five', 'seven /four', 'four /moved', 'three /one', 'two /three', 'one /two'],
+    ])
+    expect(services.find(({ id }) => id === 'one')).toEqual({ ...before, prefix: '/two' })
+  })
+
+  test('writes a line of the ledger for each entry, with what changed', async () => {
+    await reload({ ...plain, groups: [...plain.groups, group('spare')] })
+    const last = await service.db.prisma.auditEvent.findFirstOrThrow({ orderBy: { id: 'desc' } })
+
+    await reload({
+      groups: [group('declared', { description: 'a "quoted" \\ text, ü' })],
+      services: [
+        entry('one', { access: { scopes: ['a'] } }),
+        entry('new', { timeout_ms: 5 }),
+        entry('two', { name: 'T' }),
+      ],
+    })
+
+    const lines = await service.db.prisma.auditEvent.findMany({
+      where: { id: { gt: last.id } },
+      orderBy: { id: 'asc' },
+    })
+    expect(lines.map(({ action, targetId, details }) => [action, targetId, details])).toEqual([
+      ['group.updated', 'declared', { description: 'a "quoted" \\ text, ü' }],
+      ['service.updated', 'one', { access: expect.objectContaining({ scopes: ['a'], write_scopes: [] }) }],
+      ['service.created', 'new', expect.objectContaining({ name: 'Service new', timeout_ms: 5 })],
+      ['service.updated', 'two', { name: 'T' }],
+      ['group.deleted', 'spare', { name: 'Group spare' }],
+    ])
+    expect(new Set(lines.map(({ at }) => at.getTime())).size).toBe(1)
+    for (const line of lines)
+      expect(line).toMatchObject({
+        ...{ actorSubject: 'services-file', actorLogin: 'SERVICES_FILE', via: 'file', actorKeyId: null },
+        ...{ ownerSubject: '', address: '', requestId: '' },
+      })
+  })
+
+  test('may name thousands of entries, which are added, changed and removed at once', {
+    timeout: 60_000,
+  }, async () => {
+    const many = (name: string, shift = 0) => ({
+      groups: Array.from({ length: 200 }, (_, n) => group(`g${n}`, { name })),
+      services: Array.from({ length: 2000 }, (_, n) =>
+        entry(`s${n}`, { name, group: `g${n % 200}`, prefix: `/s${(n + shift) % 2000}` }),
+      ),
+    })
+    const costOf = async (content: unknown) => {
+      const start = process.cpuUsage()
+      const line = await reload(content)
+      const { user, system } = process.cpuUsage(start)
+      return { changes: line.changes, seconds: (user + system) / 1e6 }
+    }
+
+    const costs = [
+      await costOf(many('First')),
+      await costOf(many('Second', 1)),
+      await costOf({ groups: [], services: [] }),
+    ]
+
+    // The entries of the file before are removed by the first change: a group and two services.
+    expect(costs.map(({ changes }) => changes)).toEqual([2203, 2200, 2200])
+    // One statement for each entry would be 10 s and more. The embedded database runs in this process.
+    for (const { seconds } of costs) expect(seconds).toBeLessThan(4)
+  })
+
   test('leaves alone what was made through the API, and may build on its groups', async () => {
     const [foreign, home] = [await aService(), await aGroup()]
 
@@ -167,6 +252,7 @@ describe('a file that is refused changes nothing, and each of its faults is told
       { ...plain, services: [entry('one', { target: `http://upstream.test/${aValueOf('Zk3vQ9aB')}` })] },
       'services.0.target must not hold the value of a key',
     ],
+    ['half of a character', { ...plain, groups: [group('declared', { name: 'a\ud800' })] }, 'groups.0.name'],
     ['no groups', { services: [] }, 'groups is required'],
     ['a member too much', { ...plain, keys: [] }, 'keys is not a known member'],
     [
@@ -285,6 +371,31 @@ describe('a file that is refused changes nothing, and each of its faults is told
       expect(withoutGroup.faults).toEqual(['groups no longer has spare, to which services or API keys refer'])
       expect(await readAll()).toEqual(before)
     })
+  })
+
+  test('several removed entries that are in use, each told, and none is removed', async () => {
+    const ids = ['a', 'b', 'c', 'd']
+    const groups = [...plain.groups, ...ids.map((id) => group(`spare-${id}`))]
+    await reload({ groups, services: ids.map((id) => entry(id)) })
+    await aKeyFor({ services: ['d', 'b'] })
+    await aKeyFor({ services: ['b'], groups: ['spare-a', 'elsewhere'] })
+    const inside = await aService({ group: 'spare-c' })
+    const before = await readAll()
+
+    const withoutServices = await reload({ groups, services: [] })
+    const withoutGroups = await reload({ ...plain, services: ids.map((id) => entry(id)) })
+
+    expect(withoutServices.faults).toEqual([
+      'services no longer has b, which API keys name',
+      'services no longer has d, which API keys name',
+    ])
+    expect(withoutGroups.faults).toEqual([
+      'groups no longer has spare-a, to which services or API keys refer',
+      'groups no longer has spare-c, to which services or API keys refer',
+    ])
+    expect(await readAll()).toEqual(before)
+    await service.db.prisma.apiKey.deleteMany()
+    await ask('DELETE', `/admin/services/${inside.id}`)
   })
 
   test('a group that a service of the API is in', async () => {
