@@ -57,17 +57,12 @@ export function createForward(options: ForwardOptions) {
   function forward(exchange: Exchange, identity: Identity, reply: FastifyReply): void {
     const answer = (error: Error) => answerFailure(exchange, error, reply)
     const retry = () => {
-      if (!exchange.isEnded) attempt(exchange, identity, answer)
+      if (!exchange.isEnded) send(exchange, identity, answer)
     }
-    attempt(exchange, identity, (error) => {
+    send(exchange, identity, (error) => {
       if (canRetry(exchange, error)) setTimeout(retry, retryDelayMs)
       else answer(error)
     })
-  }
-
-  function attempt(exchange: Exchange, identity: Identity, onFailure: (error: Error) => void): void {
-    exchange.begin(onFailure)
-    send(exchange, identity)
   }
 }
 

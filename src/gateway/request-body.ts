@@ -33,18 +33,40 @@ export class RequestBody extends Readable {
     onFirstRead: () => void,
   ) {
     super()
+    // Undici listens too, but only from the dispatch on.
+    this.on('error', () => {})
     this.#left = maxBytes ?? Number.POSITIVE_INFINITY
     this.#onFirstRead = onFirstRead
   }
 
-  override _read(): void {
-    if (this.#onFirstRead !== null) this.#listen(this.#onFirstRead)
+  /**
+   * Begins to read from the client, and calls back just before the first bytes are passed on, or the end. Undici sends
+   * the head of a request along with the first bytes of its body: a connection that was taken before would stay silent,
+   * and its service could close it.
+   */
+  whenReady(callback: () => void): void {
+    let isCalled = false
+    const callOnce = () => {
+      if (!isCalled) callback()
+      isCalled = true
+    }
+    this.#onFirstRead = null
+    this.source.once('data', callOnce).once('end', callOnce)
+    this.#listen()
     this.source.resume()
   }
 
-  #listen(onFirstRead: () => void): void {
-    this.#onFirstRead = null
-    onFirstRead()
+  override _read(): void {
+    if (this.#onFirstRead !== null) {
+      const onFirstRead = this.#onFirstRead
+      this.#onFirstRead = null
+      onFirstRead()
+      this.#listen()
+    }
+    this.source.resume()
+  }
+
+  #listen(): void {
     this.source
       .on('data', (chunk: Buffer) => this.#pass(chunk))
       .on('end', () => this.push(null))

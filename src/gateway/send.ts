@@ -9,7 +9,8 @@ import { buildPath, findTarget, type TargetPools } from './targets.js'
 /** The headers that tell a service who is calling. */
 export type Identity = Readonly<Record<string, string>>
 
-export type Send = (exchange: Exchange, identity: Identity) => void
+/** @param onFailure called once if the service gives no answer, while the client can still be told */
+export type Send = (exchange: Exchange, identity: Identity, onFailure: (error: Error) => void) => void
 
 export interface SenderOptions extends Omit<RequestHeaderOptions, 'scheme'> {
   publicUrl: string
@@ -27,7 +28,7 @@ export function createSender(
   const scheme = new URL(options.publicUrl).protocol.replace(':', '')
   const makeHeaders = createRequestHeaders({ ...options, scheme })
 
-  return (exchange, identity) => {
+  return (exchange, identity, onFailure) => {
     const {
       raw,
       id: requestId,
@@ -43,9 +44,9 @@ export function createSender(
       principal === null || !isForwardable
         ? null
         : decideForwarded(presented, principal.via, descriptor.forward_authorization)
-    const onRead = () => {
-      if (waiting.has(raw)) exchange.sendContinue()
-    }
+    const body = hasBody(raw)
+      ? new RequestBody(raw, descriptor.max_body_bytes, () => exchange.sendContinue())
+      : null
     const call: TargetDispatchOptions = {
       path: buildPath(target, raw.url ?? '/'),
       method: raw.method ?? 'GET',
@@ -58,12 +59,19 @@ export function createSender(
         hiddenCredential: credentialInPath,
         isCredentialGood: presented === 'link' || presented === 'path',
       }),
-      body: hasBody(raw) ? new RequestBody(raw, descriptor.max_body_bytes, onRead) : null,
+      body,
       headersTimeout: descriptor.timeout_ms,
       bodyTimeout: 0,
       upgrade: exchange.upgrade,
       takeConnection: (connection) => exchange.takeConnection(connection),
     }
-    pools.get(target).dispatch(call, exchange)
+    const dispatch = () => {
+      if (exchange.isEnded) return
+      exchange.begin(onFailure)
+      pools.get(target).dispatch(call, exchange)
+    }
+    // A client that waits to be asked sends nothing before the service reads.
+    if (body === null || waiting.has(raw)) dispatch()
+    else body.whenReady(dispatch)
   }
 }

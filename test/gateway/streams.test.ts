@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openConnection } from '../support/raw-http.js'
 import { type CreatedKey, findFreePort, startService, type TestService } from '../support/service.js'
 import { setServices } from '../support/services.js'
-import { startUpstream, type Upstream } from '../support/upstream.js'
+import { type SeenRequest, startUpstream, tellWhatCame, type Upstream } from '../support/upstream.js'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -343,6 +343,48 @@ describe('a body', () => {
       expect(wasWhole).toBe(false)
     },
   )
+
+  test('may begin late: a connection that its service closes meanwhile is not taken for it', async () => {
+    const seen: string[] = []
+    // It closes a connection on which nothing comes for 150 ms, as Node does after 5 s.
+    const impatient = createServer((socket) => {
+      socket.setTimeout(150, () => socket.destroy()).on('error', () => {})
+      socket.on('data', (bytes) => {
+        seen.push(bytes.toString().split(' ', 1)[0] ?? '')
+        if (!/^POST/.test(String(bytes)) || String(bytes).includes('late')) {
+          socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+        }
+      })
+    })
+    await once(impatient.listen(0, '127.0.0.1'), 'listening')
+    onTestFinished(() => void impatient.close())
+    await setServices(service, {
+      id: 's',
+      target: `http://127.0.0.1:${(impatient.address() as AddressInfo).port}`,
+    })
+    await fetch(`${service.gatewayUrl}/s`, { headers: { 'x-api-key': key.value } })
+
+    const { request, answer } = post('/s', { 'content-length': 4 })
+    request.flushHeaders()
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    request.end('late')
+
+    expect((await answer).statusCode).toBe(200)
+    expect(seen.filter((method) => method === 'POST')).toHaveLength(1)
+  })
+
+  test('that never begins is given up when its client goes', async () => {
+    const seen: SeenRequest[] = []
+    await serve(tellWhatCame(seen))
+    const { request } = post('/s', { 'content-length': 4 })
+    request.flushHeaders()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    request.destroy()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+
+    expect(seen).toEqual([])
+    expect((await call('/s')).status).toBe(200)
+  })
 
   test('as large as allowed is taken', async () => {
     await serve((request, response) => void request.resume().on('end', () => response.end()), {
