@@ -8,6 +8,7 @@ import {
 import type { JsonObject } from '../store/keys.js'
 import type { NewService } from '../store/services.js'
 import { trimSlashes } from '../urls.js'
+import { foldPath } from './match.js'
 import type { TargetPolicy } from './types.js'
 
 type Stored = Pick<NewService, 'id' | 'groupId' | 'prefix'> & { settings: unknown }
@@ -81,7 +82,7 @@ export async function findForbiddenTargets(
 }
 
 /** What the gateway has for itself: the paths of links. */
-const isTaken = (prefix: string) => prefix === '/k' || prefix.startsWith('/k/')
+const isTaken = (prefix: string) => `${foldPath(prefix)}/`.startsWith('/k/')
 const mustNotBeTaken = 'must not be /k or lie below it: links are there'
 
 const mustBeUrl = 'must be an http or https URL without credentials'

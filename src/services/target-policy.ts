@@ -26,9 +26,12 @@ export interface TargetPolicyOptions {
 
 /** Cloud metadata gives credentials to whoever asks from this machine; the others are no one service. */
 const isReserved = compileRanges([
-  ...['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254'],
-  // The same addresses, written for gateways between IPv6 and IPv4 (RFC 6052, RFC 3056).
-  ...['64:ff9b::a9fe:0/112', '2002:a9fe::/32'],
+  ...['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254', 'fd20:ce::254', '100.100.100.200'],
+  // IPv4 addresses in IPv6 ones, for gateways between the two: link-local and loopback (RFC 6052, 3056, 4291, 2765).
+  ...['64:ff9b::a9fe:0/112', '64:ff9b::7f00:0/104', '2002:a9fe::/32', '2002:7f00::/24'],
+  ...['::a9fe:0/112', '::7f00:0/104', '::ffff:0:a9fe:0/112', '::ffff:0:7f00:0/104'],
+  // Those whose IPv4 address is hidden or up to the network (RFC 4380, RFC 8215).
+  ...['2001::/32', '64:ff9b:1::/48'],
   ...['224.0.0.0/4', '255.255.255.255', 'ff00::/8', '0.0.0.0/8', '::'],
 ])
 
@@ -125,6 +128,7 @@ function compileAllowed(
   allowed: readonly string[] | undefined,
 ): (address: string | null, host: string) => boolean {
   if (allowed === undefined) return (address) => address === null || !isReserved(address)
+  if (allowed.includes('file')) return () => false
   const isInRange = compileRanges(allowed.filter(isIpRange))
   const hosts = new Set(allowed.filter((item) => !isIpRange(item)).map(plainName))
   return (address, host) => {

@@ -208,6 +208,12 @@ describe('a service is refused', () => {
     }
   })
 
+  test.each(['/k', '/k/x', '/K', '/k.', '/K/x'])('when links are at its prefix: %s', async (prefix) => {
+    const { id } = await aService()
+
+    expectProblem(await ask('PATCH', `/admin/services/${id}`, { prefix }), 400, 'validation_failed')
+  })
+
   test.each(['/Data', '/DATA', '/data.', '/data/Deep', '/data./deep'])(
     'when servers may read its prefix as that of another service: %s',
     async (twin) => {

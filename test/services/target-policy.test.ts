@@ -123,6 +123,13 @@ describe('a target that gives secrets away is refused', () => {
     'http://[::ffff:169.254.169.254]',
     'http://[64:ff9b::169.254.169.254]',
     'http://[2002:a9fe:a9fe::]',
+    'http://[::169.254.169.254]',
+    'http://[::ffff:0:169.254.169.254]',
+    'http://[64:ff9b::127.0.0.1]',
+    'http://[64:ff9b:1::1]',
+    'http://[2001:0:a9fe:a9fe::]',
+    'http://100.100.100.200',
+    'http://[fd20:ce::254]',
     'http://[fd00:ec2::254]',
     'http://[fe80::1]',
     'http://224.0.0.1',
@@ -258,7 +265,10 @@ describe('with GATEWAY_TARGETS', () => {
       requestRaw(Number(new URL(at.gatewayUrl).port), ['GET /declared HTTP/1.1', `X-API-Key: ${own.value}`])
 
     expect((await make(upstream.url, { at })).answer.json.code).toBe('target_not_allowed')
-    expect((await make('http://unknown.example', { at })).answer.json.code).toBe('target_not_allowed')
+    for (const target of ['http://unknown.example', 'http://file', 'http://file.']) {
+      names.set('file', ['203.0.113.9'])
+      expect((await make(target, { at })).answer.json.code).toBe('target_not_allowed')
+    }
     expect((await call()).status).toBe(200)
 
     names.set('metadata.example', ['169.254.169.254'])
