@@ -35,3 +35,14 @@ export function namesOneHost(rawHeaders: readonly string[], host: string | undef
   }
   return count < 2 && (host === undefined || isHost(host))
 }
+
+const absoluteForm = /^https?:\/\/([^/?#\\]+)([/?].*)?$/i
+
+/**
+ * Splits a request target in absolute form, whose authority stands over the header `Host` (RFC 9112 §3.2.2).
+ * @returns null for a target in another form
+ */
+export function splitAbsoluteForm(target: string): { authority: string; rest: string } | null {
+  const [, authority, rest = '/'] = absoluteForm.exec(target) ?? []
+  return authority === undefined ? null : { authority, rest: rest.startsWith('/') ? rest : `/${rest}` }
+}

@@ -1,3 +1,5 @@
+import { splitAbsoluteForm } from '../urls.js'
+
 /**
  * Normalises a path into the one form that is matched and forwarded: unreserved characters are decoded, other escapes
  * kept in capitals, bytes beyond ASCII escaped, dot segments resolved; `//`, `%2F` and `;` are kept. Servers that read
@@ -69,17 +71,14 @@ export interface Target {
   readonly authority: string | null
 }
 
-const absoluteForm = /^https?:\/\/([^/?#@\\]+)([/?].*)?$/i
-
 /**
  * Reads what a request line asks for; the authority of an absolute-form target is not what is routed by.
  * @returns null for `*`, for the target of CONNECT and for what cannot be normalised
  */
 export function readTarget(url: string): Target | null {
   if (url.charCodeAt(0) === slash) return splitTarget(url, null)
-  const [, authority, rest = '/'] = absoluteForm.exec(url) ?? []
-  if (authority === undefined) return null
-  return splitTarget(rest.startsWith('/') ? rest : `/${rest}`, authority)
+  const absolute = splitAbsoluteForm(url)
+  return absolute === null ? null : splitTarget(absolute.rest, absolute.authority)
 }
 
 function splitTarget(url: string, authority: string | null): Target | null {

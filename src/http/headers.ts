@@ -9,7 +9,7 @@ import { createIdentityHeaderRemover } from '../auth/identity-headers.js'
 import type { Config } from '../config/load.js'
 import { logAnswer } from '../log/answer-line.js'
 import { sendProblem } from '../problems/render.js'
-import { namesOneHost } from '../urls.js'
+import { isHost, namesOneHost, splitAbsoluteForm } from '../urls.js'
 
 export interface CommonHeadersOptions {
   config: Config
@@ -30,10 +30,12 @@ async function addCommonHeaders(
     removeIdentityHeaders(request.raw)
     reply.headers(securityHeaders)
     reply.header('x-request-id', request.id)
-    if (!namesOneHost(request.raw.rawHeaders, request.raw.headers.host)) {
+    const { raw, originalUrl } = request
+    const authority = originalUrl.startsWith('/') ? undefined : splitAbsoluteForm(originalUrl)?.authority
+    if (!namesOneHost(raw.rawHeaders, raw.headers.host) || (authority !== undefined && !isHost(authority))) {
       return sendProblem(reply, 'invalid_request', { detail: badHost })
     }
-    if (!takesHost(request.headers.host)) {
+    if (!takesHost(authority ?? raw.headers.host)) {
       return sendProblem(reply, 'invalid_request', { detail: foreignHost })
     }
     done()

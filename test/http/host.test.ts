@@ -90,15 +90,20 @@ describe('a request whose Host is no host is refused', () => {
     expect(upstream.seen).toEqual([])
   })
 
-  test.each(['a,b', '<script>', 'a:b', '[::1'])('in the target too: http://%s/echo', async (host) => {
-    const answer = await sendBytes(
-      Number(new URL(service.gatewayUrl).port),
-      `GET http://${host}/echo HTTP/1.1\r\nHost: a\r\nX-API-Key: ${key.value}\r\nConnection: close\r\n\r\n`,
-    )
+  test.each(['a,b', '<script>', 'a:b', '[::1', 'u:p@h', 'a%20b'])(
+    'in the target too, by both servers: http://%s/echo',
+    async (host) => {
+      const askFor = (origin: string, path: string) =>
+        sendBytes(
+          Number(new URL(origin).port),
+          `GET http://${host}${path} HTTP/1.1\r\nHost: a\r\nX-API-Key: ${key.value}\r\nConnection: close\r\n\r\n`,
+        )
+      const answers = [await askFor(service.url, '/me'), await askFor(service.gatewayUrl, '/echo')]
 
-    expect(answer.status).toBe(400)
-    expect(upstream.seen).toEqual([])
-  })
+      expect(answers.map(({ status }) => status)).toEqual([400, 400])
+      expect(upstream.seen).toEqual([])
+    },
+  )
 
   test.each([
     'a',
