@@ -50,7 +50,7 @@ export function acceptUpgrades(app: FastifyInstance): Upgrades {
   return upgrades
 }
 
-const isWebSocket = ({ method, headers }: IncomingMessage): boolean =>
+export const isWebSocket = ({ method, headers }: Pick<IncomingMessage, 'method' | 'headers'>): boolean =>
   method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
 
 /**

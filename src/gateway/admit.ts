@@ -12,7 +12,7 @@ import { answerPreflight, isPreflight, refusePreflight } from './preflight.js'
 import { listReadings } from './readings.js'
 
 export interface AdmissionOptions {
-  registry: Pick<ServiceRegistry, 'match' | 'isAmbiguous'>
+  registry: Pick<ServiceRegistry, 'match' | 'isAmbiguous' | 'decisiveDepth'>
   authOptions: AuthOptions
   /** Whether a request that names this `Host` was meant for the gateway. Default: any. */
   takesHost?: (host: string | undefined) => boolean
@@ -39,7 +39,9 @@ export function createAdmission({ registry, authOptions, takesHost = () => true 
     const service = registry.match(path)
     if (service === null) return void sendProblem(reply, 'not_found')
     if (service === 'unknown') return void sendProblem(reply, 'unavailable')
-    const readings = listReadings(path, service.depth)
+    // A link opens one path, however deep it is.
+    const decisive = credential === null ? registry.decisiveDepth() : Number.POSITIVE_INFINITY
+    const readings = listReadings(path, { depth: service.depth, decisive })
     if (readings === null || registry.isAmbiguous(path, readings))
       return void sendProblem(reply, 'ambiguous_path')
     if (credential === null && readings.some(presentsCredential))

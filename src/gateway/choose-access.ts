@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { isSafeMethod } from '../auth/same-origin.js'
 import type { Access } from '../auth/types.js'
 import type { RegisteredService } from '../services/types.js'
+import { isWebSocket } from './accept-upgrades.js'
 
 /**
  * Chooses what a service asks of a call: nothing for a public path, the rights of reading for safe methods and safe
@@ -10,9 +11,8 @@ import type { RegisteredService } from '../services/types.js'
  */
 export function chooseAccess(service: RegisteredService, request: FastifyRequest): Access | null {
   const { method } = request
-  // A WebSocket begins with a GET, but it is no reading.
-  const isReading = method === 'GET' || method === 'HEAD'
-  if (isReading && request.headers.upgrade === undefined) {
+  // A WebSocket begins with a GET, but it is no reading. Who offers another protocol is answered in HTTP/1.1.
+  if ((method === 'GET' || method === 'HEAD') && !isWebSocket(request)) {
     return follow(service.publicPaths, request, service.publicAccess, service.readAccess)
   }
   if (method === 'POST') {

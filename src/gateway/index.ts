@@ -28,7 +28,7 @@ import { findTarget, poolOf, TargetPools } from './targets.js'
 
 export interface GatewayOptions {
   authOptions: AuthOptions
-  registry: Pick<ServiceRegistry, 'match' | 'isAmbiguous' | 'find' | 'list'>
+  registry: Pick<ServiceRegistry, 'match' | 'isAmbiguous' | 'decisiveDepth' | 'find' | 'list'>
   /** Whether a request that names this `Host` was meant for the gateway. Default: any. */
   takesHost?: (host: string | undefined) => boolean
   /** Finds what speaks against sending requests to this process; null: nothing. */

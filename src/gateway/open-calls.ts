@@ -17,7 +17,7 @@ export class OpenCalls {
   #timer: NodeJS.Timeout | undefined
 
   constructor(
-    private readonly registry: Pick<ServiceRegistry, 'find'>,
+    private readonly registry: Pick<ServiceRegistry, 'find' | 'match'>,
     private readonly recheck: Recheck,
   ) {}
 
@@ -69,10 +69,14 @@ export class OpenCalls {
   #check(call: Exchange): void {
     const { request, service } = call
     const current = this.registry.find(service.descriptor.id)
-    // Nobody can tell: what was allowed goes on.
-    if (current === 'unknown') return
-    if (current === null) call.cut()
-    if (current === null || isPreflight(request) || this.#beingChecked.has(call)) return
+    const [path = ''] = (request.raw.url ?? '').split('?', 1)
+    const matched = this.registry.match(path)
+    // The registry cannot tell: what was allowed goes on.
+    if (current === 'unknown' || matched === 'unknown') return
+    // Another service may have been made for a part of this one, with rules of its own.
+    const isGone = current === null || matched !== current
+    if (isGone) call.cut()
+    if (isGone || isPreflight(request) || this.#beingChecked.has(call)) return
     const access = chooseAccess(current, request)
     // A caller without a credential stays as long as the path is public.
     if (request.principal === null && access?.allowAnonymous === true) return

@@ -25,19 +25,30 @@ const slash = 0x2f
 const semicolon = 0x3b
 const capitalA = 0x41
 const capitalZ = 0x5a
+const space = 0x20
+const del = 0x7f
 
 /**
  * Lists the other ways in which servers read a path: Express folds case, nginx and Apache merge slashes, Tomcat and
  * Jetty cut `;…` off, others decode `%2F`, decode twice, or drop dots and spaces at the end of a name. Each reading is
  * read again, until nothing new comes.
  * @param path normalised
- * @param depth segments that belong to the prefix of the service. Default 0
- * @returns without the path itself; null for a path with more than 64 readings, or with one that leaves the prefix
+ * @param options.depth segments that belong to the prefix of the service. Default 0
+ * @param options.decisive segments that decide about a path: what lies behind is left out of the readings where it cannot
+ * lead back. Default: all
+ * @returns without the path itself; null for a path with more than 64 readings, with one that leaves the prefix, and
+ * with one that C programs or Python's `$` end early: at a control character, or an overlong escape
  */
-export function listReadings(path: string, depth = 0): readonly string[] | null {
+export function listReadings(
+  path: string,
+  { depth = 0, decisive = Number.POSITIVE_INFINITY }: { depth?: number; decisive?: number } = {},
+): readonly string[] | null {
   if (isPlain(path)) return none
-  const readings = new Set([path])
-  let characters = path.length
+  const plain = decodeFully(path)
+  if (plain === null || hasControl(plain)) return null
+  const start = plain.includes('/.') ? path : cutBehind(path, decisive)
+  const readings = new Set([start])
+  let characters = start.length
   // A set is walked in the order of insertion, members that are added on the way included.
   for (const reading of readings) {
     for (const step of steps) {
@@ -49,9 +60,50 @@ export function listReadings(path: string, depth = 0): readonly string[] | null 
       readings.add(next)
     }
   }
-  readings.delete(path)
+  if (start === path) readings.delete(path)
   return [...readings]
 }
+
+/** Decodes until nothing is left to decode. @returns null for a path that takes longer, or has overlong UTF-8 */
+function decodeFully(path: string): string | null {
+  let plain = path
+  for (let pass = 0; pass < maxDecodings; pass += 1) {
+    if (overlong.test(plain)) return null
+    const decoded = plain.includes('%') ? plain.replace(escapes, decode) : plain
+    if (decoded === plain) return plain.replaceAll('\\', '/')
+    plain = decoded
+  }
+  return null
+}
+
+const maxDecodings = 64
+/** Old servers took `%C0%AE` for a dot. */
+const overlong = /%(C[01]%[89AB]|E0%[89]|F0%8)/i
+
+function hasControl(text: string): boolean {
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at)
+    if (code < space || code === del) return true
+  }
+  return false
+}
+
+/**
+ * Cuts off what lies behind the first segments that no reading makes go away: those that begin with a letter, a digit,
+ * a hyphen or a character beyond ASCII. No reading has anything else in its first segments.
+ */
+function cutBehind(path: string, decisive: number): string {
+  let start = 0
+  for (let left = decisive; left > 0; ) {
+    const next = path.indexOf('/', start + 1)
+    if (next === -1) return path
+    if (staying.test(path.slice(start + 1, start + 3))) left -= 1
+    start = next
+  }
+  return path.slice(0, start)
+}
+
+const staying = /^([A-Za-z0-9_-]|%[89A-F])/
 
 const none: readonly string[] = Object.freeze([])
 
@@ -61,6 +113,7 @@ const steps: readonly Step[] = [
   foldCase,
   (path) => (path.includes('//') ? path.replace(/\/+/g, '/') : path),
   (path) => (path.includes(';') ? path.replace(/;[^/]*/g, '') : path),
+  (path) => (path.includes('?') ? path.slice(0, path.indexOf('?')) : path),
   (path) => (path.includes('%') ? path.replace(/%2f/gi, '/') : path),
   (path) => (path.includes('%') || path.includes('\\') ? path.replace(/%5c|\\/gi, '/') : path),
   (path) => (path.includes('%') ? path.replace(escapes, decode) : path),
@@ -68,9 +121,12 @@ const steps: readonly Step[] = [
   resolveDotSegments,
 ]
 
-/** Folds by capitals first, because some letters have a plain one only that way: the long s, the dotless i. */
+/**
+ * Folds by capitals first, because some letters have a plain one only that way: the long s, the dotless i. Java folds
+ * the dotted I to `i`, JavaScript to two characters.
+ */
 function foldCase(path: string): string {
-  return path.toUpperCase().toLowerCase()
+  return path.replaceAll('\u0130', 'i').toUpperCase().toLowerCase()
 }
 
 const escapes = /(?:%[0-9A-Fa-f]{2})+/g

@@ -92,7 +92,7 @@ function requireService({ registry }: LinkContext, path: string): RegisteredServ
   const service = registry.match(path)
   if (service === 'unknown') throw new Problem('unavailable')
   if (service === null) throw fault('path', 'is not a path of a service behind the gateway')
-  const readings = listReadings(path, service.depth)
+  const readings = listReadings(path, { depth: service.depth })
   if (readings === null || registry.isAmbiguous(path, readings)) {
     throw fault('path', 'is read by servers in different ways, which lead to different services')
   }

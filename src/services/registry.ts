@@ -2,7 +2,7 @@ import type { Database } from '../store/database.js'
 import { type Asked, isCertain } from '../store/notices.js'
 import { type RegistryRow, readRegistry } from '../store/services.js'
 import { compileService } from './compile.js'
-import { compileFoldedPrefixes, compilePrefixes, foldPath, type MatchPrefix } from './match.js'
+import { compileFoldedPrefixes, compilePrefixes, countSegments, foldPath, type MatchPrefix } from './match.js'
 import type { RegisteredService, ServiceRegistry } from './types.js'
 
 export interface ServiceRegistryOptions {
@@ -22,6 +22,7 @@ interface Known extends Asked {
   readonly matchFolded: MatchPrefix<RegisteredService>
   /** Whether a prefix has capitals, or a dot at the end of a segment: then even a plain path may read as another. */
   readonly hasFoldedPrefixes: boolean
+  readonly decisiveDepth: number
   readonly byId: ReadonlyMap<string, RegisteredService>
   readonly list: readonly RegisteredService[]
 }
@@ -62,6 +63,7 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
       const literal = matchPrefix(path)
       return matchFolded(path) !== literal || readings.some((reading) => matchFolded(reading) !== literal)
     },
+    decisiveDepth: () => findCurrent()?.decisiveDepth ?? Number.POSITIVE_INFINITY,
     find: (id) => {
       const current = findCurrent()
       return current === null ? 'unknown' : (current.byId.get(id) ?? null)
@@ -156,6 +158,10 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
       matchPrefix: compilePrefixes(byPrefix),
       matchFolded: compileFoldedPrefixes(byPrefix),
       hasFoldedPrefixes: byPrefix.some(([prefix]) => foldPath(prefix) !== prefix),
+      decisiveDepth: Math.max(0, ...list.map(countDecisive)) + 1,
     }
   }
 }
+
+const countDecisive = ({ depth, descriptor: { public_paths, safe_posts } }: RegisteredService) =>
+  depth + Math.max(0, ...[...public_paths, ...safe_posts].map(countSegments))

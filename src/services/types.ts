@@ -37,6 +37,8 @@ export interface ServiceRegistry {
    * @param readings as `listReadings` of the gateway gives them
    */
   isAmbiguous(path: string, readings: readonly string[]): boolean
+  /** How many segments of a path can decide which service or which rule of one it meets, and one more. */
+  decisiveDepth(): number
   /** The enabled service of that id; `unknown` as for `match`. */
   find(id: string): RegisteredService | null | 'unknown'
   /** The enabled services, by prefix. */

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { requestRaw } from '../support/raw-http.js'
+import { asAdministrator } from '../services/administrator.js'
+import { openConnection, requestRaw } from '../support/raw-http.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
 import { setServices } from '../support/services.js'
 import { type SeenRequest, startUpstream, type Upstream } from '../support/upstream.js'
@@ -85,6 +86,13 @@ describe('a path that servers read as that of another service is refused', () =>
     '/up/secret/x',
     '/up/SECRET',
     '/up/%53ecret;x',
+    '/up/adm%C4%B0n',
+    '/up/admin%2500',
+    '/up/admin%0A',
+    '/up/admin%09/x',
+    '/up/x/%c0%ae%c0%ae/admin',
+    '/up/admin%3F',
+    '/up/%3F/../admin%253Fx',
   ]
 
   test.each(attacks)('%s', async (path) => {
@@ -126,6 +134,9 @@ describe('a path that servers read as that of another service is refused', () =>
   )
 })
 
+const token = 'IQoJb3JpZ2luX2VjEA%2F%2B%3D'.repeat(80)
+const presigned = `https%3A%2F%2Fbucket.s3.amazonaws.com%2FS2A.tif%3FX-Amz-Security-Token%3D${token}`
+
 describe('a path whose readings agree goes on as it was sent', () => {
   test.each([
     ['/up/S2A_MSIL2A.SAFE/GRANULE/x.jp2', '/base/S2A_MSIL2A.SAFE/GRANULE/x.jp2'],
@@ -137,6 +148,9 @@ describe('a path whose readings agree goes on as it was sent', () => {
     ['/up/%C3%89t%C3%A9', '/base/%C3%89t%C3%A9'],
     ['/up/administrator', '/base/administrator'],
     ['/up/x/..;/y', '/base/x/..;/y'],
+    ['/up/%E9t%E9', '/base/%E9t%E9'],
+    [`/up/cog/${presigned}/1/2/3.png`, `/base/cog/${presigned}/1/2/3.png`],
+    [`/up/A%20b/${'Xy/'.repeat(3000)}`, `/base/A%20b/${'Xy/'.repeat(3000)}`],
     [
       '/up/tiles/https%3A%2F%2Fhost%2FS2.tif%3Fsig%3DAb%252Bc/1',
       '/base/tiles/https%3A%2F%2Fhost%2FS2.tif%3Fsig%3DAb%252Bc/1',
@@ -223,6 +237,15 @@ describe('a public path', () => {
     expect(seen()).toEqual([])
   })
 
+  test.each(['h2c', 'TLS/1.0'])(
+    'is one for who offers %s, which is answered in HTTP/1.1',
+    async (protocol) => {
+      const offer = ['Connection: Upgrade', `Upgrade: ${protocol}`]
+
+      expect(await ask('GET', '/stac/docs', offer)).toEqual([200, undefined])
+    },
+  )
+
   test('is none for a WebSocket', async () => {
     const upgrade = [
       'Connection: Upgrade',
@@ -273,4 +296,30 @@ describe('a safe POST', () => {
       expect(seen()).toEqual([])
     },
   )
+})
+
+test('a stream without a credential ends when its path comes under another service', async () => {
+  const events = await startUpstream((_request, response) => void response.writeHead(200).write('on'))
+  await setServices(service, { id: 'ev', target: events.url, public_paths: ['/t/*'] })
+  const connection = await openConnection(port())
+  connection.socket.write(`GET /ev/t/x HTTP/1.1\r\nHost: a\r\n\r\n`)
+  await connection.next('on')
+  const begun = performance.now()
+
+  const headers = await asAdministrator(service)
+  await service.inject({
+    ...{ method: 'POST', url: '/admin/services', headers },
+    payload: {
+      id: 'part',
+      name: 'p',
+      group: 'test',
+      prefix: '/ev/t/x',
+      target: events.url,
+      access: { scopes: ['a'] },
+    },
+  })
+  await connection.closed
+  await events.close()
+
+  expect(performance.now() - begun).toBeLessThan(3000)
 })

@@ -33,6 +33,10 @@ describe('the readings of a path', () => {
     // Java's equalsIgnoreCase takes the long s for an s, and the Kelvin sign lower-cases to a k.
     ['/%C5%BFecret', '/secret'],
     ['/%E2%84%AAeys', '/keys'],
+    ['/adm%C4%B0n', '/admin'],
+    ['/ADM%C4%B1N', '/admin'],
+    ['/admin%3Fx', '/admin'],
+    ['/admin%253Fx/y', '/admin'],
   ])('of %s hold %s', (path, reading) => {
     expect(listReadings(path)).toContain(reading)
   })
@@ -45,7 +49,70 @@ describe('the readings of a path', () => {
     ['/a/%252e%252e/a', 1],
     ['/a//%252e%252e/b', 1],
   ])('are refused for %s, which leaves a prefix of %i segments', (path, depth) => {
-    expect(listReadings(path, depth)).toBeNull()
+    expect(listReadings(path, { depth })).toBeNull()
+  })
+
+  test.each([
+    '/a%0A',
+    '/a%09b',
+    '/a%2500',
+    '/a%25252500',
+    '/a/%7F',
+    '/%c0%ae%c0%ae/a',
+    '/%E0%80%AE',
+    '/%f0%80%80%ae',
+    '/%25C0%25AE',
+  ])('are refused for %s, which some server ends early or reads as a dot', (path) => {
+    expect(listReadings(path)).toBeNull()
+  })
+
+  test('leave out what lies behind the segments that decide', () => {
+    expect(listReadings('/up/Cog/%C3%89/X%2FY/Z', { depth: 1, decisive: 2 })).toEqual(['/up/Cog', '/up/cog'])
+    expect(listReadings('/up/;/%2F/Cog/X', { depth: 1, decisive: 2 })).toContain('/up/cog')
+    expect(listReadings('/up/Cog/X', { depth: 1, decisive: 5 })).toEqual(['/up/cog/x'])
+  })
+
+  test.each(['/up/a/b/c/%252e%252e/x', '/up/a/b/c/..;/x', '/up/a/b%2F..%2Fc'])(
+    'leave out nothing where a segment may lead back: %s',
+    (path) => {
+      expect(
+        listReadings(path, { depth: 1, decisive: 2 })?.some((reading) => reading.split('/').length > 3),
+      ).toBe(true)
+    },
+  )
+
+  test('of a path that is cut begin as those of the whole path do', () => {
+    const decisive = 3
+    const startOf = (reading: string) =>
+      reading
+        .split('/')
+        .slice(0, decisive + 1)
+        .join('/')
+    const plainPiece = fc.constantFrom(
+      '/',
+      '%2F',
+      '%5C',
+      ';',
+      ';x/',
+      'a',
+      'A',
+      '%20',
+      '%2541',
+      '%C3%89',
+      '//',
+      '%3F',
+      '-',
+    )
+    fc.assert(
+      fc.property(fc.array(plainPiece, { maxLength: 12 }), (pieces) => {
+        const sent = `/${pieces.join('')}`
+        const [whole, cut] = [listReadings(sent), listReadings(sent, { decisive })]
+
+        fc.pre(whole !== null && cut !== null)
+        expect(new Set([sent, ...cut].map(startOf))).toEqual(new Set([sent, ...whole].map(startOf)))
+      }),
+      { numRuns: 3000 },
+    )
   })
 
   test('are refused where there are too many', () => {
