@@ -29,7 +29,7 @@ const rate = (description: string, fallback: string) =>
  * variable is one that is not set. README's table and `.env.example` are checked against this.
  */
 export const settings = {
-  HOST: text('Address to listen on.', '127.0.0.1'),
+  HOST: text('Address to listen on. A name stands for its first address, IPv4 before IPv6.', '127.0.0.1'),
   PORT: Type.Integer({ description: 'Port to listen on.', default: 3000, minimum: 1, maximum: 65535 }),
   PUBLIC_URL: Type.Optional(
     text(

@@ -1,3 +1,4 @@
+import dns from 'node:dns'
 import { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config/load.js'
@@ -11,6 +12,7 @@ const listenFaults: Record<string, (setting: string) => string> = {
   EADDRINUSE: (setting) => `another program listens there; stop it, or choose another ${setting}`,
   EADDRNOTAVAIL: () => 'HOST is no address of this machine',
   ENOTFOUND: () => 'HOST is no address and no known name',
+  EAI_AGAIN: () => 'no name server answers for HOST',
   EACCES: (setting) => `the system does not allow this ${setting}`,
 }
 
@@ -65,11 +67,21 @@ async function listen(
   begin: (address: { host: string; port: number }) => Promise<unknown>,
 ): Promise<void> {
   try {
-    await begin({ host, port })
+    await begin({ host: await resolveHost(host), port })
   } catch (error) {
     const fault = listenFaults[(error as NodeJS.ErrnoException).code ?? '']
     throw fault === undefined
       ? error
       : new CannotListen(`The ${name} cannot listen on ${host} port ${port}: ${fault(setting)}`)
   }
+}
+
+/**
+ * Resolves a name to one address. Fastify listens on every address of `localhost` with a server for each, and the ends
+ * and bounds of connections know only the first of these servers.
+ */
+async function resolveHost(host: string): Promise<string> {
+  // IPv4 first, because the name `localhost` may have ::1 on a machine without IPv6.
+  const { address } = await dns.promises.lookup(host, { verbatim: false })
+  return address
 }
