@@ -91,8 +91,10 @@ export function createGuard(options: AuthOptions): Guard {
     const call: Call = { service, method, url: raw.url, readings, headers, address, params, adminRole }
     const refusal = decideAccess(principal, key, access, call)
     const groupLimits = service === 'own' ? null : (service?.groupLimits ?? null)
-    // Undefined for sessions, and for tokens where they are not counted.
-    const own = key === undefined ? verdict.limited : key.limited
+    // Undefined for sessions, and for tokens where they are not counted. A person with a spent quota can still revoke
+    // keys here, because limits protect the services behind.
+    const ofToken = isOwn ? undefined : verdict.limited
+    const own = key === undefined ? ofToken : key.limited
     const limited = own === undefined ? null : partiesOf(own, groupLimits)
     if (refusal !== null) refuseCall(check, verdict, refusal, limited)
     else if (access.by === 'admin' && key === undefined) confirmRole(check, verdict, limited)

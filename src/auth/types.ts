@@ -115,7 +115,7 @@ export type Verdict =
       readonly recordUse?: RecordUse
       /**
        * Of an OAuth2 token: its owner, where their calls are limited, and the limits of groups count too. Null: only
-       * those do. Left out: the calls of tokens are not counted.
+       * those do. Left out: the calls of tokens are not counted. Latchkey's own routes never count them.
        */
       readonly limited?: readonly LimitedParty[] | null
       /** Whoever gave the verdict has counted this one call already, and nobody else may. */

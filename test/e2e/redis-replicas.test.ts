@@ -20,7 +20,7 @@ beforeAll(async () => {
   ;[postgresql, redis, issuer] = await Promise.all([startPostgresql(), startRedis(), startFakeIssuer()])
   const env = {
     ...settingsFor({ issuer: issuer.url }, postgresql.url),
-    ...{ DIRECTORY_URL: 'off', LIMIT_TOKENS: 'true' },
+    ...{ DIRECTORY_URL: 'off', LIMIT_TOKENS: 'true', EXAMPLE_CATALOG: 'true' },
     REDIS_URL: redis.url,
   }
   replicas = [await startService({ env, until: 'live' }), await startService({ env, until: 'live' })]
@@ -93,7 +93,8 @@ test('2,000 calls at once with tokens of one person against a quota of 500 a day
   const callers = Array.from({ length: 100 }, async () => {
     while (next < 2000) {
       const at = next++
-      const url = `${replicas[at % 2]?.url}/me`
+      // The key manager itself does not count tokens.
+      const url = `${replicas[at % 2]?.url}/catalog/`
       const answer = await fetch(url, { headers: tokens[at % tokens.length] ?? {} })
       await answer.text()
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)

@@ -40,7 +40,9 @@ const limitGroup = async (limits: object) => {
   const answer = await service.inject({ method: 'PATCH', url: '/admin/groups/test', headers, payload })
   expect(answer.status).toBe(200)
 }
-const me = async (wishes = {}) => service.inject({ url: '/me', headers: await service.as('bob', wishes) })
+/** The catalogue is a service too, on the origin of the key manager. */
+const catalog = async (wishes = {}) =>
+  service.inject({ url: '/catalog/', headers: await service.as('bob', wishes) })
 const echo = (headers: Record<string, string>, method = 'GET') =>
   fetch(`${service.gatewayUrl}/echo/x`, { method, headers })
 
@@ -49,11 +51,15 @@ describe('calls with tokens of a person', () => {
     const key = await service.createKey('bob')
     await limitOwner({ per_day: 4, per_month: 10 })
 
-    const first = await me()
+    const first = await catalog()
     const second = await echo(await service.as('bob'))
     const third = await echo({ 'x-api-key': key.value })
-    const fourth = await service.inject({ url: '/catalog/', headers: await service.as('bob') })
-    const refused = [await me(), await echo(await service.as('bob')), await echo({ 'x-api-key': key.value })]
+    const fourth = await catalog()
+    const refused = [
+      await catalog(),
+      await echo(await service.as('bob')),
+      await echo({ 'x-api-key': key.value }),
+    ]
 
     expect([first.status, second.status, third.status, fourth.status]).toEqual([200, 200, 200, 200])
     expect(refused.map(({ status }) => status)).toEqual([429, 429, 429])
@@ -69,7 +75,7 @@ describe('calls with tokens of a person', () => {
     })
     expect(upstream.seen).toHaveLength(2)
     expect(
-      (await service.inject({ url: '/me', headers: await service.as('alice') })).headers,
+      (await service.inject({ url: '/catalog/', headers: await service.as('alice') })).headers,
     ).not.toHaveProperty('ratelimit')
   })
 
@@ -84,7 +90,7 @@ describe('calls with tokens of a person', () => {
       await echo({ 'x-api-key': key.value }),
     ]
     const refused = await echo(stranger)
-    const elsewhere = await service.inject({ url: '/me', headers: stranger })
+    const elsewhere = await service.inject({ url: '/catalog/', headers: stranger })
 
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
     expect(answers[0]?.headers.get('ratelimit-policy')).toBe('"group-per-day";q=3;w=86400')
@@ -118,14 +124,14 @@ describe('calls with tokens of a person', () => {
       await changeService(service, 'echo', { access: { scopes: [] } })
     }
     for (const wishes of [{ lifetimeSeconds: -60 }, { claims: { aud: 'x', azp: 'x' } }]) {
-      const refused = await me(wishes)
+      const refused = await catalog(wishes)
       expect(refused.status).toBe(401)
       expect(refused.headers).not.toHaveProperty('ratelimit')
     }
     const url = '/admin/api-keys'
     expect((await service.inject({ url, headers: await service.as('bob') })).status).toBe(403)
 
-    expect([(await me()).status, (await me()).status]).toEqual([200, 429])
+    expect([(await catalog()).status, (await catalog()).status]).toEqual([200, 429])
   })
 
   test('hold to a limit from the answer on that sets it, and are free once it is gone', async () => {
@@ -140,22 +146,48 @@ describe('calls with tokens of a person', () => {
     expect([...limited, ...free].map(({ status }) => status)).toEqual([200, 429, 200, 200])
   })
 
-  test('of an administrator count after their right is confirmed, and those of a session not at all', async () => {
+  test('are never refused at the key manager: a spent quota stops nobody from revoking', async () => {
+    const urlOfNewKey = async () => `/api-keys/${(await service.createKey('bob')).id}`
+    const [toRevoke, toPause, toDelete] = [await urlOfNewKey(), await urlOfNewKey(), await urlOfNewKey()]
+    await limitOwner({ per_second: 1, per_day: 1 })
+    expect((await echo(await service.as('bob'))).status).toBe(200)
+    expect((await echo(await service.as('bob'))).status).toBe(429)
+    const headers = await service.as('bob')
+
+    const answers = [
+      await service.inject({ method: 'POST', url: `${toRevoke}/revoke`, headers, payload: {} }),
+      await service.inject({ method: 'PATCH', url: toPause, headers, payload: { enabled: false } }),
+      await service.inject({ method: 'DELETE', url: toDelete, headers }),
+      await service.inject({ url: '/api-keys', headers }),
+      await service.inject({ url: toPause, headers }),
+      await service.inject({ url: '/me', headers }),
+    ]
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 204, 200, 200, 200])
+    for (const answer of answers) expect(answer.headers).not.toHaveProperty('ratelimit')
+    expect((await echo(headers)).status).toBe(429)
+  })
+
+  test('of an administrator at the key manager are not counted, with a token or a session', async () => {
     const { cookie } = await logIn(service, 'alice')
     const headers = await asAdministrator(service)
     await limitOwner({ per_day: 1 }, subjects.alice)
 
     const ask = (more: Record<string, string>) => service.inject({ url: '/admin/api-keys', headers: more })
-    const [first, second] = [await ask(headers), await ask(headers)]
-    const bySession = [await ask({ cookie }), await ask({ cookie })]
-    await service.inject({
-      ...{ method: 'PUT', url: `/admin/owners/${subjects.alice}/limits`, payload: {} },
-      headers: { cookie, host: new URL(service.url).host, 'sec-fetch-site': 'same-origin' },
-    })
+    const answers = [await ask(headers), await ask(headers), await ask({ cookie }), await ask({ cookie })]
+    const first = await echo(headers)
+    await limitOwner({}, subjects.alice)
 
-    expect([first.status, second.status]).toEqual([200, 429])
-    expect(bySession.map(({ status }) => status)).toEqual([200, 200])
-    expect((await ask(headers)).status).toBe(200)
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+    expect(first.status).toBe(200)
+  })
+
+  test('keep their rule with a key: a spent quota is 429 at the key manager too', async () => {
+    const { value } = await service.createKey('bob')
+    await limitOwner({ per_day: 1 })
+    const me = () => service.inject({ url: '/me', headers: { 'x-api-key': value } })
+
+    expect([(await me()).status, (await me()).status]).toEqual([200, 429])
   })
 })
 
@@ -183,7 +215,7 @@ describe('while the database is away', () => {
   let db: WatchedDatabase
   let watched: TestService
   const ask = async (claims = {}) =>
-    watched.inject({ url: '/me', headers: await watched.as('bob', { claims }) })
+    watched.inject({ url: '/catalog/', headers: await watched.as('bob', { claims }) })
   beforeAll(async () => {
     db = await openWatchedDatabase()
     watched = await startService({ LIMIT_TOKENS: 'true', VERDICT_MAX_STALE_SECONDS: '60' }, { db })
