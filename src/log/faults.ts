@@ -108,10 +108,12 @@ export function nameError(error: unknown): string {
   const names: string[] = []
   for (let next = error; next instanceof Error && names.length < maxCauses; next = next.cause) {
     const { code = '' } = next as NodeJS.ErrnoException
-    names.push(`${next.name} ${code} ${next.message.slice(0, maxNameLength).replace(/\d+/g, '#')}`)
+    names.push(`${next.name} ${code} ${withoutNumbers(next.message.slice(0, maxNameLength))}`)
   }
   return names.join(' < ')
 }
+
+const withoutNumbers = (text: string) => text.replace(/\d+/g, '#')
 
 const [warn, fatal] = [40, 60]
 
@@ -149,23 +151,10 @@ function readFault([details, text]: unknown[], level: number): Fault | null {
   if (typeof details !== 'object' || details === null) return null
   const { err, fault, service } = details as { err?: unknown; fault?: unknown; service?: unknown }
   const error = err ?? fault ?? details
-  const isSummary = error === fault && typeof fault === 'object' && !isBrokenAnswer(fault)
+  const isSummary = error === fault && typeof fault === 'object'
   if (!(error instanceof Error) && !isSummary) return null
   const message = typeof text === 'string' ? text : error instanceof Error ? error.name : ''
   const of = typeof service === 'string' ? service : undefined
-  const named = error instanceof Error ? nameError(error) : JSON.stringify(error)
+  const named = error instanceof Error ? nameError(error) : withoutNumbers(JSON.stringify(error))
   return { name: [level, message, of, named].join('\n'), message, service: of }
 }
-
-/**
- * Whether a service did answer, and broke its answer. Each such answer is told by itself, because each is broken in its
- * own way; a service that cannot be reached is one fault.
- */
-const isBrokenAnswer = (fault: object | null): boolean =>
-  brokenAnswers.has(String((fault as { name?: unknown } | null)?.name))
-
-/** Names of undici's errors. */
-const brokenAnswers = new Set([
-  ...['HTTPParserError', 'HeadersOverflowError', 'BodyTimeoutError'],
-  ...['ResponseContentLengthMismatchError', 'SocketError'],
-])

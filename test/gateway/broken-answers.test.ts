@@ -15,6 +15,9 @@ let broken: Server
 /** What the service says to whatever it is asked. */
 let answer = ''
 const sockets = new Set<Socket>()
+/** Another service for each test, because equal faults of one service are counted instead of repeated. */
+let id = ''
+let tests = 0
 
 beforeAll(async () => {
   broken = createServer((socket) => {
@@ -25,12 +28,10 @@ beforeAll(async () => {
   await once(broken, 'listening')
   service = await startService({ LOG_LEVEL: 'trace' }, { hasGateway: true })
   key = await service.createKey('alice')
-  await setServices(service, {
-    id: 's',
-    target: `http://127.0.0.1:${(broken.address() as AddressInfo).port}`,
-  })
 })
-beforeEach(() => {
+beforeEach(async () => {
+  id = `service-${++tests}`
+  await setServices(service, { id, target: `http://127.0.0.1:${(broken.address() as AddressInfo).port}` })
   service.log.length = 0
 })
 afterAll(async () => {
@@ -41,7 +42,7 @@ afterAll(async () => {
 
 const ask = (method: string, lines: string[] = []) =>
   requestRaw(Number(new URL(service.gatewayUrl).port), [
-    `${method} /s HTTP/1.1`,
+    `${method} /${id} HTTP/1.1`,
     `X-API-Key: ${key.value}`,
     ...lines,
   ])
@@ -88,7 +89,7 @@ describe('an answer that is no HTTP is a 502, and neither the caller nor the log
       expectNothingPrivate(JSON.stringify(got))
     }
     expectNothingPrivate(log())
-    expect(log()).toContain('"service":"s"')
+    expect(log()).toContain(`"service":"${id}"`)
   })
 })
 

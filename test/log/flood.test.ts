@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
 import { setServices } from '../support/services.js'
@@ -45,6 +47,32 @@ test('a service that is not there is one line, and another service another, howe
     expect.objectContaining({ msg: 'a service gave no answer', service: expect.stringMatching(/away|gone/) }),
     expect.objectContaining({ msg: 'a service gave no answer', service: expect.stringMatching(/away|gone/) }),
   ])
+})
+
+test.each<[string, string]>([
+  ['closes without a word', ''],
+  ['answers what is no HTTP', 'garbage\r\n\r\n'],
+  ['breaks off half-way', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc'],
+  ['answers with a status that HTTP does not have', 'HTTP/1.1 999 x\r\nContent-Length: 0\r\n\r\n'],
+])('a service that %s is one line, however many call it', async (what, text) => {
+  const broken = createServer((socket) => {
+    socket.on('error', () => {}).once('data', () => socket.end(text))
+  }).listen(0, '127.0.0.1')
+  await once(broken, 'listening')
+  const { port } = broken.address() as AddressInfo // Listening on TCP.
+  const id = what.replaceAll(/[^a-z]/gi, '-').toLowerCase()
+  await setServices(service, { id, target: `http://127.0.0.1:${port}` })
+  const call = async () => {
+    const answer = await fetch(`${service.gatewayUrl}/${id}`, { headers: { 'x-api-key': key.value } })
+    return answer.text()
+  }
+
+  const lines = await faultsOf(async () => {
+    for (let time = 0; time < 20; time += 1) await call().catch(() => {})
+  })
+
+  expect(lines).toEqual([expect.objectContaining({ service: id })])
+  broken.close()
 })
 
 test('a flood while the database is down writes a line for each fault, and no more', async () => {
