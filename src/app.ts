@@ -129,6 +129,7 @@ async function addOwnEndpoints(own: FastifyInstance, dependencies: AppDependenci
       ...{ ...wayIn, owners, attempts: runtime.attempts, sessionSecret },
       ...{ clientId: config.clientId, attributes: config.attributes, issuer: identityProvider.issuer },
       verifyToken: identityProvider.verifyOwnToken,
+      reportRole: identityProvider.reportRole,
       invalidateOwner: runtime.keys.invalidateOwner,
     })
   }

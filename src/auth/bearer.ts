@@ -1,6 +1,6 @@
 import { errors, type JWTPayload, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
-import { readFacts } from './claims.js'
+import { type ReportRole, readFacts } from './claims.js'
 import type { Issuer } from './issuer.js'
 import { accessTokenTypes, hasFiniteTimes, isSubject, presentedTypes, readToken } from './token-rules.js'
 import type { Principal, RefusalRate, Verdict, Verify } from './types.js'
@@ -14,6 +14,8 @@ export interface TokenVerifierOptions {
   refusals: RefusalRate
   /** Names of the claims that are kept as the person's attributes. Default: none. */
   attributes?: readonly string[]
+  /** Called with each role that is left out of the rights. Default: not reported. */
+  reportRole?: ReportRole
   /** Whether this person is known to be disabled, whatever their token says; at once. Default: nobody is. */
   isDisabled?: (subject: string) => boolean
   /** Verified tokens that are remembered. Default 10,000. */
@@ -76,7 +78,10 @@ export function createTokenVerifier(options: TokenVerifierOptions): Verify {
         currentDate: new Date(clock()),
       })
       if (!hasFiniteTimes(payload) || !isForUs(payload)) return refuse(address)
-      const verdict = { kind: 'accepted', principal: asPrincipal(payload, attributes) } as const
+      const verdict = {
+        kind: 'accepted',
+        principal: asPrincipal(payload, attributes, options.reportRole),
+      } as const
       if (isDisabled(verdict.principal.subject)) return refused
       const from = clock()
       dropEnded(from)
@@ -132,8 +137,12 @@ function claimsToBeAccessToken(token: string, issuer: string): boolean {
   return isAccessToken && claims.iss === issuer && isSubject(claims.sub)
 }
 
-function asPrincipal(payload: JWTPayload, attributes: readonly string[]): Principal {
-  const facts = readFacts({ ...payload, sub: String(payload.sub) }, attributes)
+function asPrincipal(
+  payload: JWTPayload,
+  attributes: readonly string[],
+  reportRole: ReportRole | undefined,
+): Principal {
+  const facts = readFacts({ ...payload, sub: String(payload.sub) }, attributes, reportRole)
   return Object.freeze<Principal>({
     subject: facts.subject,
     login: facts.login,

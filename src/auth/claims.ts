@@ -13,19 +13,27 @@ export interface Facts {
   attributes: Record<string, unknown>
 }
 
+/** Called with each role of a token that is left out of the rights. */
+export type ReportRole = (role: string) => void
+
 /**
  * Reads Keycloak's claims of a token that was verified before. Members of a wrong type count as absent.
  * @param attributes names of the claims that are kept as the person's attributes
+ * @param reportRole called with each role that is left out. Default: not reported
  * @returns rights as one flat list: realm roles as `role`, client roles as `client:role`, groups as `group:/path`;
- * without a realm role that is named like every right
+ * without roles that would read as every right or as a group
  */
-export function readFacts(claims: JWTPayload & { sub: string }, attributes: readonly string[]): Facts {
+export function readFacts(
+  claims: JWTPayload & { sub: string },
+  attributes: readonly string[],
+  reportRole: ReportRole = () => {},
+): Facts {
   return {
     subject: claims.sub,
     login: text(claims.preferred_username) ?? claims.sub,
     name: text(claims.name),
     email: text(claims.email),
-    rights: readRights(claims),
+    rights: readRights(claims, reportRole),
     attributes: pickAttributes(claims, attributes),
   }
 }
@@ -59,13 +67,22 @@ export function pickAttributes(
   return Object.fromEntries(entries)
 }
 
-function readRights(claims: JWTPayload): string[] {
-  const realm = texts(members(claims.realm_access).roles).filter((role) => role !== everyRight)
+const groupMark = 'group:'
+
+function readRights(claims: JWTPayload, reportRole: ReportRole): string[] {
+  const realm = texts(members(claims.realm_access).roles)
   const clients = Object.entries(members(claims.resource_access)).flatMap(([client, access]) =>
     texts(members(access).roles).map((role) => `${client}:${role}`),
   )
-  const groups = texts(claims.groups).map((path) => `group:${path}`)
-  return [...new Set([...realm, ...clients, ...groups])].sort()
+  // Of a client named `group` too, whose role `/ops` would read as the group `/ops`.
+  const isImpostor = (role: string) => role === everyRight || role.startsWith(groupMark)
+  const roles = [...realm, ...clients].filter((role) => {
+    if (!isImpostor(role)) return true
+    reportRole(role)
+    return false
+  })
+  const groups = texts(claims.groups).map((path) => groupMark + path)
+  return [...new Set([...roles, ...groups])].sort()
 }
 
 const text = (value: unknown) => (isStorable(value) && value !== '' ? value : null)

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { createTokenVerifier } from '../auth/bearer.js'
+import type { ReportRole } from '../auth/claims.js'
 import { createIssuer, type Issuer } from '../auth/issuer.js'
 import type { RefusalRate, Verify } from '../auth/types.js'
 import type { Config } from '../config/load.js'
@@ -33,6 +34,8 @@ export interface IdentityProvider {
   verifyToken: Verify
   /** Verifies a token of a login: for this service's own client, whichever audiences are accepted elsewhere. */
   verifyOwnToken: Verify
+  /** Logs a role that is left out of someone's rights, once for each role. */
+  reportRole: ReportRole
 }
 
 /** Prepares the connection to the identity provider. Nothing is asked before the first need. */
@@ -47,19 +50,21 @@ export function connectIdentityProvider(options: IdentityProviderOptions): Ident
     clock,
     ...(timeout === undefined ? {} : { timeout }),
   })
-  const source = options.source ?? findDirectory(config, issuer)
+  const reportRole = createRoleReport(log)
+  const source = options.source ?? findDirectory(config, issuer, reportRole)
   const directory =
     source === undefined ? fixedPeople : followDirectory({ ...config.directory, source, db, log, clock })
   return {
     issuer,
     directory,
+    reportRole,
     verifyToken: createTokenVerifier({
-      ...{ issuer, attributes, refusals: options.refusals, clock },
+      ...{ issuer, attributes, reportRole, refusals: options.refusals, clock },
       ...{ audiences: config.audiences, authorizedParties: config.authorizedParties },
       isDisabled: directory.isDisabled,
     }),
     verifyOwnToken: createTokenVerifier({
-      ...{ issuer, attributes, clock },
+      ...{ issuer, attributes, reportRole, clock },
       ...{ audiences: [clientId], authorizedParties: [clientId] },
       // The token comes from the identity provider itself, so a refusal is nobody's guess.
       refusals: { retryAfterSeconds: () => 0, count: () => {} },
@@ -77,8 +82,22 @@ function reportChangedParties({ changedParties: changed }: Config, log: FastifyB
   )
 }
 
+const maxRolesReported = 1000
+
+function createRoleReport(log: FastifyBaseLogger): ReportRole {
+  const reported = new Set<string>()
+  return (role) => {
+    if (reported.has(role) || reported.size >= maxRolesReported) return
+    reported.add(role)
+    log.warn(
+      { role },
+      'a role is left out of rights, because it would read as a group or as every right: rename it',
+    )
+  }
+}
+
 /** Undefined: the embedded identity provider, whose two people never change. */
-function findDirectory(config: Config, issuer: Issuer): DirectorySource | undefined {
+function findDirectory(config: Config, issuer: Issuer, reportRole: ReportRole): DirectorySource | undefined {
   if (config.issuer === undefined) return undefined
   if (config.directory.url === 'off') return noDirectory('DIRECTORY_URL is off')
   const adminUrl = config.directory.url ?? deriveAdminUrl(config.issuer)
@@ -88,5 +107,5 @@ function findDirectory(config: Config, issuer: Issuer): DirectorySource | undefi
     )
   }
   const { clientId, attributes } = config
-  return createKeycloakDirectory({ issuer, adminUrl, clientId, attributes })
+  return createKeycloakDirectory({ issuer, adminUrl, clientId, attributes, reportRole })
 }

@@ -1,5 +1,5 @@
 import * as oidc from 'openid-client'
-import { pickAttributes, readFacts } from '../auth/claims.js'
+import { pickAttributes, type ReportRole, readFacts } from '../auth/claims.js'
 import type { Issuer } from '../auth/issuer.js'
 import { type DirectorySource, NotAllowed, type Person } from './source.js'
 
@@ -10,6 +10,8 @@ export interface KeycloakOptions {
   clientId: string
   /** Names of the attributes, or of claims of the access token, that are kept of a person. */
   attributes: readonly string[]
+  /** Called with each role that is left out of the rights. Default: not reported. */
+  reportRole?: ReportRole
 }
 
 interface Token {
@@ -56,7 +58,11 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
     }
     if (readMember(user, 'enabled') !== true) return { enabled: false }
     const claims = await generateClaims(subject)
-    const { subject: _same, ...facts } = readFacts({ ...claims, sub: subject }, attributes)
+    const { subject: _same, ...facts } = readFacts(
+      { ...claims, sub: subject },
+      attributes,
+      options.reportRole,
+    )
     const own = pickAttributes(unwrapSingle(readMember(user, 'attributes')), attributes)
     return { enabled: true, ...facts, attributes: { ...own, ...facts.attributes } }
   }

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import * as oidc from 'openid-client'
-import { readFacts, readKnownAt } from '../auth/claims.js'
+import { type ReportRole, readFacts, readKnownAt } from '../auth/claims.js'
 import type { OwnerWatch } from '../auth/owner-watch.js'
 import { hasFiniteTimes, isSubject } from '../auth/token-rules.js'
 import type { Verify } from '../auth/types.js'
@@ -21,6 +21,8 @@ export interface CompleteLoginOptions {
   owners: OwnerWatch
   /** Names of the claims that are kept as the person's attributes. */
   attributes: readonly string[]
+  /** Called with each role that is left out of the rights. */
+  reportRole: ReportRole
   /** Called when what is known of an owner changed. */
   invalidateOwner: (subject: string) => void
   configuration: oidc.Configuration
@@ -63,7 +65,7 @@ export async function completeLogin(
     })
   }
   const told = await readAccessToken(tokens, options.verifyToken)
-  const facts = readFacts(claims, options.attributes)
+  const facts = readFacts(claims, options.attributes, options.reportRole)
   const { subject } = facts
   // Enabled a moment ago, perhaps: the identity provider has just let them in.
   if (options.owners.isDisabled(subject)) await options.owners.look(subject)

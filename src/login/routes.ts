@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import * as oidc from 'openid-client'
 import Type from 'typebox'
+import type { ReportRole } from '../auth/claims.js'
 import type { Issuer } from '../auth/issuer.js'
 import type { OwnerWatch } from '../auth/owner-watch.js'
 import { isSameOrigin } from '../auth/same-origin.js'
@@ -26,6 +27,8 @@ export interface LoginOptions {
   owners: OwnerWatch
   /** Names of the claims that are kept as the person's attributes. */
   attributes: readonly string[]
+  /** Called with each role that is left out of the rights. */
+  reportRole: ReportRole
   /** Called when what is known of an owner changed. */
   invalidateOwner: (subject: string) => void
   issuer: Issuer

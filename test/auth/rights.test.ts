@@ -31,6 +31,31 @@ describe('a right is held', () => {
   })
 })
 
+test('a role that would read as a group is left out and reported, of the realm and of a client', () => {
+  const reported: string[] = []
+  const claims = {
+    sub: 'mallory-id',
+    realm_access: { roles: ['group:/boss', 'group:', 'groups:/a', 'a-group:/b', '*', 'read'] },
+    resource_access: {
+      group: { roles: ['/boss', 'x'] },
+      'group:/a': { roles: ['b'] },
+      groups: { roles: ['c'] },
+    },
+    groups: ['/ops'],
+  }
+
+  const { rights } = readFacts(claims, [], (role) => reported.push(role))
+
+  expect(rights).toEqual(['a-group:/b', 'group:/ops', 'groups:/a', 'groups:c', 'read'])
+  expect(reported.sort()).toEqual(['*', 'group:', 'group:/a:b', 'group:/boss', 'group:/boss', 'group:x'])
+})
+
+test('a group stays when a role of the same name is left out', () => {
+  const { rights } = readFacts({ sub: 'a', realm_access: { roles: ['group:/ops'] }, groups: ['/ops'] }, [])
+
+  expect(rights).toEqual(['group:/ops'])
+})
+
 test('a realm role that is called as every right is dropped, and a client role or a group is none', () => {
   const { rights } = readFacts(
     {

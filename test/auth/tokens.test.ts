@@ -58,6 +58,25 @@ describe('a token is accepted', () => {
   })
 })
 
+test('a role that would read as a group is left out of the rights, with one line in the log', async () => {
+  const claims = {
+    realm_access: { roles: ['group:/boss', 'reader'] },
+    resource_access: { group: { roles: ['/chief'] } },
+    groups: ['/ops'],
+  }
+
+  for (let time = 0; time < 3; time += 1) {
+    const { json } = await present(await service.token({ claims }))
+    expect(json.roles).toEqual(['group:/ops', 'reader'])
+  }
+
+  const lines = service.log.map((line) => JSON.parse(line)).filter(({ role }) => role !== undefined)
+  expect(lines.map(({ level, role }) => ({ level, role }))).toEqual([
+    { level: 40, role: 'group:/boss' },
+    { level: 40, role: 'group:/chief' },
+  ])
+})
+
 describe('a token is refused', () => {
   test.each<[string, TokenWishes]>([
     ['that has expired', { lifetimeSeconds: -10 }],

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type ReportRole, readFacts } from '../../src/auth/claims.js'
 import { createIssuer } from '../../src/auth/issuer.js'
 import { createKeycloakDirectory, deriveAdminUrl } from '../../src/directory/keycloak.js'
 import { type DirectorySource, NotAllowed } from '../../src/directory/source.js'
@@ -55,13 +56,14 @@ function answer(request: IncomingMessage, response: ServerResponse) {
   if (said !== 'silence') send(said.status, said.body, said.location)
 }
 
-function aDirectory(attributes: string[] = []): DirectorySource {
+function aDirectory(attributes: string[] = [], reportRole: ReportRole = () => {}): DirectorySource {
   const issuer = createIssuer({ issuer: `${origin}/realms/r`, clientId: 'latchkey', clientSecret: 'secret' })
   return createKeycloakDirectory({
     issuer,
     adminUrl: `${origin}/admin/realms/r`,
     clientId: 'latchkey',
     attributes,
+    reportRole,
   })
 }
 
@@ -211,6 +213,24 @@ test('no role of a person is every right, however it is called', async () => {
   handle = withOnePerson({ id: 'id-1', enabled: true }, { sub: 'id-1', realm_access: { roles: ['*', 'r'] } })
 
   expect(await aDirectory().find('id-1')).toMatchObject({ rights: ['r'] })
+})
+
+test('a person has the same rights by a token as by the directory, and both report what they leave out', async () => {
+  const claims = {
+    realm_access: { roles: ['group:/boss', '*', 'reader'] },
+    resource_access: { group: { roles: ['/boss'] }, catalog: { roles: ['read'] } },
+    groups: ['/ops'],
+  }
+  handle = withOnePerson({ id: 'id-1', enabled: true }, { sub: 'id-1', ...claims })
+  const [byDirectory, byToken]: [string[], string[]] = [[], []]
+
+  const person = await aDirectory([], (role) => byDirectory.push(role)).find('id-1')
+  const { rights } = readFacts({ sub: 'id-1', ...claims }, [], (role) => byToken.push(role))
+
+  expect(person).toMatchObject({ rights })
+  expect(rights).toEqual(['catalog:read', 'group:/ops', 'reader'])
+  expect(byDirectory).toEqual(['group:/boss', '*', 'group:/boss'])
+  expect(byToken).toEqual(byDirectory)
 })
 
 test('a client that was made again is found again; its person is not taken for deleted', async () => {
