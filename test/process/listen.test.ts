@@ -30,7 +30,9 @@ function giveBothAddresses() {
     { address: '::1', family: 6 },
     { address: '127.0.0.1', family: 4 },
   ]
-  vi.spyOn(dns, 'lookup').mockImplementation(((_name: string, options: unknown, callback: unknown) => {
+  const { lookup } = dns
+  vi.spyOn(dns, 'lookup').mockImplementation(((name: string, options: unknown, callback: unknown) => {
+    if (name !== 'localhost') return lookup(name, options as object, callback as () => void)
     const done = (typeof options === 'function' ? options : callback) as (...values: unknown[]) => void
     if (Object(options).all === true) done(null, addresses)
     else done(null, '127.0.0.1', 4)
