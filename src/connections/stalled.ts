@@ -32,11 +32,17 @@ class Direction {
  * take or to send, as between two events of a stream, may be silent for as long as it wants.
  */
 export class StalledConnections {
+  readonly #tickMs: number
   readonly #watched = new Map<Socket, WatchedConnection & { out: Direction; in: Direction }>()
   #timer: NodeJS.Timeout | undefined
+  #checkedAt = 0
+  /** Milliseconds in which this process could serve its connections. */
+  #servedMs = 1
 
   /** @param limitMs in which fewer than 600 bytes are a standstill */
-  constructor(private readonly limitMs: number) {}
+  constructor(private readonly limitMs: number) {
+    this.#tickMs = Math.min(maxTickMs, limitMs / ticksPerLimit)
+  }
 
   watch(connection: WatchedConnection): void {
     const { socket } = connection
@@ -46,15 +52,19 @@ export class StalledConnections {
   }
 
   start(): void {
-    const tickMs = Math.min(maxTickMs, this.limitMs / ticksPerLimit)
-    this.#timer = setInterval(() => this.#checkAll(performance.now()), tickMs).unref()
+    this.#checkedAt = performance.now()
+    this.#timer = setInterval(() => this.#checkAll(performance.now()), this.#tickMs).unref()
   }
 
   close(): void {
     clearInterval(this.#timer)
   }
 
-  #checkAll(now: number): void {
+  #checkAll(checkedAt: number): void {
+    // A process that was stopped or blocked has moved no bytes either: the other sides are not to blame for that time.
+    this.#servedMs += Math.min(checkedAt - this.#checkedAt, 2 * this.#tickMs)
+    this.#checkedAt = checkedAt
+    const now = this.#servedMs
     for (const connection of this.#watched.values()) {
       const { socket, out, in: incoming } = connection
       const isRefused = out.isStalled(socket.writableLength > 0, countTaken(socket), now, this.limitMs)

@@ -1,25 +1,29 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, onTestFinished, test, vi } from 'vitest'
 import { type WebSocket as Connected, WebSocket, WebSocketServer } from 'ws'
+import { StalledConnections } from '../../src/connections/stalled.js'
 import { openConnection } from '../support/raw-http.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
 import { setServices } from '../support/services.js'
 
-vi.setConfig({ testTimeout: 30_000 })
+vi.setConfig({ testTimeout: 60_000 })
 
 // The limit is a second: everything that may be silent is silent for longer.
 const silenceMs = 2200
-const soonMs = 6000
+// Far more than the limit, because a busy machine is slow, and far less than for ever.
+const soonMs = 20_000
 
 let service: TestService
 let key: CreatedKey
 /** Connections of the service behind the gateway, by the path that was asked on them. */
 const open = new Map<string, Socket>()
+/** Paths that were asked, also by connections that have ended since. */
+const seen = new Set<string>()
 /** More than 600 bytes a second, for longer than the limit. */
-const dripPieces = 11
+const [dripPieces, dripBytes, dripMs] = [22, 300, 100]
 const large = Buffer.alloc(1 << 20, 'a')
 
 const behaviours: Record<string, (request: IncomingMessage, response: ServerResponse) => void> = {
@@ -40,10 +44,10 @@ const behaviours: Record<string, (request: IncomingMessage, response: ServerResp
   '/takes-nothing': () => {},
   '/told': (_request, response) => void response.writeHead(200, { 'content-length': 1000 }).write('a'),
   '/drip': async (_request, response) => {
-    response.writeHead(200, { 'content-length': dripPieces * 300 })
+    response.writeHead(200, { 'content-length': dripPieces * dripBytes })
     for (let n = 0; n < dripPieces; n += 1) {
-      response.write('a'.repeat(300))
-      await sleep(200)
+      response.write('a'.repeat(dripBytes))
+      await sleep(dripMs)
     }
     response.end()
   },
@@ -60,6 +64,7 @@ const behaviours: Record<string, (request: IncomingMessage, response: ServerResp
 const upstream = createServer((request, response) => {
   const path = request.url ?? ''
   open.set(path, request.socket)
+  seen.add(path)
   request.socket.once('close', () => open.delete(path))
   request.on('error', () => {})
   behaviours[path]?.(request, response)
@@ -103,7 +108,7 @@ const nextSocket = (path: string) =>
       if (url === path) resolve(socket)
     })
   })
-const wasSeen = (path: string) => vi.waitUntil(() => open.has(path))
+const wasSeen = (path: string) => vi.waitUntil(() => seen.has(path), { timeout: soonMs })
 
 describe.concurrent('a client', () => {
   test('that does not take its answer is let go, and so is the service', async ({ expect }) => {
@@ -126,7 +131,7 @@ describe.concurrent('a client', () => {
     await sendWithoutReading(service.url, head('GET', '/openapi.json').repeat(400))
     const [socket] = await connected
 
-    await expect.poll(() => socket.destroyed, { timeout: 15_000 }).toBe(true)
+    await expect.poll(() => socket.destroyed, { timeout: soonMs }).toBe(true)
   })
 
   test('that sends its body at a byte in 300 ms is let go, and so is the service', async ({ expect }) => {
@@ -145,14 +150,14 @@ describe.concurrent('a client', () => {
 
   test('that sends its body at more than that is served', async ({ expect }) => {
     const connection = await openConnection(portOf(service.gatewayUrl))
-    const [piece, count] = [300, 12]
+    const length = dripPieces * dripBytes
     connection.socket.write(
-      head('POST', '/s/takes-all?slow', [`Content-Length: ${piece * count}`, 'Connection: close']),
+      head('POST', '/s/takes-all?slow', [`Content-Length: ${length}`, 'Connection: close']),
     )
     behaviours['/takes-all?slow'] = behaviours['/takes-all'] as (typeof behaviours)[string]
-    for (let n = 0; n < count; n += 1) {
-      await sleep(200)
-      connection.socket.write('a'.repeat(piece))
+    for (let n = 0; n < dripPieces; n += 1) {
+      await sleep(dripMs)
+      connection.socket.write('a'.repeat(dripBytes))
     }
     await connection.closed
 
@@ -184,7 +189,7 @@ describe.concurrent('a client', () => {
     const server = await accepted
     // The next call goes through the same client of the pool.
     const drip = await fetch(`${service.gatewayUrl}/s/drip`, { headers: { 'x-api-key': key.value } })
-    expect(await drip.text()).toHaveLength(dripPieces * 300)
+    expect(await drip.text()).toHaveLength(dripPieces * dripBytes)
 
     server.send('still there')
     const [text] = await once(client, 'message')
@@ -209,7 +214,7 @@ describe.concurrent('a client', () => {
     clearInterval(timer)
 
     expect(code).toBe(1006)
-  }, 15_000)
+  })
 })
 
 describe.concurrent('a service', () => {
@@ -229,4 +234,30 @@ describe.concurrent('a service', () => {
     await expect(answer.text()).rejects.toThrow()
     await isGone('/told')
   })
+})
+
+test('the time in which this process is stopped or blocked does not count', async ({ expect }) => {
+  const limitMs = 400
+  const stalled = new StalledConnections(limitMs)
+  const server = createTcpServer((socket) => {
+    stalled.watch({ socket, isBodyDue: () => false, end: () => socket.destroy() })
+    socket.on('error', () => {}).end(Buffer.alloc(20 << 20))
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => {
+    stalled.close()
+    server.close()
+  })
+  await once(server, 'listening')
+  stalled.start()
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1').pause()
+  client.on('error', () => {})
+  await once(client, 'connect')
+
+  await sleep(limitMs / 4)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * limitMs)
+  await sleep(limitMs / 4)
+  let received = 0
+  for await (const chunk of client) received += chunk.length
+
+  expect(received).toBe(20 << 20)
 })
