@@ -97,11 +97,17 @@ async function makeWrongValues(service: TestService, key: CreatedKey, other: Cre
     newValue('lk', key.id, (size) => Buffer.alloc(size)),
     signed(`lk_${key.id}_${secretOf(other)}`),
     signed(`xx_${key.id}_${secretOf(key)}`),
-    signed(`lk_${key.id.toLowerCase()}_${secretOf(key)}`),
+    signed(`lk_${inOtherCase(key.id)}_${secretOf(key)}`),
     signed(`lk_${key.id}_${[...secretOf(key)].reverse().join('')}`),
     signed(`lk__${secretOf(key)}`),
   ]
 }
+
+/** Changes the case of one letter. An id may have letters of one case alone, or no letter at all. */
+const inOtherCase = (id: string) =>
+  /[A-Za-z]/.test(id)
+    ? id.replace(/[A-Za-z]/, (letter) => (letter < 'a' ? letter.toLowerCase() : letter.toUpperCase()))
+    : `a${id.slice(1)}`
 
 /** As an ordinary library does it. */
 function signByKey(
