@@ -6,8 +6,8 @@ import { revokeTheseKeys } from '../store/revocations.js'
 import type { AdminContext } from './context.js'
 
 /**
- * Revokes these keys of anyone in one transaction, all of them or none. A key that is revoked already is answered as
- * when it is revoked alone: it becomes an administrator's, and a second time changes nothing.
+ * Revokes these keys of anyone in one transaction, all of them or none. A key that is already revoked is treated as by
+ * a revocation of it alone: it becomes an administrator's, and a second time changes nothing.
  * @param named may hold an id twice
  * @returns the ids of the keys that this changed, and each key as it is now, in the order of `named`
  * @throws Problem validation_failed, which names every id of no key

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
-/** Of one connection. Clients that pipeline at all send a few; the others wait for the answers to these. */
+/** Calls in flight of one connection. A client that pipelines sends a few; more of them wait for these answers. */
 const maxCalls = 4
-/** In which a connection that was paused reads on, because only reading shows that its client has gone. */
+/** A paused connection reads on after this time, because only reading shows that its client has gone. */
 const pauseMs = 1000
 const maxWaiting = 1000
 const maxWaitMs = 30_000
@@ -47,7 +47,7 @@ class Connection {
   }
 
   readonly endCall = () => {
-    // The answers of a connection end just before it does: nobody waits for the other calls any more.
+    // The answers of a connection close with it. Its waiting calls must not begin then.
     if (this.socket.destroyed) this.#drop()
     this.#endedAt = performance.now()
     const next = this.#waiting.shift()

@@ -14,7 +14,7 @@ export function boundConnections(app: FastifyInstance, stalled: StalledConnectio
   endRefusedBodies(app.server)
 }
 
-/** A client owes a body while somebody reads it: before, and while the reader is busy, the client waits for us. */
+/** Watches clients. A client owes a body only while the body is read: at other times, the client waits for us. */
 function watchClients({ server }: FastifyInstance, stalled: StalledConnections): void {
   const latest = new WeakMap<Socket, IncomingMessage>()
   server.on('connection', (socket: Socket) => {
@@ -22,11 +22,11 @@ function watchClients({ server }: FastifyInstance, stalled: StalledConnections):
       const message = latest.get(socket)
       return message?.complete === false && message.readableFlowing === true
     }
-    // By a reset, because the kernel would go on to hold megabytes for a peer that takes none.
+    // A reset, because after an ordinary end the kernel holds megabytes for a peer that takes none.
     stalled.watch({ socket, isBodyDue, end: () => socket.resetAndDestroy() })
   })
   const note = (message: IncomingMessage) => void latest.set(message.socket, message)
   server.on('request', note).on('upgrade', note)
-  // A listener changes what Node does, so that there is one only beside another.
+  // Node answers 100 itself as long as this event has no listener, so add none but beside another.
   if (server.listenerCount('checkContinue') > 0) server.on('checkContinue', note)
 }

@@ -3,11 +3,11 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 /** Long enough for a client to read the answer, too short to be worth an attack. */
 const lingerMs = 2000
 
-/** Ends the connections on which the rest of a body comes after its answer, because nobody reads it. */
+/** Ends the connections on which the rest of a body comes after its answer, because no code reads it. */
 export function endRefusedBodies(server: Server): void {
   // No hook of Fastify, which calls none for a URL that it cannot read.
   server.on('request', endAfterAnswer)
-  // A listener changes what Node does, so that there is one only beside another.
+  // Node answers 100 itself as long as this event has no listener, so add none but beside another.
   if (server.listenerCount('checkContinue') > 0) server.on('checkContinue', endAfterAnswer)
 }
 

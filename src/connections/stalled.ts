@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** As few bytes as this in the time limit are none. */
+/** Fewer bytes than this within the time limit count as none. */
 const minBytes = 600
 const [maxTickMs, ticksPerLimit] = [1000, 8]
 
@@ -28,8 +28,8 @@ class Direction {
 }
 
 /**
- * Ends connections whose other side takes no bytes, or sends no body, in both directions. A side that has nothing to
- * take or to send, as between two events of a stream, may be silent for as long as it wants.
+ * Ends connections on which bytes or a body are due and next to none move, in both directions. A side that has nothing
+ * to take or to send, as between two events of a stream, may be silent for as long as it wants.
  */
 export class StalledConnections {
   readonly #tickMs: number
@@ -74,7 +74,7 @@ export class StalledConnections {
   }
 }
 
-/** What Node knows of a connection, and does not document. */
+/** Counters of a connection that Node does not document. */
 interface Handle {
   bytesWritten?: number
   writeQueueSize?: number

@@ -8,7 +8,7 @@ const unknownCoding = {
 
 /**
  * Refuses bodies of any transfer coding but `chunked` alone with 501 (RFC 9112 §6.1). Node removes that one, and a
- * service would take the other codings for its content. A body whose last coding is another has no end (§6.3): 400.
+ * service would take the other codings for its content. A body has no end when its last coding is another (§6.3): 400.
  */
 export function refuseTransferCodings(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {

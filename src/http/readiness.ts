@@ -1,5 +1,5 @@
 export interface ReadinessOptions {
-  /** What the service needs, by name, and how to ask whether it is there. */
+  /** Checks of the parts that the service needs, by their names. */
   needs: Record<string, (timeoutMs: number) => Promise<boolean>>
   /** Milliseconds since the epoch. */
   clock: () => number
@@ -7,9 +7,9 @@ export interface ReadinessOptions {
 
 /** Whether this process should get requests, for both of its servers. */
 export interface Readiness {
-  /** Finds what speaks against it, as a sentence; null: nothing. Asks once a second at most. */
+  /** Finds the reason against it, as a sentence; null: ready. Asks once a second at most. */
   findFault(): Promise<string | null>
-  /** Asks for everything that the service needs. @returns the names of what does not answer in time */
+  /** Asks for everything that the service needs. @returns the names of the parts that do not answer in time */
   listMissing(timeoutMs: number): Promise<string[]>
   /** Makes the process not ready from now on, because it ends soon. */
   announceEnd(): void

@@ -6,7 +6,7 @@ import type { TextKind } from '../schemas/common.js'
 /** Far more UTF-16 units than any form of a text that some schema takes, so that nothing longer is read at all. */
 const maxUnits = 16_384
 
-/** A text as it is stored, or what is wrong with it in the words of an answer. */
+/** A text as it is stored, or its fault in the words of an answer. */
 export type TextReading = { text: string } | { fault: string }
 
 /** Controls, and every character that Unicode says to show as nothing: zero-width ones, those that turn the direction. */
@@ -20,9 +20,9 @@ const hasVisible = (text: string) => visible.test(text.replaceAll('\u2800', ''))
 /**
  * Reads a text that a client or a file of the operator gives, by its kind. One function for each kind decides, here,
  * for every schema:
- * - `name`: what people tell things apart by. NFC (UAX #15), without white space at its ends, something visible in it.
+ * - `name`: people tell things apart by it. NFC (UAX #15), without white space at its ends, something visible in it.
  * - `paragraph`: free text of several lines; NFC, without white space at its ends. Joiners may stand in it.
- * - `right`: compared with what the identity provider says, character by character, so it is taken as it is.
+ * - `right`: compared with the roles of the identity provider, character by character, so it is taken as it is.
  * - `address`: a URL or a path, taken as it is.
  * - `search`: a part of a stored name, so NFC; it is not stored.
  * None of those that are stored may hold a credential of this service. Lengths and other characters are the schema's

@@ -8,7 +8,7 @@ const hourMs = 3_600_000
 
 /**
  * Refuses one change too many of an owner's own keys: creations, renewals, rotations and links within an hour count.
- * Their audit events are what is counted, so the count is exact at all replicas while the owner is locked, and a
+ * It counts their audit events, so the count is exact at all replicas while the owner is locked, and a
  * refused change does not count. An administrator's changes are neither refused nor counted against the owner.
  * @throws Problem rate_limited, with the seconds until the oldest of them is an hour old
  */

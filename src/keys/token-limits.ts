@@ -16,7 +16,7 @@ export interface TokenLimitsOptions {
   freshMs?: number
   /** How long the database may take for a look-up, in milliseconds. Default 3000. */
   patienceMs?: number
-  /** Owners that are remembered. Default 100,000. */
+  /** Owners in memory. Default 100,000. */
   maxCached?: number
   /** Milliseconds since the epoch. */
   clock: () => number
@@ -25,11 +25,11 @@ export interface TokenLimitsOptions {
 export interface TokenLimits {
   /** Wraps the check of OAuth2 tokens: the calls of each count against the limits of its owner. */
   countTokens(verify: Verify): Verify
-  /** Drops what is remembered of an owner. */
+  /** Drops the limits of an owner from memory. */
   invalidate(subject: string): void
 }
 
-/** The limits of an owner as they were read; null: none, as of an owner whom the store does not know. */
+/** The limits of an owner as they were read; null: none, also for an unknown owner. */
 interface HeldLimits extends Asked {
   readonly limited: readonly LimitedParty[] | null
 }
@@ -43,7 +43,7 @@ type Accepted = Verdict & { kind: 'accepted' }
 
 const retryAfterMs = 1000
 
-/** Looks up the limits of the owners of OAuth2 tokens, from memory where what was read is fresh enough. */
+/** Looks up the limits of the owners of OAuth2 tokens, from memory while they are fresh enough. */
 export function createTokenLimits(options: TokenLimitsOptions): TokenLimits {
   const { db, maxStaleMs, patienceMs = 3000, clock } = options
   const freshMs = Math.min(options.freshMs ?? 5000, maxStaleMs)
@@ -53,7 +53,7 @@ export function createTokenLimits(options: TokenLimitsOptions): TokenLimits {
     const rows = await findLimitsOfOwners(db, subjects)
     return new Map(rows.map((row) => [row.subject, row]))
   }, patienceMs)
-  /** When the store could last not be asked; undefined: it answered since. */
+  /** The last failure of the store; undefined: it has answered since. */
   let failedAt: number | undefined
   db.notices.subscribe((change) => {
     if ('owner' in change) invalidate(change.owner)
@@ -80,21 +80,21 @@ export function createTokenLimits(options: TokenLimitsOptions): TokenLimits {
     try {
       return limit(verdict, await read(subject))
     } catch (cause) {
-      // Only what is held now may serve, because a change may have dropped what was held before.
+      // Only limits that are held now may serve, because a change may have dropped earlier ones.
       const held = cache.peek(subject)
       const mayServe = held !== undefined && isCertain(db.notices, held, maxStaleMs, clock())
       return mayServe ? limit(verdict, held) : { kind: 'unavailable', cause }
     }
   }
 
-  /** One look-up for all who wait for the same owner. @throws StoreUnavailable, TooManyLookUps, RecentFailure */
+  /** Shares one look-up among all calls of the same owner. @throws StoreUnavailable, TooManyLookUps, RecentFailure */
   function read(subject: string): Promise<HeldLimits> {
     const running = readings.get(subject)
     if (running !== undefined) return running.limits
     const reading: Reading = { isOutdated: false, limits: ask(subject) }
     readings.set(subject, reading)
     const end = (held?: HeldLimits) => {
-      // What changed during the look-up may not be in its answer.
+      // The answer may lack a change that came during the look-up.
       if (reading.isOutdated) return
       readings.delete(subject)
       if (held !== undefined) cache.set(subject, held)
@@ -119,7 +119,7 @@ export function createTokenLimits(options: TokenLimitsOptions): TokenLimits {
     }
   }
 
-  /** From the return on, no call is judged by what was read of the owner before. */
+  /** Drops limits that were read before: no later call uses them. */
   function invalidate(subject: string): void {
     cache.delete(subject)
     const reading = readings.get(subject)

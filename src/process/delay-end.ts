@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 export interface DelayedEndOptions {
   delayMs: number
   log: Pick<FastifyBaseLogger, 'info' | 'error'>
-  /** Tells balancers and clients to turn to another process. */
+  /** Sends balancers and clients to another process. */
   announce: () => void
   /** Whether the end has begun by another signal. */
   hasBegun: () => boolean

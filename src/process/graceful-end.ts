@@ -5,11 +5,11 @@ import type { FastifyInstance } from 'fastify'
 
 /** In which a connection in use has its next request, whose answer says that it is the last. */
 const lastAnswerMs = 500
-/** In which the rest of a head comes that has begun to. */
+/** Time for the rest of a head that has begun. */
 const headMs = 2000
-/** After which nothing is waited for: what is left of the 20 s belongs to the counters and the database. */
+/** Time for all requests. The rest of the 20 s belongs to the counters and the database. */
 const requestsMs = 13_000
-/** In which the connections are accepted that the kernel holds, under any load. */
+/** Time to accept the connections that the kernel holds, under any load. */
 const acceptLimitMs = 5000
 const quietTurns = 2
 
@@ -42,8 +42,8 @@ export function endConnectionsAtClose(app: FastifyInstance): ServerEnd {
 }
 
 /**
- * Resolves when the kernel holds no connection of this server that Node has not accepted: closing the listener resets
- * those, and their requests may have been sent.
+ * Resolves when the kernel holds no connection of this server that Node has not accepted. Closing the listener resets
+ * such connections, and their requests may have been sent.
  */
 async function emptyAcceptQueue(server: Server): Promise<void> {
   let isQuiet = false
@@ -77,8 +77,8 @@ function closeListener(server: Server): Promise<void> {
 }
 
 /**
- * Ends connections between two requests, after the last answer of those in use; then those on which no request came
- * whole; at the deadline, whatever is left. A slow client must not keep the process from closing its database.
+ * Ends connections in three steps: idle ones, after the last answer of those in use; then those without a whole
+ * request; at the deadline, all the others. A slow client must not keep the process from closing its database.
  */
 async function endConnections(
   server: Server,

@@ -34,7 +34,7 @@ export async function addAuditEntry(tx: Tx, entry: AuditEntry): Promise<void> {
   })
 }
 
-/** Writes any number of lines in one statement; the rest as `addAuditEntry`. */
+/** Writes any number of lines in one statement; otherwise like `addAuditEntry`. */
 export async function addAuditEntries(tx: Tx, entries: readonly AuditEntry[]): Promise<void> {
   const rows = entries.map(({ actor, ...entry }) => ({
     ...{ at: entry.at, actor_subject: actor.subject, actor_login: actor.login, via: actor.via },

@@ -1,9 +1,9 @@
 import { closeSync } from 'node:fs'
 import type { FileModes } from '../file-modes.js'
 
-/** What happens to the files of the embedded database. */
+/** Follows the files of the embedded database. */
 export interface FileHooks {
-  /** Of all that it makes. */
+  /** The modes of all files and folders that it makes. */
   modes: FileModes
   beforeWrite(path: string): void
   onFsync(path: string, file: number): void
@@ -20,7 +20,7 @@ interface Attributes {
 
 /** Emscripten's file system on the folder. */
 export interface NodeFsModule {
-  /** Of all its file systems; those on the folder have a file descriptor of this process. */
+  /** The streams of all its file systems. A stream on the folder has a file descriptor of this process. */
   FS: { streams: (Partial<FileStream> | null | undefined)[] }
   NODEFS: {
     node_ops: {
@@ -38,7 +38,7 @@ export interface NodeFsModule {
   }
 }
 
-/** Calls the hooks, and gives all that PostgreSQL makes its mode: it asks for 0666, and changes modes after the umask. */
+/** Calls the hooks, and sets the modes of new files: PostgreSQL asks for 0666, and changes modes after the umask. */
 export function hookFiles(files: NodeFsModule['NODEFS'], hooks: FileHooks): void {
   setModesOfMade(files, hooks.modes)
   const write = files.stream_ops.write
@@ -69,15 +69,15 @@ function setModesOfMade(
 const permissionBits = 0o777
 const isFolder = (mode: number) => (mode & 0o170000) === 0o040000
 
-/** Of a PostgreSQL that will never do so itself. */
+/** Closes the files of a PostgreSQL that will not do so itself. */
 export function closeFiles(streams: NodeFsModule['FS']['streams']): void {
-  // Two streams may share one, which by the second time could be somebody else's.
+  // Two streams may share a descriptor. After its first close, another file may have the number.
   const files = new Set(streams.map((stream) => stream?.nfd))
   for (const stream of streams) delete stream?.nfd
   for (const file of files) if (file !== undefined) closeSync(file)
 }
 
-/** PostgreSQL is told EIO whatever went wrong, and then does what it does on a broken disk. */
+/** Turns every error into EIO, which PostgreSQL handles as it handles a broken disk. */
 function asDiskFailure(operation: () => void): () => void {
   return () => {
     try {

@@ -28,7 +28,7 @@ export interface FolderOptions {
   folder: string
   /** Replaced only by tests that observe when the log is synced. */
   disk?: SegmentDisk
-  /** Hears of files that other users own. Default: nobody. */
+  /** Called with the files that other users own. */
   warn?: (message: string) => void
 }
 

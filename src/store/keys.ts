@@ -124,7 +124,7 @@ export async function isNameTaken(
   tx: Tx,
   { ownerSubject, name, exceptId = '' }: { ownerSubject: string; name: string; exceptId?: string },
 ): Promise<boolean> {
-  // Here, because PostgreSQL's own normalize() wants a database in UTF-8. Text of ASCII alone is in NFC.
+  // Compared here, because PostgreSQL's own normalize() wants a database in UTF-8. Text of ASCII alone is in NFC.
   const others = await tx.$queryRaw<{ name: string }[]>`
     SELECT name FROM api_keys
     WHERE owner_subject = ${ownerSubject} AND id <> ${exceptId} AND (name = ${name} OR name ~ '[^ -~]')`

@@ -60,7 +60,7 @@ export interface LimitsRow {
   limit_per_month: number | null
 }
 
-/** The limits of those owners that there are. */
+/** Finds the limits of these owners. Unknown ones are left out. */
 export const findLimitsOfOwners = (db: Database, subjects: readonly string[]): Promise<LimitsRow[]> =>
   db.query<LimitsRow>({
     name: 'find-limits-of-owners',
@@ -78,7 +78,7 @@ export async function findOwnerOfKey(tx: Tx, keyId: string): Promise<string | nu
  * @returns the ids of the keys that exist
  */
 export async function lockOwnersOfKeys(tx: Tx, ids: readonly string[]): Promise<string[]> {
-  // In the order of the subjects, so that two who lock several cannot wait for each other.
+  // In the order of the subjects, so that two transactions cannot deadlock.
   await tx.$queryRaw`
     SELECT 1 FROM owners WHERE subject IN (SELECT owner_subject FROM api_keys WHERE id = ANY(${[...ids]}))
     ORDER BY subject FOR UPDATE`
@@ -170,14 +170,14 @@ export async function updateOwner(
 }
 
 /**
- * Disables those of these people who are enabled, in one statement, and announces them.
+ * Disables these people in one statement, and announces those that were enabled.
  * @returns their subjects
  */
 export async function disableOwners(
   tx: Tx,
   seen: readonly { subject: string; at: Date }[],
 ): Promise<string[]> {
-  // In the order of the subjects, so that two replicas cannot wait for each other.
+  // In the order of the subjects, so that two replicas cannot deadlock.
   const rows = await tx.$queryRaw<{ subject: string }[]>`
     WITH seen AS (
       SELECT * FROM unnest(${seen.map(({ subject }) => subject)}::text[], ${seen.map(({ at }) => at)}::timestamptz[])
@@ -204,7 +204,7 @@ export async function confirmOwners(
 ): Promise<void> {
   await db.query({
     name: 'confirm-owners',
-    // In the order of the subjects, so that two replicas cannot wait for each other.
+    // In the order of the subjects, so that two replicas cannot deadlock.
     text: `
 WITH known AS (SELECT subject FROM owners WHERE subject = ANY($1::text[]) ORDER BY subject FOR NO KEY UPDATE)
 UPDATE owners o SET known_at = CASE

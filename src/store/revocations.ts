@@ -6,8 +6,8 @@ import type { Tx } from './transaction.js'
 export type RevocationEntry = Pick<AuditEntry, 'at' | 'actor' | 'address' | 'requestId' | 'details'>
 
 /**
- * Revokes every key of an owner in an administrator's name, those too that were revoked otherwise, so that the owner
- * cannot renew them. One statement for any number of keys, with an audit event for each; the caller holds the owner.
+ * Revokes every key of an owner in an administrator's name, also the revoked ones, so that the owner cannot renew
+ * them. One statement for any number of keys, with an audit event for each; the caller holds the owner.
  * @returns the ids of the keys that this changed
  */
 export async function revokeKeysOf(tx: Tx, ownerSubject: string, entry: RevocationEntry): Promise<string[]> {

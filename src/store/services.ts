@@ -142,8 +142,8 @@ export async function putServices(tx: Tx, rows: readonly NewService[]): Promise<
 }
 
 /**
- * Locks groups and services before a transaction changes or deletes them, in the order of `holdEntries`, so that
- * neither waits for a lock of the other.
+ * Locks groups and services before a transaction changes or deletes them. Takes the order of `holdEntries`, so that the
+ * two cannot deadlock.
  */
 export async function lockEntries(
   tx: Tx,
