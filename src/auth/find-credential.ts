@@ -1,7 +1,15 @@
+import { decodeFully, keepVisibleAscii } from '../encoded-text.js'
+import { findSecretRuns } from '../secret-runs.js'
 import { checksumOf, partLengths } from './key-shape.js'
 
 /** What was found in a text, in the words of an answer: never the text itself. */
-export type FoundCredential = 'the value of a key' | 'a link' | 'a JWT that a key signed'
+export type FoundCredential =
+  | 'the value of a key'
+  | 'the id and the secret of a key'
+  | 'the secret of a key'
+  | 'a link'
+  | 'a JWT that a key signed'
+  | 'text under so many escapes'
 
 const { id, secret, checksum } = partLengths
 const bodyEnd = 1 + id + 1 + secret
@@ -17,17 +25,35 @@ const tailPattern = /(?=_[0-9A-Za-z]{8}_[0-9A-Za-z]{49})/g
 
 /**
  * Finds a credential of this service anywhere in a text that is about to be stored: the value of a key with its
- * checksum, whatever its prefix; a link; a JWT with an HMAC, which only keys sign. Reads percent-encoded text too.
+ * checksum, whatever its prefix; its id and secret with a colon between them, as Basic encodes them; its secret alone; a
+ * link; a JWT with an HMAC, which only keys sign. Reads escaped text and base64 too.
+ *
+ * The checksum of a secret covers the prefix, which a pair does not tell, and so it is not looked at there: 49 letters and
+ * digits behind an id are a pair. Without an id they are a secret if there is a digit among them, so that a long word stays.
  * Not found: the secret of an imported key, which has no shape, and tokens of the identity provider, which end soon.
  * @returns null: there is none
  */
 export function findCredential(text: string): FoundCredential | null {
   // Characters that are not seen could stand between those of a value.
   const visible = text.replace(/\p{Default_Ignorable_Code_Point}/gu, '')
-  for (const form of new Set([text, visible, decodePercent(visible)])) {
-    if (holdsValue(form)) return 'the value of a key'
-    const token = findJwt(form)
-    if (token !== null) return token
+  const plain = decodeFully(visible)
+  if (plain === null) return 'text under so many escapes'
+  const forms = [...new Set([text, visible, plain, keepVisibleAscii(plain)])]
+  if (forms.some(holdsValue)) return 'the value of a key'
+  for (const form of forms) {
+    const found = findSecret(form) ?? findJwt(form)
+    if (found !== null) return found
+  }
+  return null
+}
+
+function findSecret(text: string): FoundCredential | null {
+  for (const { start, end, isEncoded } of findSecretRuns(text)) {
+    if (isEncoded) return 'the id and the secret of a key'
+    const [before = '', id = ''] = [text[start - 1], text[start - 2]]
+    if (before === ':' && /[A-Za-z0-9._-]/.test(id)) return 'the id and the secret of a key'
+    // Behind an underscore it is the end of a value, whose checksum was looked at.
+    if (before !== '_' && /[0-9]/.test(text.slice(start, end))) return 'the secret of a key'
   }
   return null
 }
@@ -75,9 +101,3 @@ function parseHeader(text: string): Record<string, unknown> {
     return {}
   }
 }
-
-/** Decodes escapes of ASCII, which is all that a credential consists of. */
-const decodePercent = (text: string): string =>
-  text.replace(/%([0-7][0-9a-f])/gi, (_escape, code: string) =>
-    String.fromCharCode(Number.parseInt(code, 16)),
-  )

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { instant, line, nullable, pageMembers, ref, searchLine } from './common.js'
+import { address, instant, line, nullable, pageMembers, ref, searchLine } from './common.js'
 import { ownerKinds, secretEncodings } from './enums.js'
 import {
   createKeySchema,
@@ -50,6 +50,7 @@ export const createAnyKeySchema = Type.Object(
     id: Type.Optional(
       Type.String({
         pattern: '^[A-Za-z0-9.-]{1,64}$',
+        ...address,
         description: 'Of an imported key: its own id, not dots alone.',
       }),
     ),
@@ -67,6 +68,7 @@ export const createAnyKeySchema = Type.Object(
         minLength: 1,
         maxLength: 255,
         ...line,
+        ...address,
         description:
           'Of an imported key: the subject of the person that it acts for. Default: a server user of its own.',
       }),

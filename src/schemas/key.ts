@@ -1,5 +1,15 @@
 import Type, { type Static } from 'typebox'
-import { freeObject, instant, nameLine, nullable, pageMembers, paragraph, ref, rightLine } from './common.js'
+import {
+  address,
+  freeObject,
+  instant,
+  nameLine,
+  nullable,
+  pageMembers,
+  paragraph,
+  ref,
+  rightLine,
+} from './common.js'
 import { type KeyStatus, keyStatuses, ownerKinds } from './enums.js'
 
 export { type KeyStatus, keyStatuses }
@@ -28,6 +38,7 @@ const allowedReferers = Type.Array(
     maxLength: 259,
     pattern:
       '^(\\*\\.)?([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*(:[0-9]{1,5})?$',
+    ...address,
   }),
   {
     maxItems: 20,

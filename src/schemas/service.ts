@@ -54,7 +54,7 @@ const acceptMembers = {
 /** Whole segments; `*` stands for what lies below, and so only at the end. A dot at the end of a name is not taken. */
 const ruleSegment = "/\\.?[A-Za-z0-9_~!$&'()+,=:@-]+(\\.[A-Za-z0-9_~!$&'()+,=:@-]+)*"
 const pathRules = (description: string) =>
-  Type.Array(Type.String({ maxLength: 200, pattern: `^(/|(${ruleSegment})+(/\\*?)?)$` }), {
+  Type.Array(Type.String({ maxLength: 200, pattern: `^(/|(${ruleSegment})+(/\\*?)?)$`, ...address }), {
     maxItems: 100,
     uniqueItems: true,
     description,

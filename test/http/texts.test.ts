@@ -123,6 +123,8 @@ describe('any text', () => {
   })
 })
 
+const encodeAll = (text: string) => [...text].map((c) => `%${c.charCodeAt(0).toString(16)}`).join('')
+
 describe('a credential of ours', () => {
   const prefixes = fc.stringMatching(/^[a-z][a-z0-9]{0,9}$/)
 
@@ -148,10 +150,51 @@ describe('a credential of ours', () => {
       'percent-encoded at its first letter',
       (value: string) => `%${value.charCodeAt(0).toString(16)}${value.slice(1)}`,
     ],
+    ['percent-encoded twice', (value: string) => value.replaceAll('_', '%255f')],
+    [
+      'percent-encoded all over, three times',
+      (value: string) => encodeURIComponent(encodeURIComponent(encodeAll(value))),
+    ],
+    ['percent-encoded as IIS takes it', (value: string) => value.replaceAll('_', '%u005f')],
+    ['percent-encoded in more bytes than needed', (value: string) => value.replaceAll('_', '%c1%9f')],
+    ['escaped as in JSON', (value: string) => value.replaceAll('_', '\\u005f')],
+    ['escaped as in HTML', (value: string) => value.replaceAll('_', '&#95;')],
+    ['with encoded line ends', (value: string) => value.replaceAll('_', '_%0A')],
     ['within another word', (value: string) => `x${value}x`],
     ['behind ten characters of a prefix', (value: string) => `abcdefghij${value}`],
   ])('is found %s', (_how, write) => {
     expect(findCredential(write(aValueOf('Zk3vQ9aB')))).toBe('the value of a key')
+  })
+
+  const pairOf = (value: string) => value.split('_').slice(1).join(':')
+
+  test.each([
+    ['plain', (pair: string) => pair],
+    ['in a command', (pair: string) => `curl -u ${pair} https://a`],
+    ['percent-encoded', (pair: string) => encodeURIComponent(encodeURIComponent(pair))],
+    ['in base64', (pair: string) => `Basic ${Buffer.from(pair).toString('base64')}`],
+    ['in base64url, in a path', (pair: string) => `/a/${Buffer.from(pair).toString('base64url')}/b`],
+    ['in base64 within a word', (pair: string) => `xy${Buffer.from(pair).toString('base64')}`],
+    ['in base64 with a line end', (pair: string) => Buffer.from(`${pair}\n`).toString('base64')],
+  ])('is found as its id and its secret, whatever its prefix: %s', (_how, write) => {
+    for (const prefix of ['lk', 'x', 'abcdefghij'])
+      for (const id of ['Zk3vQ9aB', 'moved.1', 'a-b'])
+        expect(findCredential(write(pairOf(aValueOf(id, 7, prefix))))).toBe('the id and the secret of a key')
+  })
+
+  test('is found as its secret alone, and other long words are not', () => {
+    const secret = aValueOf('Zk3vQ9aB', 7).slice(-49)
+
+    expect(findCredential(`use ${secret}.`)).toBe('the secret of a key')
+    for (const text of [
+      'a'.repeat(49),
+      '0a'.repeat(32),
+      'A0b'.repeat(16),
+      `${secret}x`,
+      '6f1c5c0e-5a43-4a35-8a0f-0f1f7a6f5f0e',
+      Buffer.from(`a${secret}`).toString('base64'),
+    ])
+      expect(findCredential(text)).toBeNull()
   })
 
   test('is not one that lacks a character, or has a wrong checksum', () => {
