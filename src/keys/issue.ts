@@ -14,7 +14,7 @@ import { dayMs, type KeyContext, type KeyPolicy, requireMayLiveForEver } from '.
 import { type Import, type PreparedImport, prepareImport, requireNew } from './import.js'
 import { requireSwitchedOn } from './key-switch.js'
 import { lockNewOwner, makePlace, type NewKeyOwner } from './new-owner.js'
-import { requireNotOwnValue } from './own-value.js'
+import { requireNotOwnSecret, requireNotOwnValue } from './own-value.js'
 import { findScopeFaults, inherit, missingRights } from './scopes.js'
 import { requireKeepable } from './storable-json.js'
 import { makeValue } from './stored-value.js'
@@ -99,6 +99,11 @@ async function insertOrdered(
   const { wanted, services, limits } = order
   const { id, jwt, imported } = prepared
   requireNotOwnValue(wanted, { id, hashes: [prepared.stored.hash] })
+  if (order.foreign?.kind === 'pair') {
+    const { groups } = order
+    const texts = { ...wanted, id, groups, services, secret: undefined }
+    requireNotOwnSecret(texts, { id, secret: order.foreign.secret })
+  }
   await requireSwitchedOn(tx, context.keySwitch)
   const owner = await lockNewOwner(tx, actor, order.owner, id)
   if (order.groups.length + services.length > 0) await context.requireRegistered(tx, order)

@@ -21,7 +21,7 @@ function findFault(json: object): string | null {
   if (isTooDeep(json)) return `must not be nested deeper than ${maxDepth}`
   const text = JSON.stringify(json)
   if (Buffer.byteLength(text) > maxBytes) return `must be at most ${maxBytes} bytes of JSON`
-  const found = findCredential(textsOf(json).join('\n'))
+  const found = findCredential(listTexts(json).join('\n'))
   if (found !== null) return `must not hold ${found}: it would be stored and sent to services`
   // JSON.stringify escapes exactly these: a NUL, and surrogates that have no partner.
   return /(?<!\\)(\\\\)*\\u(0000|d[89a-f][0-9a-f]{2})/i.test(text)
@@ -39,11 +39,11 @@ function isTooDeep(json: object): boolean {
 }
 
 /** The names of all members, and all strings. */
-function textsOf(json: unknown): string[] {
+export function listTexts(json: unknown): string[] {
   if (typeof json === 'string') return [json]
   if (!isContainer(json)) return []
   const names = Array.isArray(json) ? [] : Object.keys(json)
-  return [...names, ...Object.values(json).flatMap(textsOf)]
+  return [...names, ...Object.values(json).flatMap(listTexts)]
 }
 
 const isContainer = (value: unknown): value is object => typeof value === 'object' && value !== null

@@ -8,7 +8,7 @@ import type { Tx } from '../store/transaction.js'
 import { inKeyTransaction, isWorking, recordChange, requireRoom } from './change.js'
 import type { KeyContext } from './context.js'
 import { setImportedSecret } from './import.js'
-import { requireNotOwnValue } from './own-value.js'
+import { requireNotOwnSecret, requireNotOwnValue } from './own-value.js'
 import { lockNewName, updateServerUserOf } from './server-user.js'
 import { requireKeepable } from './storable-json.js'
 import { asBoundChanges, describeUpdate, requireBounds } from './update-bounds.js'
@@ -73,6 +73,8 @@ async function applyUpdate(
   if (secret !== undefined) {
     await lockImports(tx)
     const given = { secret, secretEncoding, graceSeconds }
+    const { name, note, config, scopes } = key
+    requireNotOwnSecret({ name, note, config, scopes, ...rest }, { id: key.id, secret })
     changed = await setImportedSecret(tx, { context, actor, key, now }, given)
   }
   if (Object.keys(rest).length === 0) return changed

@@ -118,6 +118,9 @@ describe('a value of a key', () => {
       ['/admin/services/s', { openapi_url: `/${value}` }],
       ['/admin/services/s', { prefix: `/${value}` }],
       ['/admin/services/s', { access: { scopes: [value] } }],
+      ['/admin/services/s', { public_paths: [`/${value}`] }],
+      ['/admin/services/s', { safe_posts: [`/a/${value}/*`] }],
+      [`/admin/api-keys/${server.id}`, { allowed_referers: [`${value.slice(-49)}.example`] }],
     ] as const)
       answers.push(await ask.admin('PATCH', path, wanted))
     answers.push(await ask.admin('POST', '/admin/groups', { id: 'h', name: text }))
@@ -150,6 +153,7 @@ describe('the value of an imported key', () => {
     ['name', { name: `old ${pair}` }],
     ['note', { note: `see\n${secret}` }],
     ['config', { config: { a: [pair] } }],
+    ['note', { note: `https://x/?a=${encodeURIComponent(pair)}&b=1` }],
   ])('is not taken as its %s, at its import and afterwards', async (member, texts) => {
     const wanted = { name: 'moved', id: 'moved.1', secret }
     const before = await countRows()
@@ -163,6 +167,37 @@ describe('the value of an imported key', () => {
     const lines = (await ask.linesOf('moved.1')).map(({ details }) => details)
     expect(JSON.stringify(lines)).not.toContain(secret)
     await ask.admin('DELETE', '/admin/api-keys/moved.1')
+  })
+
+  test.each([
+    ['name', { name: `x${secret}x` }],
+    ['note', { note: `curl -u '${pair}' or ${encodeURIComponent(`/k/${pair}`)}` }],
+    ['note', { note: `Basic ${btoa(pair)}` }],
+    ['note', { note: `key=${secret.replaceAll('-', '%252d')}` }],
+    ['config', { config: { [`a-${secret}`]: 1 } }],
+    ['scopes', { scopes: [`role-${secret}`] }],
+    ['id', { id: secret }],
+  ])('is not taken within its %s at its import', async (member, texts) => {
+    const before = await countRows()
+
+    const answer = await ask.admin('POST', '/admin/api-keys', {
+      ...{ name: 'moved', id: 'moved.1', secret },
+      ...texts,
+    })
+
+    expectInvalid(answer, member)
+    expect(answer.body).not.toContain(secret)
+    expect(await countRows()).toEqual(before)
+  })
+
+  test('is not taken where its name or its note holds the new secret already', async () => {
+    const other = `${secret}-again`
+    const wanted = { name: 'moved', id: 'moved.1', secret, note: `x${other}` }
+    expect(
+      (await ask.admin('POST', '/admin/api-keys', { ...wanted, secret: `${'z'.repeat(40)}` })).status,
+    ).toBe(201)
+
+    expectInvalid(await ask.admin('PATCH', '/admin/api-keys/moved.1', { secret: other }), 'note')
   })
 
   test('is not taken together with a new secret either', async () => {
