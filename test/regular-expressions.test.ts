@@ -112,6 +112,10 @@ const hostileTexts = {
   'slashes, and something else at the end': `${'/'.repeat(64_000)}x`,
   'the names of schemes': 'Bearer '.repeat(9000),
   'spaces after a scheme': `Bearer${' '.repeat(64_000)}`,
+  'runs almost as long as a secret': `${'a'.repeat(48)}/`.repeat(1300),
+  'runs as long as a secret in base64': `${'a1'.repeat(35)}.`.repeat(900),
+  'the beginning of userinfo': '//a@'.repeat(16_000),
+  'escapes of other kinds': '\\u005f&#095;%c1%9f'.repeat(3000),
   'the beginning of a key': 'lk_aaaaaaaa_'.repeat(5000),
 }
 

@@ -2,7 +2,9 @@ import type { FastifyRequest } from 'fastify'
 import type { LoggerOptions } from 'pino'
 import { describeError } from './errors.js'
 import { createFaultHook, FaultLog } from './faults.js'
-import { createHeaderHider, createLineRedactor, redactUrl } from './redaction.js'
+import { createHeaderHider } from './headers.js'
+import { createLineRedactor } from './redaction.js'
+import { redactUrl } from './urls.js'
 
 const credentialHeaders = (headerPrefix: string) => [
   ...['authorization', 'cookie', 'set-cookie', 'x-api-key'],

@@ -182,6 +182,63 @@ describe('a fault of the service', () => {
   )
 })
 
+test('a secret of ours is hidden without its prefix too, wherever it stands, and what is none is logged', () => {
+  const redact = createLineRedactor('lk')
+  const secret = key.value.slice(-49)
+  for (const before of [
+    '',
+    ' ',
+    '"',
+    `${key.id}:`,
+    `${key.id}%3A`,
+    `${key.id}%253a`,
+    '/',
+    '\\n',
+    '\\u0000',
+    'a\\\\u005f',
+  ])
+    expect(redact(`x ${before}${secret} end`)).not.toContain(secret.slice(1))
+  for (const encoding of ['base64', 'base64url'] as const)
+    for (const pair of [
+      `${key.id}:${secret}`,
+      `moved.1:${secret}`,
+      key.value,
+      secret,
+      `${key.id}:${secret}\n`,
+    ]) {
+      const encoded = Buffer.from(pair).toString(encoding)
+      for (const before of ['', '/', '=', '\\n', 'ab', '%2F'])
+        expect(redact(`x/${before}${encoded}/y`)).not.toContain(encoded.slice(4, 40))
+    }
+  for (const text of [
+    ...hashesOf(secret),
+    '6f1c5c0e-5a43-4a35-8a0f-0f1f7a6f5f0e',
+    'a1'.repeat(64),
+    `${secret}x`,
+  ])
+    expect(redact(`x ${text} end`)).toBe(`x ${text} end`)
+})
+
+test('a credential with escapes of JSON or HTML in a path is hidden', () => {
+  const redact = createLineRedactor('lk')
+  const [hex, tokenEnd] = [(c: string) => c.charCodeAt(0).toString(16), token.split('.')[2] ?? '']
+  for (const write of [
+    (c: string) => `\\u00${hex(c)}`,
+    (c: string) => `\\x${hex(c)}`,
+    (c: string) => `&#x${hex(c)};`,
+    (c: string) => `%5Cu00${hex(c)}`,
+    (c: string) => `\u00e2\u0080\u008b${c}`,
+  ]) {
+    for (const [value, secret] of [
+      [key.value, key.value.slice(-49)],
+      [token, tokenEnd],
+    ] as const) {
+      const line = redact(JSON.stringify({ url: redactUrl(`/a/${value.replace(/[_.]/g, write)}/b`) }))
+      expect(line).not.toContain(secret)
+    }
+  }
+})
+
 test('a line of the log names the key by its id and hides the rest, wherever it stands', () => {
   const redact = createLineRedactor('lk')
   for (const before of ['', ' ', '"', '%20', '%3D', '=', 'x', '_', '/']) {
@@ -211,6 +268,31 @@ test.each([
   ['/k/a-foreign-value/tiles?b=1', '/k/[hidden]/tiles?b=1'],
   ['/k/a-foreign-value', '/k/[hidden]'],
   ['/kk/a/tiles', '/kk/a/tiles'],
+  ['//k/a-foreign-value/tiles', '//k/[hidden]/tiles'],
+  ['/K/a-foreign-value', '/K/[hidden]'],
+  ['/k;x/a-foreign-value/b', '/k;x/[hidden]/b'],
+  ['/k%2fa-foreign-value/b', '/k/[hidden]/b'],
+  ['/k%5Ca-foreign-value/b', '/k\\[hidden]/b'],
+  ['/./k/./a-foreign-value', '/./k/./[hidden]'],
+  ['/x/../k/y/../a-foreign-value', '/x/../k/[hidden]/../[hidden]'],
+  ['/\u00EF\u00BC\u00AB/..;/k%09/a-foreign-value', '/\u00EF\u00BC\u00AB/..;/k%09/[hidden]'],
+  ['http://h/k/a-foreign-value/x', 'http://h/k/[hidden]/x'],
+  ['http://id:a-foreign-value@h/x', 'http://[hidden]@h/x'],
+  ['/a;api_key=x/b', '/a;api_key=[hidden]/b'],
+  ['/a?url=https%3A%2F%2Fh%2F%3Fapi_key%3Dx', '/a?url=[hidden]'],
+  ['/cog/https%3A%2F%2Fh%2F%3Fapi_key%3Dx/1', '/cog/https://h/?api_key=[hidden]/1'],
+  ['/cog/https%253A%252F%252Fid%253Ax%2540h%252F/1', '/cog/https://[hidden]@h//1'],
+  ['/a?x=12345678&y=1234567&z', '/a?x=[hidden]&y=1234567&z'],
+  ['/a?limit=50&cursor=eyJhIjoxfQ&status=expiring', '/a?limit=50&cursor=eyJhIjoxfQ&status=expiring'],
+  [`/a?cursor=${'x'.repeat(32)}`, '/a?cursor=[hidden]'],
+  [`/a?${'x'.repeat(32)}`, '/a?[hidden]'],
+  [`/a?${'x'.repeat(32)}=1`, '/a?[hidden]=1'],
+  ['/a?x=0123456789abcdef;0123456789abcdef', '/a?x=[hidden];[hidden]'],
+  ['/a#access_token=x', '/a#access_token=[hidden]'],
+  [
+    `/${'a'.repeat(1000)}/${'b'.repeat(1000)}/${'c'.repeat(1000)}`,
+    `/${'a'.repeat(1000)}/${'b'.repeat(1000)}/[cut]`,
+  ],
 ])('the log tells %s as %s', (url, expected) => {
   expect(redactUrl(url)).toBe(expected)
 })
@@ -231,6 +313,10 @@ describe('a credential under escapes is hidden', () => {
       'ten times over',
       (text) => text.replace(/[_.]/g, (c) => `%${'25'.repeat(10)}${c === '_' ? '5f' : '2e'}`),
     ],
+    ['in more bytes than needed', (text) => text.replace(/[_.]/g, (c) => (c === '_' ? '%c1%9f' : '%c0%ae'))],
+    ['with line ends', (text) => text.replace(/[_.]/g, (c) => `${c}%0A`)],
+    ['with characters that are not seen', (text) => text.replace(/[_.]/g, (c) => `%E2%80%8B${c}`)],
+    ['with a plus', (text) => text.replace('_', '_+').replace('.', '%2e')],
     ['as IIS takes it', (text) => text.replace(/[_.]/g, (c) => `%u00${c === '_' ? '5F' : '2E'}`)],
   ]
   const credentials = () =>
