@@ -49,7 +49,7 @@ export class TargetNotAllowed extends Error {
 
 /** Decides which addresses services may have, when a descriptor is made and for each connection. */
 export function createTargetPolicy(options: TargetPolicyOptions): TargetPolicy {
-  const { allowed, resolve = dns.lookup } = options
+  const { allowed, ports, resolve = dns.lookup } = options
   const isAllowed = compileAllowed(allowed)
   const isOwnUrl = compileOwnUrls(options)
   const isOwn = compileOwnListeners(options)
@@ -65,6 +65,8 @@ export function createTargetPolicy(options: TargetPolicyOptions): TargetPolicy {
     findFault: async (url, declaredBy) => {
       if (isOwnUrl(url)) return itself
       const place = { host: hostOf(url), port: portOf(url), declaredBy }
+      // Of the operator's targets only our own listeners are refused, so most need no look-up.
+      if (declaredBy === 'file' && !ports.includes(place.port)) return null
       const addresses = await resolveInTime(place.host, resolve)
       // A name that nobody knows yet is decided when it is called; a list of names is one to be held to now.
       if (addresses.length === 0)

@@ -9,6 +9,8 @@ import { reportFigures } from './support/report.js'
 
 /** 5 in the long lane, 30 before an issue is called resolved. */
 const minutes = Number(process.env.LATCHKEY_SOAK_MINUTES ?? 5)
+/** Of the requests that were cut. */
+const maxShown = 50
 /** The delay and the 20 s of draining. */
 const endMs = (shutdownDelaySeconds + 21) * 1000
 /** A process may grow so much between the second third and the last one: caches fill, and V8 collects late. */
@@ -57,8 +59,7 @@ test(`${minutes} minutes of attacks, kills and terms change no verdict and cut n
     `${ends.term} SIGTERM, ${ends.kill} SIGKILL`,
     `memory ${Math.round(median(memory, 1 / 3, 2 / 3))} to ${Math.round(median(memory, 2 / 3, 1))} MB`,
   ])
-  expect(wrong).toEqual([])
-  expect(cut).toEqual([])
+  expect({ wrong, cut: cut.slice(0, maxShown) }).toEqual({ wrong: [], cut: [] })
   expect(world.upstream.smuggled).toBe(0)
   expect(growth).toBeLessThan(maxGrowth)
   expect(unavailable / judge.answered).toBeLessThan(0.001)
