@@ -135,9 +135,10 @@ export async function dawdle(place: Place, judge: Judge, isOver: () => boolean, 
 }
 
 /** Asks the kernel, because a socket that reads nothing does not hear of its end. */
-async function isHeld({ localPort = 0, destroyed }: Socket): Promise<boolean> {
-  const wanted = `:${localPort.toString(16).toUpperCase().padStart(4, '0')} 01 `
-  // The side of the service: its peer, and that it is established.
+async function isHeld({ localPort = 0, remotePort = 0, destroyed }: Socket): Promise<boolean> {
+  const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0')
+  // The side of the service: its port and that of its peer, which connections to other ports may have too; established.
+  const wanted = `:${hex(remotePort)} 0100007F:${hex(localPort)} 01 `
   return !destroyed && (await readFile('/proc/net/tcp', 'utf8')).includes(wanted)
 }
 
@@ -145,7 +146,12 @@ async function isHeld({ localPort = 0, destroyed }: Socket): Promise<boolean> {
 export async function spendQuotas(world: World, judge: Judge, isOver: () => boolean): Promise<void> {
   const quota = 40
   while (!isOver()) {
-    const value = await world.replicas.makeLimitedKey(quota)
+    const value = await world.replicas.makeLimitedKey(quota).catch(() => null)
+    if (value === null) {
+      // The database is busy.
+      await sleep(1000)
+      continue
+    }
     const from = Date.now()
     const outcomes = await Promise.all(
       Array.from({ length: quota * 2 }, async (_, at) => {
