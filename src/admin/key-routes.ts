@@ -155,7 +155,7 @@ export const keyAdministration: FastifyPluginAsyncTypebox<{ context: AdminContex
         body: ref(schemas.revokeManyKeysSchema),
         response: {
           200: described(schemas.manyRevokedKeysSchema, 'What was revoked, and the keys as they are now.'),
-          ...problemResponses(400, 401, 403, 413, 415),
+          ...problemResponses(400, 401, 403, 404, 413, 415),
         },
       },
     },

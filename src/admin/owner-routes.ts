@@ -86,7 +86,7 @@ export const ownerAdministration: FastifyPluginAsyncTypebox<{ context: AdminCont
         operationId: 'setOwnerLimits',
         summary: 'Set Owner Limits',
         description:
-          'Sets all limits over the calls with all keys of an owner; what is left out is unlimited. Calls of services with OAuth2 tokens count too where the setting LIMIT_TOKENS says so. Calls of the key manager itself with a token are never limited.',
+          'Sets all limits over the calls with all keys of an owner; what is left out is unlimited. Calls with OAuth2 tokens count too where the setting LIMIT_TOKENS says so, but for those that manage keys.',
         tags,
         params,
         body: ref(schemas.setOwnerLimitsSchema),

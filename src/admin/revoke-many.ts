@@ -10,7 +10,7 @@ import type { AdminContext } from './context.js'
  * a revocation of it alone: it becomes an administrator's, and a second time changes nothing.
  * @param named may hold an id twice
  * @returns the ids of the keys that this changed, and each key as it is now, in the order of `named`
- * @throws Problem validation_failed, which names every id of no key
+ * @throws Problem not_found, which names the place of every id of no key
  */
 export async function revokeNamedKeys(
   context: AdminContext,
@@ -35,9 +35,14 @@ export async function revokeNamedKeys(
   }
 }
 
+/** Names places instead of ids, because a caller may have sent the value of a key in the place of its id. */
 function requireKnown(named: readonly string[], known: ReadonlySet<string>): void {
-  const errors = named.flatMap((id, at) =>
-    known.has(id) ? [] : [{ path: `ids.${at}`, message: 'is the id of no key' }],
-  )
-  if (errors.length > 0) throw new Problem('validation_failed', { errors })
+  const places = named.flatMap((id, at) => (known.has(id) ? [] : [`ids.${at}`]))
+  if (places.length === 0) return
+  const others = places.length > maxNamed ? ` and ${places.length - maxNamed} more` : ''
+  throw new Problem('not_found', {
+    detail: `There is no key with the id at ${places.slice(0, maxNamed).join(', ')}${others}. No key was revoked.`,
+  })
 }
+
+const maxNamed = 10

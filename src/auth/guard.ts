@@ -91,9 +91,8 @@ export function createGuard(options: AuthOptions): Guard {
     const call: Call = { service, method, url: raw.url, readings, headers, address, params, adminRole }
     const refusal = decideAccess(principal, key, access, call)
     const groupLimits = service === 'own' ? null : (service?.groupLimits ?? null)
-    // Undefined for sessions, and for tokens where they are not counted. A person with a spent quota can still revoke
-    // keys here, because limits protect the services behind.
-    const ofToken = isOwn ? undefined : verdict.limited
+    // Undefined for sessions, and for tokens where they are not counted: a person with a spent quota can still revoke a key.
+    const ofToken = isOwn && managesKeys(access) ? undefined : verdict.limited
     const own = key === undefined ? ofToken : key.limited
     const limited = own === undefined ? null : partiesOf(own, groupLimits)
     if (refusal !== null) refuseCall(check, verdict, refusal, limited)
@@ -176,6 +175,9 @@ export function createGuard(options: AuthOptions): Guard {
     goOn()
   }
 }
+
+/** Whether a route is for a login: keys, and whatever administrators do. */
+const managesKeys = ({ by = 'anyone' }: Access): boolean => by !== 'anyone'
 
 const noLimiter: LimitDecision = {
   kind: 'unavailable',

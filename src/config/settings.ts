@@ -96,7 +96,7 @@ export const settings = {
     default: 'local',
   }),
   LIMIT_TOKENS: flag(
-    'Whether calls of services with OAuth2 tokens count against the limits of their owner and of the service group, as calls with keys do.',
+    'Whether calls with OAuth2 tokens count against the limits of their owner and of the service group, as calls with keys do. Those that manage keys never do.',
     false,
   ),
   QUOTA_TIME_ZONE: text('Time zone whose calendar days and months quotas are of.', 'UTC'),

@@ -51,6 +51,7 @@ export function checkDescriptor(descriptor: ServiceDescriptor): {
   if (target === null) return { descriptor, faults: [{ path: 'target', message: mustBeUrl }] }
   const faults: InvalidMember[] = []
   if (isTaken(descriptor.prefix)) faults.push({ path: 'prefix', message: mustNotBeTaken })
+  faults.push(...findBadRules('public_paths', descriptor), ...findBadRules('safe_posts', descriptor))
   if (target.search + target.hash !== '') {
     faults.push({ path: 'target', message: 'must have neither a query nor a fragment' })
   }
@@ -84,6 +85,19 @@ export async function findForbiddenTargets(
 /** What the gateway has for itself: the paths of links. */
 const isTaken = (prefix: string) => `${foldPath(prefix)}/`.startsWith('/k/')
 const mustNotBeTaken = 'must not be /k or lie below it: links are there'
+
+/** `/` alone, or names without a dot at their end; then `/`, or `/*` for what lies below. */
+const pathRule = /^(\/|(\/\.?[^/.*]+(\.[^/.*]+)*)+(\/\*?)?)$/
+const mustBeRule =
+  'must be a path of whole segments, without .. and dots at the end of a name, with * only as its last'
+
+const findBadRules = (
+  member: 'public_paths' | 'safe_posts',
+  descriptor: ServiceDescriptor,
+): InvalidMember[] =>
+  descriptor[member].flatMap((rule, at) =>
+    pathRule.test(rule) ? [] : [{ path: `${member}.${at}`, message: mustBeRule }],
+  )
 
 const mustBeUrl = 'must be an http or https URL without credentials'
 

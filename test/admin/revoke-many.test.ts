@@ -46,7 +46,8 @@ test('one unknown id refuses all, is named by its place, and nothing is revoked'
 
   const answer = await revoke([id, 'unknown', id, 'Unknown2'])
 
-  expectInvalid(answer, 'ids.1', 'ids.3')
+  expectProblem(answer, 404, 'not_found')
+  expect(answer.json.detail).toContain('ids.1, ids.3.')
   expect((await ask.with(value)).status).toBe(200)
   expect(await ask.linesOf(id)).toHaveLength(1)
 })

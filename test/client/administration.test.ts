@@ -90,7 +90,7 @@ describe('an administrator', () => {
     expect(rotated.value).not.toBe(made.value)
     expect(rotated.previous_values).toHaveLength(1)
     await expect(admin.apiKeys.rotate(id)).rejects.toBeInstanceOf(ForbiddenError)
-    await expect(admin.apiKeys.revokeMany(['unknown'])).rejects.toMatchObject({ code: 'validation_failed' })
+    await expect(admin.apiKeys.revokeMany(['unknown'])).rejects.toMatchObject({ code: 'not_found' })
     await admin.apiKeys.delete(made.id)
   })
 
