@@ -46,13 +46,20 @@ function normalizeEscapes(path: string): string | null {
     : normal.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
-function resolveDotSegments(path: string): string {
+/**
+ * Resolves dot segments (RFC 3986 §5.2.4).
+ * @param depth segments that none may lead out of. Default: a path that leads above its root stays there
+ * @returns null for a path that leads out of them
+ */
+export function resolveDotSegments(path: string, depth = -1): string | null {
   if (!path.includes('/.')) return path
   const segments = path.split('/').slice(1)
   const kept: string[] = []
   for (const segment of segments) {
-    if (segment === '..') kept.pop()
-    else if (segment !== '.') kept.push(segment)
+    if (segment === '..') {
+      if (kept.length <= depth) return null
+      kept.pop()
+    } else if (segment !== '.') kept.push(segment)
   }
   const last = segments.at(-1)
   // A directory: what was below it is gone, its slash is not.

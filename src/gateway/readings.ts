@@ -1,3 +1,5 @@
+import { resolveDotSegments } from './path.js'
+
 /** More ways than this to read one path are refused: a path that people use has a handful. */
 const maxReadings = 64
 /** Bounds the work for one request, because a path may be 16 kB long. */
@@ -44,7 +46,7 @@ export function listReadings(
   { depth = 0, decisive = Number.POSITIVE_INFINITY }: { depth?: number; decisive?: number } = {},
 ): readonly string[] | null {
   if (isPlain(path)) return none
-  const plain = decodeFully(path)
+  const plain = decodeAll(path)
   if (plain === null || hasControl(plain)) return null
   const start = plain.includes('/.') ? path : cutBehind(path, decisive)
   const readings = new Set([start])
@@ -65,11 +67,11 @@ export function listReadings(
 }
 
 /** Decodes until nothing is left to decode. @returns null for a path that takes longer, or has overlong UTF-8 */
-function decodeFully(path: string): string | null {
+function decodeAll(path: string): string | null {
   let plain = path
   for (let pass = 0; pass < maxDecodings; pass += 1) {
     if (overlong.test(plain)) return null
-    const decoded = plain.includes('%') ? plain.replace(escapes, decode) : plain
+    const decoded = decodeOnce(plain)
     if (decoded === plain) return plain.replaceAll('\\', '/')
     plain = decoded
   }
@@ -116,7 +118,7 @@ const steps: readonly Step[] = [
   (path) => (path.includes('?') ? path.slice(0, path.indexOf('?')) : path),
   (path) => (path.includes('%') ? path.replace(/%2f/gi, '/') : path),
   (path) => (path.includes('%') || path.includes('\\') ? path.replace(/%5c|\\/gi, '/') : path),
-  (path) => (path.includes('%') ? path.replace(escapes, decode) : path),
+  decodeOnce,
   (path) => (path.includes('.') || path.includes(' ') ? path.split('/').map(dropEnd).join('/') : path),
   resolveDotSegments,
 ]
@@ -131,27 +133,15 @@ function foldCase(path: string): string {
 
 const escapes = /(?:%[0-9A-Fa-f]{2})+/g
 
-const decode = (run: string) => Buffer.from(run.replaceAll('%', ''), 'hex').toString()
+function decodeOnce(path: string): string {
+  return path.includes('%') ? path.replace(escapes, decodeRun) : path
+}
+
+const decodeRun = (run: string) => Buffer.from(run.replaceAll('%', ''), 'hex').toString()
 
 /** Windows opens `admin. .` as `admin`. */
 function dropEnd(segment: string): string {
   let end = segment.length
   while (end > 0 && (segment[end - 1] === '.' || segment[end - 1] === ' ')) end -= 1
   return segment.slice(0, end)
-}
-
-/** @returns null for a path that leads above the prefix of its service, and so to what another one guards */
-function resolveDotSegments(path: string, depth: number): string | null {
-  if (!path.includes('/.')) return path
-  const segments = path.split('/').slice(1)
-  const kept: string[] = []
-  for (const segment of segments) {
-    if (segment === '..') {
-      if (kept.length <= depth) return null
-      kept.pop()
-    } else if (segment !== '.') kept.push(segment)
-  }
-  const last = segments.at(-1)
-  if (last === '.' || last === '..') kept.push('')
-  return `/${kept.join('/')}`
 }
