@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { isIPv6 } from 'node:net'
 
 /** Removes slashes from the end of a URL or path. No regular expression: `/\/+$/` takes quadratic time. */
@@ -22,18 +23,24 @@ export function isHost(text: string): boolean {
   return name.length <= 255 && labels.every((label) => label !== '' && label.length <= 63)
 }
 
+/** What a request is told whose host is none. */
+export const oneHostRule = 'The header Host must be one host name or address, with a port or without.'
+
 /**
  * Whether a request names one well-formed host, or none as HTTP/1.0 allows. Node takes the first of two, and a proxy
  * in front may have taken the other.
- * @param host the parsed header
+ * @param authority of a target in absolute form; null: the target has another form
  */
-export function namesOneHost(rawHeaders: readonly string[], host: string | undefined): boolean {
+export function namesOneHost(
+  { rawHeaders, headers: { host } }: IncomingMessage,
+  authority: string | null,
+): boolean {
   let count = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
     if (name.length === 4 && name.toLowerCase() === 'host') count += 1
   }
-  return count < 2 && (host === undefined || isHost(host))
+  return count < 2 && (host === undefined || isHost(host)) && (authority === null || isHost(authority))
 }
 
 const absoluteForm = /^https?:\/\/([^/?#\\]+)([/?].*)?$/i

@@ -5,7 +5,7 @@ import { removeQueryKey } from '../auth/index.js'
 import type { AuthOptions } from '../auth/types.js'
 import { sendProblem } from '../problems/render.js'
 import type { RegisteredService, ServiceRegistry } from '../services/types.js'
-import { isHost, namesOneHost } from '../urls.js'
+import { namesOneHost, oneHostRule } from '../urls.js'
 import { chooseAccess } from './choose-access.js'
 import { presentsCredential, readTarget } from './path.js'
 import { answerPreflight, isPreflight, refusePreflight } from './preflight.js'
@@ -31,10 +31,9 @@ export function createAdmission({ registry, authOptions, takesHost = () => true 
     const { path, credential, query, authority } = target
     raw.url = path + query
     if (credential !== null) noteCredential(credential, request, reply)
-    if (!namesOneHost(raw.rawHeaders, raw.headers.host))
-      return void sendProblem(reply, 'invalid_request', badHost)
+    if (!namesOneHost(raw, authority))
+      return void sendProblem(reply, 'invalid_request', { detail: oneHostRule })
     if (authority !== null) raw.headers.host = authority
-    if (authority !== null && !isHost(authority)) return void sendProblem(reply, 'invalid_request', badHost)
     if (!takesHost(raw.headers.host)) return void sendProblem(reply, 'invalid_request')
     const service = registry.match(path)
     if (service === null) return void sendProblem(reply, 'not_found')
@@ -59,8 +58,6 @@ export function createAdmission({ registry, authOptions, takesHost = () => true 
     else guard(request, reply, access, done)
   }
 }
-
-const badHost = { detail: 'The header Host must be one host name or address, with a port or without.' }
 
 /** No other site that the answer leads to may learn of the URL that opened it. */
 function noteCredential(credential: string, request: FastifyRequest, reply: FastifyReply): void {

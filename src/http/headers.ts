@@ -9,7 +9,7 @@ import { createIdentityHeaderRemover } from '../auth/identity-headers.js'
 import type { Config } from '../config/load.js'
 import { logAnswer } from '../log/answer-line.js'
 import { sendProblem } from '../problems/render.js'
-import { isHost, namesOneHost, splitAbsoluteForm } from '../urls.js'
+import { namesOneHost, oneHostRule, splitAbsoluteForm } from '../urls.js'
 
 export interface CommonHeadersOptions {
   config: Config
@@ -31,10 +31,8 @@ async function addCommonHeaders(
     reply.headers(securityHeaders)
     reply.header('x-request-id', request.id)
     const { raw, originalUrl } = request
-    const authority = originalUrl.startsWith('/') ? undefined : splitAbsoluteForm(originalUrl)?.authority
-    if (!namesOneHost(raw.rawHeaders, raw.headers.host) || (authority !== undefined && !isHost(authority))) {
-      return sendProblem(reply, 'invalid_request', { detail: badHost })
-    }
+    const authority = originalUrl.startsWith('/') ? null : (splitAbsoluteForm(originalUrl)?.authority ?? null)
+    if (!namesOneHost(raw, authority)) return sendProblem(reply, 'invalid_request', { detail: oneHostRule })
     if (!takesHost(authority ?? raw.headers.host)) {
       return sendProblem(reply, 'invalid_request', { detail: foreignHost })
     }
@@ -94,7 +92,6 @@ function readSecurityHeaders(publicUrl: string): Record<string, string> {
   return headers
 }
 
-const badHost = 'The header Host must be one host name or address, with a port or without.'
 const foreignHost = 'This service answers by the names of its own machine only.'
 
 /** Whether no proxy stands in front: one that changes `Host`, as nginx does unless told, would be redirected for ever. */
