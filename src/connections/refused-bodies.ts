@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { hasBody } from './has-body.js'
 
 /** Long enough for a client to read the answer, too short to be worth an attack. */
 const lingerMs = 2000
@@ -16,9 +17,6 @@ function endAfterAnswer(message: IncomingMessage, response: ServerResponse): voi
   if (response.writableFinished) destroyLater(message)
   else response.once('close', () => destroyLater(message))
 }
-
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined
 
 function destroyLater(message: IncomingMessage): void {
   if (message.complete) return

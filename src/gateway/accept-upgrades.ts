@@ -2,8 +2,8 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { hasBody } from '../connections/has-body.js'
 import { answerBrokenRequest } from '../problems/broken-requests.js'
-import { hasBody } from './request-body.js'
 
 /** A connection whose client wants to speak WebSocket on it. */
 export interface WantedUpgrade {

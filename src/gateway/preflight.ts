@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { hasBody } from '../connections/has-body.js'
 import { sendProblem } from '../problems/render.js'
-import { hasBody } from './request-body.js'
 
 /** Whether a browser asks if a page of another site may make a call: it carries no credential. */
 export function isPreflight({ method, headers, raw }: FastifyRequest): boolean {

@@ -11,10 +11,6 @@ export class BodyBrokenOff extends Error {
   override readonly name = 'BodyBrokenOff'
 }
 
-export const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined ||
-  (headers['content-length'] !== undefined && headers['content-length'] !== '0')
-
 /**
  * The body of a request on its way to the service, counted. Not the request itself, which undici would destroy with
  * the connection behind it when a service answers before it has read everything.
