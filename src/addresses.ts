@@ -33,9 +33,12 @@ const withoutMapping = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i
 
 const isLoopbackAddress = compileRanges(['127.0.0.0/8', '::1'])
 
+/** An address as it stands in a URL, or any other host, without the brackets of IPv6. */
+export const withoutBrackets = (host: string): string => host.replace(/^\[|\]$/g, '')
+
 /** Whether a host name or address (brackets of IPv6 allowed) can only mean this machine. */
 export function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[|\]$/g, '')
+  const address = withoutBrackets(host)
   return address === 'localhost' || isLoopbackAddress(address)
 }
 

@@ -20,6 +20,7 @@ export function renewKey(
 ): Promise<KeyRow> {
   return changeKey(context, actor, id, async (key, now, tx) => {
     await requireChangeAllowed(tx, context, actor, now)
+    if (key.permanentlyRevoked) throw new Problem('permanently_revoked')
     const decide = actor.actingAs === 'administrator' ? decideAnyRenewal : decideOwnRenewal
     const change = decide(key, wanted.expires_at, context, now)
     await requireRoom(tx, context, { ownerSubject: key.ownerSubject, now, exceptId: id })
@@ -27,13 +28,9 @@ export function renewKey(
   })
 }
 
-function decideOwnRenewal(
-  key: KeyRow,
-  wantedEnd: string | undefined,
-  context: KeyContext,
-  now: Date,
-): Change {
-  if (key.permanentlyRevoked) throw new Problem('permanently_revoked')
+type DecideRenewal = (key: KeyRow, wantedEnd: string | undefined, context: KeyContext, now: Date) => Change
+
+const decideOwnRenewal: DecideRenewal = (key, wantedEnd, context, now) => {
   if (key.revokedBy === 'administrator') throw new Problem('set_by_administrator')
   const expiresAt =
     wantedEnd === undefined
@@ -43,13 +40,7 @@ function decideOwnRenewal(
   return describeRenewal(expiresAt)
 }
 
-function decideAnyRenewal(
-  key: KeyRow,
-  wantedEnd: string | undefined,
-  context: KeyContext,
-  now: Date,
-): Change {
-  if (key.permanentlyRevoked) throw new Problem('permanently_revoked')
+const decideAnyRenewal: DecideRenewal = (key, wantedEnd, context, now) => {
   if (wantedEnd === undefined) return describeRenewal(defaultEnd(key, context, now))
   requireFuture(wantedEnd, now)
   return describeRenewal(new Date(wantedEnd), { expiresSetBy: 'administrator' })

@@ -2,7 +2,7 @@ import dns, { type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { buildConnector } from 'undici'
-import { compileRanges, isIpRange, isLoopback } from '../addresses.js'
+import { compileRanges, isIpRange, isLoopback, withoutBrackets } from '../addresses.js'
 import type { DeclaredBy } from '../schemas/service.js'
 import type { TargetPolicy } from './types.js'
 
@@ -75,9 +75,8 @@ export function createTargetPolicy(options: TargetPolicyOptions): TargetPolicy {
       return addresses.every((address) => takes(address, place)) ? null : notAllowed
     },
     connector: (declaredBy, timeoutMs) => (wanted, callback) => {
-      const host = wanted.hostname.replace(/^\[|\]$/g, '')
-      const port = Number(wanted.port || (wanted.protocol === 'https:' ? 443 : 80))
-      const place = { host: plainName(host), port, declaredBy }
+      const host = withoutBrackets(wanted.hostname)
+      const place = { host: plainName(host), port: portOf(wanted), declaredBy }
       // Node resolves no address, so that its look-up below is not asked.
       if (isIP(host) !== 0 && !takes(host, place)) return void callback(new TargetNotAllowed(host), null)
       connectorTo(place, timeoutMs)(wanted, callback)
@@ -122,8 +121,9 @@ const itself = 'must not be this service itself'
 
 /** A name with a dot at its end is the same name. */
 const plainName = (host: string) => host.toLowerCase().replace(/\.$/, '')
-const hostOf = (url: URL) => plainName(url.hostname.replace(/^\[|\]$/g, ''))
-const portOf = (url: URL) => Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+const hostOf = (url: URL) => plainName(withoutBrackets(url.hostname))
+const portOf = ({ port, protocol }: { port: string; protocol: string }) =>
+  Number(port || (protocol === 'https:' ? 443 : 80))
 
 /** @returns a test of an address of a host; null for the address: the host has none yet */
 function compileAllowed(
@@ -157,14 +157,14 @@ function compileOwnListeners({
   host,
   ports,
 }: TargetPolicyOptions): (address: string, port: number) => boolean {
-  const plain = host.replace(/^\[|\]$/g, '')
+  const plain = withoutBrackets(host)
   const isSame = compileRanges(isIP(plain) === 0 ? [] : [plain])
   return (address, port) => {
     if (!ports.includes(port)) return false
     if (isUnspecified(address)) return true
     if (isLoopback(plain)) return isLoopback(address)
     if (isIP(plain) !== 0 && !isUnspecified(plain)) return isSame(address)
-    return isLoopback(address) || listOwnAddresses().some((own) => compileRanges([own])(address))
+    return isLoopback(address) || compileRanges(listOwnAddresses())(address)
   }
 }
 
