@@ -143,6 +143,7 @@ function endWithGateway(
   app.addHook('preClose', () => openCalls.drain(drainMs))
   app.addHook('onClose', () => {
     clearInterval(timer)
+    openCalls.close()
     return pools.close()
   })
 }

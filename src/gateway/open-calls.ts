@@ -15,6 +15,7 @@ export class OpenCalls {
   readonly #beingChecked = new WeakSet<Exchange>()
   #isDrained = false
   #timer: NodeJS.Timeout | undefined
+  #endDrain = () => {}
 
   constructor(
     private readonly registry: Pick<ServiceRegistry, 'find' | 'match'>,
@@ -45,14 +46,23 @@ export class OpenCalls {
     this.#timer.unref()
   }
 
-  /** Lets them end by themselves for so long, then ends them. */
+  /**
+   * Lets them end by themselves for so long, then ends them, and those that come later on kept connections.
+   * @returns resolves as soon as there is none; more may come as long as connections are open
+   */
   async drain(limitMs: number): Promise<void> {
-    const end = performance.now() + limitMs
-    while (this.size > 0 && performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-    this.#isDrained = true
+    const limit = setTimeout(() => this.#cutAll(), limitMs).unref()
+    this.#endDrain = () => clearTimeout(limit)
+    while (this.size > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+
+  close(): void {
     clearInterval(this.#timer)
+    this.#endDrain()
+  }
+
+  #cutAll(): void {
+    this.#isDrained = true
     for (const call of [...this.#calls]) call.cut()
   }
 

@@ -72,9 +72,7 @@ test('a change is heard by every replica within 100 ms of being stored', async (
   await announceAt(one, { owner: 'a subject: with, "anything"\nin it' })
 
   const both = [{ key: 'k1' }, { owner: 'a subject: with, "anything"\nin it' }]
-  await expect
-    .poll(() => [one.heard, other.heard], { timeout: 100, interval: 5 })
-    .toEqual([both, both])
+  await expect.poll(() => [one.heard, other.heard], { timeout: 100, interval: 5 }).toEqual([both, both])
 })
 
 test('nobody hears of a change before it is stored', async () => {

@@ -3,6 +3,7 @@ import { Agent, get } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { openConnection, parseAnswer } from '../support/raw-http.js'
 import { startUpstream } from '../support/upstream.js'
 import { makeTemporaryFolder } from './support/folders.js'
 import { startHaproxy } from './support/haproxy.js'
@@ -135,6 +136,32 @@ describe('SIGTERM', () => {
     expect(kept.flatMap(({ failed }) => failed.filter(isCutOnKept))).toEqual([])
     const cutOnNew = [...kept, fresh].flatMap(({ failed }) => failed.filter(isCut)).length
     console.info(`SIGTERM without a delay: ${cutOnNew} requests on new connections cut`)
+  })
+
+  test('without a delay, answers on kept connections that are idle in between, and says which answer is the last', async () => {
+    const upstream = await startUpstream()
+    onTestFinished(() => upstream.close())
+    const leaving = await startReplica(0, upstream.url)
+    const calls = [
+      { port: leaving.port, path: '/me' },
+      { port: leaving.gatewayPort, path: '/s/a' },
+    ]
+    const kept = await Promise.all(calls.map(({ port }) => openConnection(port)))
+
+    const asking = kept.map(async (connection, n) => {
+      const { port, path } = calls[n] as (typeof calls)[number]
+      const bytes = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-API-Key: ${key}\r\n\r\n`
+      for (;;) {
+        connection.socket.write(bytes)
+        const { status, header } = parseAnswer(await connection.next('\r\n\r\n'))
+        if (status !== 200 || header('connection').includes('close')) return status
+        await sleep(50)
+      }
+    })
+    await sleep(500)
+    await leaving.stop()
+
+    expect(await Promise.all(asking)).toEqual([200, 200])
   })
 
   test.each(['SIGTERM', 'SIGINT'] as const)('a %s in the delay ends it at once', async (second) => {
