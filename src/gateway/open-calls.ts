@@ -53,7 +53,7 @@ export class OpenCalls {
   async drain(limitMs: number): Promise<void> {
     const limit = setTimeout(() => this.#cutAll(), limitMs).unref()
     this.#endDrain = () => clearTimeout(limit)
-    while (this.size > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    while (this.size > 0 && !this.#isDrained) await new Promise((resolve) => setTimeout(resolve, 20))
   }
 
   close(): void {
