@@ -54,6 +54,7 @@ test(`${minutes} minutes of attacks, kills and terms change no verdict and cut n
     `${judge.garbage} attacks`,
     `${judge.stalledPeersEnded} slow peers ended`,
     `${late.length} ends of keys, known late by at most ${late.at(-1)} ms`,
+    `new values known late by at most ${judge.knownLateMs} ms`,
     `${judge.streamEndMs.length} streams ended within ${Math.max(...judge.streamEndMs)} ms`,
     `${judge.limitRounds} quotas`,
     `${ends.term} SIGTERM, ${ends.kill} SIGKILL`,

@@ -23,6 +23,8 @@ export class Judge {
   unavailable = 0
   /** How long after its answer a change was still unknown, in ms. */
   readonly lateMs: number[] = []
+  /** The longest time after which a value that became good was still refused, in ms. */
+  knownLateMs = 0
   readonly streamEndMs: number[] = []
   limitRounds = 0
   garbage = 0
