@@ -9,7 +9,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  */
 const order = [
   ...['embedded', 'survival-ends', 'command-line', 'command-line-processes'],
-  ...['keycloak', 'keycloak-outages', 'keycloak-command-line', 'keycloak-directory', 'keycloak-storage'],
+  ...[
+    'shutdown-delay',
+    'keycloak',
+    'keycloak-outages',
+    'keycloak-command-line',
+    'keycloak-directory',
+    'keycloak-storage',
+  ],
   ...[
     'postgresql-outages',
     'embedded-single-user',
