@@ -54,9 +54,26 @@ const fates: Record<string, Fate> = {
   'x-http-method-override': 'drop',
   'x-http-method': 'drop',
   'x-method-override': 'drop',
-  // Some frameworks route by them: they would lead past what was matched.
+  'x-original-method': 'drop',
+  'x-forwarded-method': 'drop',
+  // Some frameworks route by them: they would lead past what was matched. A proxy in front may pass them on unseen, so
+  // that they are dropped from a trusted one too.
   'x-original-url': 'drop',
+  'x-original-uri': 'drop',
   'x-rewrite-url': 'drop',
+  'x-rewrite-uri': 'drop',
+  'x-forwarded-uri': 'drop',
+  'x-forwarded-path': 'drop',
+  // gunicorn and recipes for Flask cut these from the path, or take them for it.
+  'script-name': 'drop',
+  'x-script-name': 'drop',
+  'x-forwarded-script-name': 'drop',
+  'path-info': 'drop',
+  // CGI programs take it for the setting HTTP_PROXY (httpoxy, CVE-2016-5385).
+  proxy: 'drop',
+  // Rack answers by them with the path of a file, which a proxy in between then serves (CVE-2025-61780).
+  'x-sendfile-type': 'drop',
+  'x-accel-mapping': 'drop',
   // Told anew, from what is known of the connection.
   forwarded: 'drop',
   'x-forwarded-for': 'drop',

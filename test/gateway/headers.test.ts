@@ -105,10 +105,22 @@ describe('a service gets of a client', () => {
     ...['X-HTTP-Method-Override', 'x-http-method', 'X-Method-Override', 'X_HTTP_Method_Override'],
     ...['X-Original-URL', 'x_rewrite_url', 'X.Original.URL', 'X~HTTP!Method.Override', 'Content.Length'],
     ...['Transfer_Encoding', 'X.Forwarded.Proto', 'Proxy_Authorization'],
-  ])('no other method, path or length by %s', async (name) => {
-    const { rawHeaders } = await forwarded([`${name}: DELETE`])
+    ...['SCRIPT_NAME', 'Script-Name', 'X-Script-Name', 'x_script.name', 'PATH_INFO', 'Path-Info'],
+    ...['X-Original-URI', 'X_Original_Uri', 'X-Rewrite-Uri', 'X-Original-Method', 'X-Forwarded-Method'],
+    ...['X-Forwarded-Uri', 'X-Forwarded-Path', 'X-Forwarded-Script-Name', 'Proxy', 'X-Sendfile-Type'],
+    'X-Accel-Mapping',
+  ])('no other method, path or length by %s, of a trusted proxy neither', async (name) => {
+    const ofClient = await forwarded([`${name}: DELETE`])
+    const ofProxy = await forwarded([`${name}: DELETE`], { from: trusting })
 
-    expect(JSON.stringify(rawHeaders)).not.toContain('DELETE')
+    expect(JSON.stringify([ofClient.rawHeaders, ofProxy.rawHeaders])).not.toContain('DELETE')
+  })
+
+  test('its headers of other products, which are the affair of the service', async () => {
+    const lines = ['Remote-User: a', 'X-Remote-User: b', 'X-Scripts: c', 'Proxies: d']
+    const { headers } = await forwarded(lines)
+
+    expect(headers).toMatchObject({ 'remote-user': 'a', 'x-remote-user': 'b', 'x-scripts': 'c', proxies: 'd' })
   })
 
   test.each(

@@ -71,7 +71,7 @@ describe('a link', () => {
 
     const answer = await through('/echo/tiles/a', [
       `Referer: ${url}/index.html`,
-      `X-Original-URI: ${pathname}/a`,
+      `X-Asked-URI: ${pathname}/a`,
       `X-Whole: ${encodeURIComponent(url)}`,
       `X-Token: ${tokenOf(url)}`,
       'X-Kept: /echo/tiles',
