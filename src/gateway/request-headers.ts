@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { compileRanges } from '../addresses.js'
 import { createCredentialRemover, type ForwardedCredential } from '../auth/forwarding.js'
 import { foldHeaderName } from '../auth/header-names.js'
-import { isHost } from '../urls.js'
+import { isHost, trimSlashes } from '../urls.js'
 
 export interface RequestHeaderOptions {
   /** As `Latchkey`: headers beginning so are the gateway's alone. */
@@ -154,8 +154,8 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
     const { headers } = call.message
     const read = (name: string) => (trusted ? joinValues(headers[name]) : undefined)
     const host = readHosts(read('x-forwarded-host')) ?? headers.host ?? ''
-    const proto = read('x-forwarded-proto') ?? scheme
-    const prefix = (read('x-forwarded-prefix') ?? '') + call.hiddenPrefix
+    const proto = readSchemes(read('x-forwarded-proto')) ?? scheme
+    const prefix = readPrefix(read('x-forwarded-prefix')) + call.hiddenPrefix
     const own = `for=${peer.includes(':') ? `"[${peer}]"` : peer};host=${quote(headers.host ?? '')};proto=${scheme}`
     result.push('X-Forwarded-For', appendTo(read('x-forwarded-for'), peer))
     result.push('X-Forwarded-Host', host, 'X-Forwarded-Proto', proto)
@@ -203,6 +203,15 @@ const joinValues = (value: string | string[] | undefined) => (Array.isArray(valu
 /** A proxy may pass on what its client sent: a list that holds anything but hosts is not believed. */
 const readHosts = (list: string | undefined) =>
   list?.split(',').every((host) => isHost(host.trim())) === true ? list : undefined
+
+const readSchemes = (list: string | undefined) =>
+  list?.split(',').every((scheme) => /^https?$/i.test(scheme.trim())) === true ? list : undefined
+
+/** Segments that neither begin with a dot nor hold an escape. */
+const plainPrefix = /^(?:\/[\w~-][\w.~-]*)*\/?$/
+
+/** Returns the path without a slash at its end: `/` alone would make `//host` of the path behind it. */
+const readPrefix = (prefix = '') => (plainPrefix.test(prefix) ? trimSlashes(prefix) : '')
 
 const appendTo = (list: string | undefined, own: string) =>
   list === undefined || list === '' ? own : `${list}, ${own}`

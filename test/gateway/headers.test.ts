@@ -120,7 +120,12 @@ describe('a service gets of a client', () => {
     const lines = ['Remote-User: a', 'X-Remote-User: b', 'X-Scripts: c', 'Proxies: d']
     const { headers } = await forwarded(lines)
 
-    expect(headers).toMatchObject({ 'remote-user': 'a', 'x-remote-user': 'b', 'x-scripts': 'c', proxies: 'd' })
+    expect(headers).toMatchObject({
+      'remote-user': 'a',
+      'x-remote-user': 'b',
+      'x-scripts': 'c',
+      proxies: 'd',
+    })
   })
 
   test.each(
@@ -289,6 +294,51 @@ describe('a service is told the way', () => {
       expect(headers['x-forwarded-host']).toMatch(/^127\.0\.0\.1:\d+$/)
     },
   )
+
+  test.each(['https', 'HTTPS, http', 'http'])('by the scheme of a trusted proxy: %s', async (claimed) => {
+    const { headers } = await forwarded([`X-Forwarded-Proto: ${claimed}`], { from: trusting })
+
+    expect(headers['x-forwarded-proto']).toBe(claimed)
+  })
+
+  test.each(['javascript', 'https://evil.example/?', 'https, ftp', 'http http', '"https"', ''])(
+    'by its own scheme, where a trusted proxy passes on what is none: %j',
+    async (claimed) => {
+      const { headers } = await forwarded([`X-Forwarded-Proto: ${claimed}`], { from: trusting })
+
+      expect(headers['x-forwarded-proto']).toBe('http')
+    },
+  )
+
+  test.each([
+    ['/claimed', '/claimed/echo'],
+    ['/a/b.c-d_e~f/', '/a/b.c-d_e~f/echo'],
+    ['/', '/echo'],
+    ['', '/echo'],
+  ])('below the prefix of a trusted proxy: %j', async (claimed, told) => {
+    const { headers } = await forwarded([`X-Forwarded-Prefix: ${claimed}`], { from: trusting })
+
+    expect(headers['x-forwarded-prefix']).toBe(told)
+  })
+
+  test.each([
+    ...[
+      '//evil.example',
+      'evil',
+      'https://evil.example',
+      '/a//b',
+      '/../a',
+      '/a/..',
+      '/a\\b',
+      '/%2Fevil',
+      '/a?b',
+    ],
+    ...['/a#b', '/a;b', '/a, /b', '/a"b', '/<script>', '/a b'],
+  ])('by its own prefix, where a trusted proxy passes on what is no plain path: %j', async (claimed) => {
+    const { headers } = await forwarded([`X-Forwarded-Prefix: ${claimed}`], { from: trusting })
+
+    expect(headers['x-forwarded-prefix']).toBe('/echo')
+  })
 
   test('without a prefix where it sees all of the path', async () => {
     await serve({ strip_prefix: false })
