@@ -81,7 +81,10 @@ const descriptorMembers = {
     examples: ['http://auxip:8080'],
   }),
   strip_prefix: Type.Boolean({ description: 'Whether the service gets the path without the prefix.' }),
-  enabled: Type.Boolean({ description: 'A service that is not is unknown at the gateway.' }),
+  enabled: Type.Boolean({
+    description:
+      'Whether calls reach the service. The paths of a disabled service are 404, also below the prefix of another.',
+  }),
   access: Type.Object(accessMembers),
   accept: Type.Object(acceptMembers),
   forward_authorization: Type.Enum([...authorizationForwardings], {

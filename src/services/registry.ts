@@ -18,11 +18,13 @@ export interface ServiceRegistryOptions {
 }
 
 interface Known extends Asked {
+  /** Disabled services included: the service above must not get what their prefix covers. */
   readonly matchPrefix: MatchPrefix<RegisteredService>
   readonly matchFolded: MatchPrefix<RegisteredService>
   /** Whether a prefix has capitals, or a dot at the end of a segment: then even a plain path may read as another. */
   readonly hasFoldedPrefixes: boolean
   readonly decisiveDepth: number
+  /** Enabled services alone, and so the list. */
   readonly byId: ReadonlyMap<string, RegisteredService>
   readonly list: readonly RegisteredService[]
 }
@@ -53,7 +55,9 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
   return {
     match: (path) => {
       const current = findCurrent()
-      return current === null ? 'unknown' : current.matchPrefix(path)
+      if (current === null) return 'unknown'
+      const found = current.matchPrefix(path)
+      return found?.descriptor.enabled === true ? found : null
     },
     isAmbiguous: (path, readings) => {
       const current = findCurrent()
@@ -148,17 +152,16 @@ export function createServiceRegistry(options: ServiceRegistryOptions): ServiceR
       const service = last?.row === text ? last.service : compileService(row)
       versions.set(row.id, { row: text, service })
     }
-    const list = [...versions.values()]
-      .map(({ service }) => service)
-      .filter(({ descriptor }) => descriptor.enabled)
-    const byPrefix = list.map((service) => [service.descriptor.prefix, service] as const)
+    const all = [...versions.values()].map(({ service }) => service)
+    const list = all.filter(({ descriptor }) => descriptor.enabled)
+    const byPrefix = all.map((service) => [service.descriptor.prefix, service] as const)
     return {
       list,
       byId: new Map(list.map((service) => [service.descriptor.id, service])),
       matchPrefix: compilePrefixes(byPrefix),
       matchFolded: compileFoldedPrefixes(byPrefix),
       hasFoldedPrefixes: byPrefix.some(([prefix]) => foldPath(prefix) !== prefix),
-      decisiveDepth: Math.max(0, ...list.map(countDecisive)) + 1,
+      decisiveDepth: Math.max(0, ...all.map(countDecisive)) + 1,
     }
   }
 }

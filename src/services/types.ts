@@ -26,14 +26,14 @@ export interface RegisteredService {
 /** The services behind the gateway, as they are now. */
 export interface ServiceRegistry {
   /**
-   * The enabled service with the longest prefix of whole segments; `unknown` when the registry cannot tell, since
-   * the database has been away for longer than allowed.
+   * The service with the longest prefix of whole segments; null where this one is disabled; `unknown` when the registry
+   * cannot tell, since the database has been away for longer than allowed.
    * @param path normalised, without query
    */
   match(path: string): RegisteredService | null | 'unknown'
   /**
-   * Whether a path belongs to another service, or to none, by one of its other readings; true when the registry
-   * cannot tell.
+   * Whether a path belongs to another service, or to none, by one of its other readings. A disabled service counts as
+   * another. True when the registry cannot tell.
    * @param readings as `listReadings` of the gateway gives them
    */
   isAmbiguous(path: string, readings: readonly string[]): boolean

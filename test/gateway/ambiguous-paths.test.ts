@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { asAdministrator } from '../services/administrator.js'
 import { openConnection, requestRaw } from '../support/raw-http.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
-import { setServices } from '../support/services.js'
+import { changeService, setServices } from '../support/services.js'
 import { type SeenRequest, startUpstream, type Upstream } from '../support/upstream.js'
 
 let upstream: Upstream
@@ -124,6 +124,24 @@ describe('a path that servers read as that of another service is refused', () =>
     const path = `/up/%25${'25'.repeat(100)}41`
 
     expect(await ask('GET', path, withKey())).toEqual([400, 'ambiguous_path'])
+  })
+
+  test('as one of a disabled service is, whose own paths are not found', async () => {
+    await changeService(service, 'admin', { enabled: false })
+    const disabled = [
+      await ask('GET', '/up/admin', withKey()),
+      await ask('GET', '/up/admin/x', withKey()),
+      await ask('GET', '/up//admin', withKey()),
+    ]
+    await changeService(service, 'admin', { enabled: true })
+
+    expect(disabled).toEqual([
+      [404, 'not_found'],
+      [404, 'not_found'],
+      [400, 'ambiguous_path'],
+    ])
+    expect(seen()).toEqual([])
+    expect(await ask('GET', '/up/admin', withKey())).toEqual([403, 'insufficient_scope'])
   })
 
   test.each(['/Up', '/u%2570', '//up/admin', '/up%2Fadmin', '/up;x/admin', '/UP/admin'])(

@@ -127,12 +127,31 @@ describe('once started', () => {
     expect(registry.find('one')).toMatchObject({ called: { groupLimits: null }, readAccess: { scopes: [] } })
   })
 
-  test('a disabled service is unknown, and what its prefix covered falls to the one above', async () => {
+  test('a disabled service is unknown, and the one above does not get what its prefix covers', async () => {
     await change('two', { enabled: false })
     await registry.refresh()
 
-    expect([matched('/one/two/x'), registry.find('two')]).toEqual(['one', null])
+    expect([matched('/one/two'), matched('/one/two/x'), registry.find('two')]).toEqual([null, null, null])
+    expect([matched('/one'), matched('/one/twos')]).toEqual(['one', 'one'])
     expect(registry.list().map(({ descriptor }) => descriptor.id)).toEqual(['one'])
+  })
+
+  test('a path that reads as one of a disabled service is ambiguous', async () => {
+    await change('two', { enabled: false })
+    await registry.refresh()
+
+    expect(registry.isAmbiguous('/one//two/x', ['/one/two/x'])).toBe(true)
+    expect(registry.isAmbiguous('/one//three/x', ['/one/three/x'])).toBe(false)
+    expect(registry.decisiveDepth()).toBe(3)
+  })
+
+  test('a service that is enabled again is found again', async () => {
+    await change('two', { enabled: false })
+    await registry.refresh()
+    await change('two', { enabled: true })
+    await registry.refresh()
+
+    expect([matched('/one/two/x'), registry.find('two')]).toEqual(['two', registry.match('/one/two')])
   })
 
   test('a service that has not changed stays the same object', async () => {
