@@ -55,13 +55,16 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 /**
  * Makes a remover of everything that presents a credential, but for what is forwarded: what did not decide was not
- * verified, and the service might believe it. So does a name that some servers read as the same, as `X_API.Key`.
+ * verified, and the service might believe it. So does a name that some servers read as the same, as `X_API.Key` or the
+ * cookie `Access.Token`.
  * `?api_key=` is not looked at: the guard takes it out of the URL of every request that it may come with.
  * @returns a function that gives other headers and leaves those that it is given
  */
 export function createCredentialRemover({ headerPrefix, ownCookies }: CredentialRemoverOptions) {
   const names = new Set(credentialHeaderNames(headerPrefix))
   const lengths = new Set([...names].map(({ length }) => length))
+  const ownStarts = ownCookies.map(foldHeaderName)
+  const shortestName = Math.min(...[tokenCookie, ...ownCookies].map(({ length }) => length))
 
   return (
     headers: Headers,
@@ -86,11 +89,37 @@ export function createCredentialRemover({ headerPrefix, ownCookies }: Credential
       .split(';')
       .map((cookie) => cookie.trim())
     const others = cookies.filter((cookie) => {
-      if (cookie === '' || ownCookies.some((start) => cookie.startsWith(start))) return false
-      return forwarded === 'access_token' || !isAccessToken(cookie)
+      if (cookie === '') return false
+      // The one that decided has exactly this name.
+      if (forwarded === 'access_token' && nameOf(cookie) === tokenCookie) return true
+      return !presentsCredential(cookie)
     })
     return others.length === 0 ? undefined : others.join('; ')
   }
+
+  /** Old servers split cookies at commas too (RFC 2109 §4.4), so that a value may hold another cookie. */
+  function presentsCredential(cookie: string): boolean {
+    return cookie.includes(',') ? cookie.split(',').some(isOurs) : isOurs(cookie)
+  }
+
+  function isOurs(cookie: string): boolean {
+    const name = nameOf(cookie)
+    // Most names are shorter, and cost no more than this.
+    if (name.length < shortestName) return false
+    const plain = foldCookieName(name)
+    return plain === foldedTokenCookie || ownStarts.some((start) => plain.startsWith(start))
+  }
 }
 
-const isAccessToken = (cookie: string) => cookie.split('=', 1)[0]?.trim() === tokenCookie
+function nameOf(cookie: string): string {
+  const equals = cookie.indexOf('=')
+  return (equals === -1 ? cookie : cookie.slice(0, equals)).trim()
+}
+
+/** Folds the name of a cookie as servers may: PHP decodes it and takes `.` and spaces for `_`, others drop its quotes. */
+const foldCookieName = (name: string): string =>
+  foldHeaderName(name.replace(escaped, decodeByte).replaceAll('"', '').trim())
+
+const escaped = /%([0-9A-Fa-f]{2})/g
+const decodeByte = (_escape: string, digits: string) => String.fromCharCode(Number.parseInt(digits, 16))
+const foldedTokenCookie = foldHeaderName(tokenCookie)

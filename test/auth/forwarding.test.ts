@@ -115,8 +115,52 @@ describe('of the cookies', () => {
     ['the session never goes on', 'latchkey_session=s; access_token=t', 'access_token', 'access_token=t'],
     ['nor a login under way', 'latchkey_login_abc=s; __Host-latchkey_login_x=1; a=1', null, 'a=1'],
     ['nor the session of a site with TLS', '__Host-latchkey_session=s', 'access_token', undefined],
+    ['nor another spelling of it', 'Latchkey.Session=s; latchkey%5Flogin_a=s; a=1', null, 'a=1'],
+    ['nor one behind a comma', 'a=1,latchkey_session=s; b=2', 'access_token', 'b=2'],
+    [
+      'beside the token that decided no other spelling goes on',
+      'Access_Token=u; access_token=t; access.token=v',
+      'access_token',
+      'access_token=t',
+    ],
   ] as const)('%s', (_case, cookie, forwarded, expected) => {
     expect(remove({ cookie }, forwarded).cookie).toBe(expected)
+  })
+})
+
+describe('a cookie that some server reads as access_token', () => {
+  test.each([
+    'Access_Token=t',
+    'ACCESS_TOKEN=t',
+    'access.token=t',
+    'access token=t',
+    'access-token=t',
+    'access%5Ftoken=t',
+    'access%5ftoken=t',
+    '%61ccess_token=t',
+    '%20access_token=t',
+    '"access_token"=t',
+    '%22access_token%22=t',
+    'x=1,access_token=t',
+    'x=1, Access.Token=t',
+    'x=1,y,access_token',
+  ])('does not go on: %s', (cookie) => {
+    for (const forwarded of [null, 'authorization', 'access_token'] as const) {
+      expect(remove({ cookie: `a=1; ${cookie}; b=2` }, forwarded).cookie).toBe('a=1; b=2')
+    }
+  })
+
+  test.each([
+    'access__token=t',
+    'accesstoken=t',
+    'access_token_type=t',
+    'x=access_token',
+    'x="1,2"',
+    'access%255Ftoken=t',
+    '%E0%A4%A=1',
+    'x=%2Caccess_token',
+  ])('is none of these, which go on: %s', (cookie) => {
+    expect(remove({ cookie }, null).cookie).toBe(cookie)
   })
 })
 
@@ -126,6 +170,8 @@ test('whatever is sent, no secret of a credential that did not decide goes on', 
     'access_token=SECRET',
     ' access_token=SECRET',
     'latchkey_session=SECRET',
+    'Access.Token=SECRET',
+    'b=2,access%5Ftoken=SECRET',
     'a=1',
   )
   const cookies = fc.array(cookie).map((all) => all.join(';'))
