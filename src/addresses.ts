@@ -42,16 +42,48 @@ export function isLoopback(host: string): boolean {
   return address === 'localhost' || isLoopbackAddress(address)
 }
 
+/**
+ * Finds the IPv4 address that a network may make of an IPv6 one: by NAT64 (`64:ff9b::/96`, RFC 6052), 6to4 (`2002::/16`,
+ * RFC 3056), SIIT (`::ffff:0:0:0/96`, RFC 2765), and as the old compatible form (`::/96`, RFC 4291).
+ * @returns null for an address that holds none, and for `::` and `::1`
+ */
+export function findEmbeddedIpv4(address: string): string | null {
+  if (!isIPv6(address)) return null
+  const groups = listGroups(address)
+  const [first = 0, second = 0, third = 0] = groups
+  if (first === 0x2002) return writeIpv4(second, third)
+  const [high = 0, low = 0] = groups.slice(6)
+  const start = groups.slice(0, 6).map((group) => group.toString(16))
+  const isCompatible = !(high === 0 && low <= 1)
+  const holds = ['64:ff9b:0:0:0:0', '0:0:0:0:ffff:0', ...(isCompatible ? ['0:0:0:0:0:0'] : [])]
+  return holds.includes(start.join(':')) ? writeIpv4(high, low) : null
+}
+
+const writeIpv4 = (high: number, low: number) => `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
+
+/** The eight groups of an IPv6 address. */
+function listGroups(address: string): number[] {
+  const [head = '', tail] = address.split('::')
+  const groups = readGroups(head)
+  if (tail === undefined) return groups
+  const last = readGroups(tail)
+  while (groups.length + last.length < 8) groups.push(0)
+  return [...groups, ...last]
+}
+
+/** @param text groups with colons between, the last two of which may be written as an IPv4 address */
+const readGroups = (text: string): number[] =>
+  text.split(':').flatMap((group) => {
+    if (group === '') return []
+    if (!group.includes('.')) return [Number.parseInt(group, 16)]
+    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map((byte) => Number.parseInt(byte, 10))
+    return [a * 256 + b, c * 256 + d]
+  })
+
 /** What counts as one client: an IPv4 address, or a /64 of IPv6, all of which one customer holds. */
 export function networkOf(client: string): string {
   const address = withoutMapping(client)
   if (!isIPv6(address)) return address
-  const [head = '', tail] = address.split('::')
-  const groups = head.split(':').filter((group) => group !== '')
-  if (tail !== undefined) {
-    const last = tail.split(':').filter((group) => group !== '')
-    while (groups.length + last.length < 8) groups.push('0')
-  }
-  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16))
-  return `${network.join(':')}::/64`
+  const network = listGroups(address).slice(0, 4)
+  return `${network.map((group) => group.toString(16)).join(':')}::/64`
 }

@@ -2,7 +2,7 @@ import dns, { type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { buildConnector } from 'undici'
-import { compileRanges, isIpRange, isLoopback, withoutBrackets } from '../addresses.js'
+import { compileRanges, findEmbeddedIpv4, isIpRange, isLoopback, withoutBrackets } from '../addresses.js'
 import type { DeclaredBy } from '../schemas/service.js'
 import type { TargetPolicy } from './types.js'
 
@@ -25,15 +25,23 @@ export interface TargetPolicyOptions {
 }
 
 /** Cloud metadata gives credentials to whoever asks from this machine; the others are no one service. */
-const isReserved = compileRanges([
-  ...['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254', 'fd20:ce::254', '100.100.100.200'],
-  // IPv4 addresses in IPv6 ones, for gateways between the two: link-local and loopback (RFC 6052, 3056, 4291, 2765).
-  ...['64:ff9b::a9fe:0/112', '64:ff9b::7f00:0/104', '2002:a9fe::/32', '2002:7f00::/24'],
-  ...['::a9fe:0/112', '::7f00:0/104', '::ffff:0:a9fe:0/112', '::ffff:0:7f00:0/104'],
+const isReservedItself = compileRanges([
+  // Metadata of AWS and most others (link-local), of Alibaba, Azure and Oracle.
+  ...['169.254.0.0/16', '100.100.100.200', '168.63.129.16', '192.0.0.192'],
+  ...['224.0.0.0/4', '255.255.255.255', '0.0.0.0/8'],
+  // Metadata and EKS Pod Identity of AWS, metadata of Google.
+  ...['fe80::/10', 'fd00:ec2::/64', 'fd20:ce::254', 'ff00::/8', '::'],
   // Those whose IPv4 address is hidden or up to the network (RFC 4380, RFC 8215).
   ...['2001::/32', '64:ff9b:1::/48'],
-  ...['224.0.0.0/4', '255.255.255.255', 'ff00::/8', '0.0.0.0/8', '::'],
 ])
+
+/** A gateway between IPv4 and IPv6 takes its own loopback for the address, not ours. */
+function isReserved(address: string): boolean {
+  const embedded = findEmbeddedIpv4(address)
+  return (
+    isReservedItself(address) || (embedded !== null && (isReservedItself(embedded) || isLoopback(embedded)))
+  )
+}
 
 const resolveTimeoutMs = 2000
 const maxConnectors = 1000

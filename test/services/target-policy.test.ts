@@ -129,6 +129,8 @@ describe('a target that gives secrets away is refused', () => {
     'http://[64:ff9b:1::1]',
     'http://[2001:0:a9fe:a9fe::]',
     'http://100.100.100.200',
+    'http://168.63.129.16',
+    'http://192.0.0.192',
     'http://[fd20:ce::254]',
     'http://[fd00:ec2::254]',
     'http://[fe80::1]',
@@ -203,6 +205,44 @@ describe('a target that gives secrets away is refused', () => {
     expect(shown.status).toBe(502)
     expect(asked.filter((name) => name === 'docs.example')).toHaveLength(3)
   })
+})
+
+describe('an address of a target', () => {
+  const policy = createTargetPolicy({ allowed: undefined, publicUrls: [], host: '127.0.0.1', ports: [] })
+  const refused = 'leads to an address that GATEWAY_TARGETS does not allow'
+  const faultOf = (address: string) => policy.findFault(new URL(`http://[${address}]`), 'api')
+  const ofMetadata = ['169.254.169.254', '100.100.100.200', '168.63.129.16', '192.0.0.192']
+
+  test.each([...ofMetadata, '127.0.0.1', '224.0.0.1', '0.0.0.0', '255.255.255.255'])(
+    'is refused where it holds %s for a gateway between IPv4 and IPv6',
+    async (ipv4) => {
+      const [a = 0, b = 0, c = 0, d = 0] = ipv4.split('.').map(Number)
+      const groups = [a * 256 + b, c * 256 + d].map((group) => group.toString(16)).join(':')
+      const holding = [`64:ff9b::${ipv4}`, `64:ff9b::${groups}`, `2002:${groups}::1`, `::ffff:0:${groups}`]
+
+      for (const address of holding) expect([address, await faultOf(address)]).toEqual([address, refused])
+      // `::0.0.0.0` is `::`, which is refused as unspecified.
+      expect(await faultOf(`::${groups}`)).toBe(refused)
+    },
+  )
+
+  test.each(ofMetadata)('is refused where %s is mapped into IPv6', async (ipv4) => {
+    expect(await faultOf(`::ffff:${ipv4}`)).toBe(refused)
+  })
+
+  test.each(['fd00:ec2::23', 'fd00:ec2::254', 'fd00:ec2:0:0:1::', '64:ff9b::', '2002::', '::'])(
+    'is refused as metadata or no one service: %s',
+    async (address) => {
+      expect(await faultOf(address)).toBe(refused)
+    },
+  )
+
+  test.each(['::1', '::ffff:127.0.0.1', '64:ff9b::203.0.113.1', '2002:cb00:7101::1', 'fd00:ec3::1'])(
+    'is allowed: %s',
+    async (address) => {
+      expect(await faultOf(address)).toBeNull()
+    },
+  )
 })
 
 describe('with GATEWAY_TARGETS', () => {
