@@ -32,8 +32,8 @@ const del = 0x7f
 
 /**
  * Lists the other ways in which servers read a path: Express folds case, nginx and Apache merge slashes, Tomcat and
- * Jetty cut `;…` off, others decode `%2F`, decode twice, or drop dots and spaces at the end of a name. Each reading is
- * read again, until nothing new comes.
+ * Jetty cut `;…` off, others decode `%2F`, decode twice, drop dots and spaces at the end of a name, or take what follows
+ * `//` for a host. Each reading is read again, until nothing new comes.
  * @param path normalised
  * @param options.depth segments that belong to the prefix of the service. Default 0
  * @param options.decisive segments that decide about a path: what lies behind is left out of the readings where it cannot
@@ -92,14 +92,19 @@ function hasControl(text: string): boolean {
 
 /**
  * Cuts off what lies behind the first segments that no reading makes go away: those that begin with a letter, a digit,
- * a hyphen or a character beyond ASCII. No reading has anything else in its first segments.
+ * a hyphen or a character beyond ASCII, and follow the prefix or another of these. No reading has anything else in its
+ * first segments.
  */
 function cutBehind(path: string, decisive: number): string {
   let start = 0
+  let isBehindStaying = true
   for (let left = decisive; left > 0; ) {
     const next = path.indexOf('/', start + 1)
     if (next === -1) return path
-    if (staying.test(path.slice(start + 1, start + 3))) left -= 1
+    const stays = staying.test(path.slice(start + 1, start + 3))
+    // Behind an empty segment it may be read as a host.
+    if (stays && isBehindStaying) left -= 1
+    isBehindStaying = stays
     start = next
   }
   return path.slice(0, start)
@@ -114,6 +119,7 @@ type Step = (path: string, depth: number) => string | null
 const steps: readonly Step[] = [
   foldCase,
   (path) => (path.includes('//') ? path.replace(/\/+/g, '/') : path),
+  (path, depth) => (path.includes('//') ? cutHost(path, depth) : path),
   (path) => (path.includes(';') ? path.replace(/;[^/]*/g, '') : path),
   (path) => (path.includes('?') ? path.slice(0, path.indexOf('?')) : path),
   (path) => (path.includes('%') ? path.replace(/%2f/gi, '/') : path),
@@ -129,6 +135,20 @@ const steps: readonly Step[] = [
  */
 function foldCase(path: string): string {
   return path.replaceAll('\u0130', 'i').toUpperCase().toLowerCase()
+}
+
+/**
+ * Cuts off what a URL parser takes for a host where the service sees a path that begins with `//`: `new URL` in
+ * JavaScript, `urlparse` in Python, `parse_url` in PHP (RFC 3986 §4.2).
+ */
+function cutHost(path: string, depth: number): string {
+  let start = 0
+  for (let left = depth; left > 0 && start !== -1; left -= 1) start = path.indexOf('/', start + 1)
+  if (start === -1 || path.charCodeAt(start + 1) !== slash) return path
+  let host = start
+  while (path.charCodeAt(host) === slash) host += 1
+  const end = path.indexOf('/', host)
+  return path.slice(0, start) + (end === -1 ? '/' : path.slice(end))
 }
 
 const escapes = /(?:%[0-9A-Fa-f]{2})+/g

@@ -9,7 +9,7 @@ import { findFreePort } from './support/ports.js'
 import { type Service, startService } from './support/service.js'
 
 const secret = 'A-secret-of-the-tests-with-32-characters'
-const names = ['express', 'nginx', 'apache', 'tomcat'] as const
+const names = ['express', 'node', 'nginx', 'apache', 'tomcat'] as const
 let servers: EchoServer[]
 let service: Service
 let gateway: Client
@@ -71,7 +71,7 @@ async function readAs(client: Client, path: string, headers: Record<string, stri
   return { status: answer.statusCode, reading: answer.headers['x-reading'] ?? null }
 }
 
-// What the four servers are known to read in ways of their own, and what they might.
+// What the five servers are known to read in ways of their own, and what they might.
 const words = [
   'admin',
   'open',
@@ -141,6 +141,8 @@ const pathsNear = (part: string) =>
           '/',
           '/',
           '//',
+          '//x/',
+          '/%2Fx//',
           '/;/',
           '/.;/',
           '/%2F',
@@ -202,6 +204,7 @@ describe.each(names)('however %s reads a path', (name) => {
   test.each([
     ...['//admin', '/Admin', '/admin;x', '/;/admin', '/%2Fadmin', '/admin%2Fx', '/admin%20', '/admin.'],
     ...['/x/%252e%252e/admin', '/x/..;/admin', '/x%5C..%5Cadmin', '/%2561dmin', '/.;/admin'],
+    ...['//x/admin', '///x/admin', '//x//y/admin', '/%2Fx/admin', '/%5Cx/admin'],
   ])('%s of the guarded part is refused', async (sent) => {
     const { status, reading } = await readAs(gateway, `/${name}${sent}`, { 'x-api-key': key })
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { normalizePath } from '../../src/gateway/path.js'
 import { isPlain, listReadings } from '../../src/gateway/readings.js'
 
 describe('the readings of a path', () => {
@@ -42,6 +43,33 @@ describe('the readings of a path', () => {
   })
 
   test.each([
+    ['//x/admin', 0, '/admin'],
+    ['///x/admin', 0, '/admin'],
+    ['//x', 0, '/'],
+    ['/up//x/admin', 1, '/up/admin'],
+    ['/up///x/admin', 1, '/up/admin'],
+    ['/up//x//y/admin', 1, '/up/admin'],
+    ['/up//x/', 1, '/up/'],
+    ['/up//x', 1, '/up/'],
+    ['/up//', 1, '/up/'],
+    ['/up/%2Fx/admin', 1, '/up/admin'],
+    ['/up/%5Cx/admin', 1, '/up/admin'],
+    ['/up/%255C%252Fuser@x:80/admin', 1, '/up/admin'],
+    ['/up/;/x/admin', 1, '/up/admin'],
+    ['/up/in//x/admin', 2, '/up/in/admin'],
+  ])('of %s, behind %i segments, hold what a URL parser leaves of it: %s', (path, depth, reading) => {
+    expect(listReadings(path, { depth })).toContain(reading)
+  })
+
+  test.each([
+    ['/up//x/admin', 0],
+    ['/up//x/admin', 2],
+    ['/up/in//x/admin', 1],
+  ])('of %s take nothing for a host that does not follow %i segments', (path, depth) => {
+    expect(listReadings(path, { depth })?.filter((reading) => !reading.includes('/x/'))).toEqual([])
+  })
+
+  test.each([
     ['/a/..;/b', 1],
     ['/a/x/..;/..;/b', 1],
     ['/a/b/..;/c', 2],
@@ -68,7 +96,8 @@ describe('the readings of a path', () => {
 
   test('leave out what lies behind the segments that decide', () => {
     expect(listReadings('/up/Cog/%C3%89/X%2FY/Z', { depth: 1, decisive: 2 })).toEqual(['/up/Cog', '/up/cog'])
-    expect(listReadings('/up/;/%2F/Cog/X', { depth: 1, decisive: 2 })).toContain('/up/cog')
+    expect(listReadings('/up/;/%2F/Cog/X/Y', { depth: 1, decisive: 2 })).toContain('/up/cog/x')
+    expect(listReadings('/up//x/Admin/y', { depth: 1, decisive: 2 })).toContain('/up/admin')
     expect(listReadings('/up/Cog/X', { depth: 1, decisive: 5 })).toEqual(['/up/cog/x'])
   })
 
@@ -104,9 +133,9 @@ describe('the readings of a path', () => {
       '-',
     )
     fc.assert(
-      fc.property(fc.array(plainPiece, { maxLength: 12 }), (pieces) => {
-        const sent = `/${pieces.join('')}`
-        const [whole, cut] = [listReadings(sent), listReadings(sent, { decisive })]
+      fc.property(fc.array(plainPiece, { maxLength: 12 }), fc.nat({ max: 2 }), (pieces, depth) => {
+        const sent = `${'/up'.repeat(depth)}/${pieces.join('')}`
+        const [whole, cut] = [listReadings(sent, { depth }), listReadings(sent, { depth, decisive })]
 
         fc.pre(whole !== null && cut !== null)
         expect(new Set([sent, ...cut].map(startOf))).toEqual(new Set([sent, ...whole].map(startOf)))
@@ -148,9 +177,24 @@ describe('the readings of a path', () => {
     )
   })
 
+  test('hold the path that a URL parser reads, as services in JavaScript do', () => {
+    const start = fc.constantFrom('/', '//', '//x/', '/%2F')
+    fc.assert(
+      fc.property(start, fc.array(piece, { maxLength: 8 }), (first, pieces) => {
+        const sent = normalizePath(`/up${first}${pieces.join('')}`) ?? ''
+        const readings = listReadings(sent, { depth: 1 })
+        const seen = sent.slice('/up'.length)
+        fc.pre(readings !== null && seen.startsWith('/') && URL.canParse(seen, 'http://a'))
+        const { pathname } = new URL(seen, 'http://a')
+
+        expect([sent, ...readings].map((reading) => reading.slice('/up'.length))).toContain(pathname)
+      }),
+    )
+  })
+
   test('are found in 5 ms, however a path of 16 kB is written', () => {
     const longest = 16_000
-    const times = ['%2541', 'A//b;c/', '..;/', '%25', '/;', 'a%20./', '%C3%A9', '../', '%5C%2f']
+    const times = ['%2541', 'A//b;c/', '//a', '..;/', '%25', '/;', 'a%20./', '%C3%A9', '../', '%5C%2f']
       .flatMap((text) => [text, `/A//b;c%2Fd%5Ce%2541.${text}`])
       .map((text) => {
         const sent = `/${text.repeat(longest / text.length)}`

@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import express from 'express'
@@ -12,16 +14,16 @@ import { waitUntilAnswers } from './wait.js'
 
 /** A real server that tells in `X-Reading` how it reads a path: `admin`, `open` or `other`. */
 export interface EchoServer {
-  name: 'apache' | 'express' | 'nginx' | 'tomcat'
+  name: 'apache' | 'express' | 'nginx' | 'node' | 'tomcat'
   origin: string
   stop(): Promise<void>
 }
 
-/** Starts the four servers whose readings of a path differ most, each as liberal as its settings allow. */
+/** Starts the five servers whose readings of a path differ most, each as liberal as its settings allow. */
 export const startEchoServers = (): Promise<EchoServer[]> =>
-  Promise.all([startExpress(), startNginx(), startApache(), startTomcat()])
+  Promise.all([startExpress(), startNode(), startNginx(), startApache(), startTomcat()])
 
-async function startExpress(): Promise<EchoServer> {
+function startExpress(): Promise<EchoServer> {
   const app = express()
   for (const reading of ['admin', 'open']) {
     app.use(`/${reading}`, (_request, response) => {
@@ -31,15 +33,37 @@ async function startExpress(): Promise<EchoServer> {
   app.use((_request, response) => {
     response.set('X-Reading', 'other').send('other')
   })
-  const server = app.listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
+  return listen('express', createServer(app))
+}
+
+/** Reads a path as many small programs do: by `new URL`, which takes what follows `//` for a host. */
+function startNode(): Promise<EchoServer> {
+  const server = createServer(({ url = '' }, response) => {
+    const path = URL.canParse(url, 'http://a') ? decode(new URL(url, 'http://a').pathname) : ''
+    const reading = ['admin', 'open'].find((name) => `${path}/`.startsWith(`/${name}/`)) ?? 'other'
+    response.setHeader('X-Reading', reading).end(reading)
+  })
+  return listen('node', server)
+}
+
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+
+async function listen(name: EchoServer['name'], server: Server): Promise<EchoServer> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const stop = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve())
       server.closeAllConnections()
     })
-  return { name: 'express', origin: `http://127.0.0.1:${port}`, stop }
+  return { name, origin: `http://127.0.0.1:${port}`, stop }
 }
 
 const startNginx = () =>
