@@ -39,7 +39,8 @@ const del = 0x7f
  * @param options.decisive segments that decide about a path: what lies behind is left out of the readings where it cannot
  * lead back. Default: all
  * @returns without the path itself; null for a path with more than 64 readings, with one that leaves the prefix, and
- * with one that C programs or Python's `$` end early: at a control character, or an overlong escape
+ * with one that C programs or Python's `$` end early: at a control character, or an overlong escape; and for one whose
+ * bytes and escapes make different characters, depending on how often a server decodes them
  */
 export function listReadings(
   path: string,
@@ -66,21 +67,29 @@ export function listReadings(
   return [...readings]
 }
 
-/** Decodes until nothing is left to decode. @returns null for a path that takes longer, or has overlong UTF-8 */
+/**
+ * Decodes until nothing is left to decode.
+ * @returns null for a path that takes longer, has escapes of old servers, or mixes bytes of one character with escapes
+ */
 function decodeAll(path: string): string | null {
   let plain = path
   for (let pass = 0; pass < maxDecodings; pass += 1) {
-    if (overlong.test(plain)) return null
+    if (oldEscape.test(plain)) return null
     const decoded = decodeOnce(plain)
     if (decoded === plain) return plain.replaceAll('\\', '/')
+    // A server that decodes bytes may make a character of a lost byte and of one that is still escaped.
+    if (decoded.includes(lostByte) && anyEscape.test(decoded)) return null
     plain = decoded
   }
   return null
 }
 
 const maxDecodings = 64
-/** Old servers took `%C0%AE` for a dot. */
-const overlong = /%(C[01]%[89AB]|E0%[89]|F0%8)/i
+/** Old servers take overlong UTF-8 such as `%C0%AE` for a dot, and IIS takes `%u002e` for one. */
+const oldEscape = /%(C[01]%[89AB]|E0%[89]|F0%8|F8%8[0-7]|FC%8[0-3]|u[0-9A-F]{4})/i
+const anyEscape = /%[0-9A-F]{2}/i
+/** What our decoding makes of bytes that are no UTF-8. */
+const lostByte = '\ufffd'
 
 function hasControl(text: string): boolean {
   for (let at = 0; at < text.length; at += 1) {
@@ -121,7 +130,7 @@ const steps: readonly Step[] = [
   (path) => (path.includes('//') ? path.replace(/\/+/g, '/') : path),
   (path, depth) => (path.includes('//') ? cutHost(path, depth) : path),
   (path) => (path.includes(';') ? path.replace(/;[^/]*/g, '') : path),
-  (path) => (path.includes('?') ? path.slice(0, path.indexOf('?')) : path),
+  cutQuery,
   (path) => (path.includes('%') ? path.replace(/%2f/gi, '/') : path),
   (path) => (path.includes('%') || path.includes('\\') ? path.replace(/%5c|\\/gi, '/') : path),
   decodeOnce,
@@ -149,6 +158,11 @@ function cutHost(path: string, depth: number): string {
   while (path.charCodeAt(host) === slash) host += 1
   const end = path.indexOf('/', host)
   return path.slice(0, start) + (end === -1 ? '/' : path.slice(end))
+}
+
+function cutQuery(path: string): string {
+  const start = path.search(/[?#]/)
+  return start === -1 ? path : path.slice(0, start)
 }
 
 const escapes = /(?:%[0-9A-Fa-f]{2})+/g

@@ -93,6 +93,9 @@ describe('a path that servers read as that of another service is refused', () =>
     '/up/x/%c0%ae%c0%ae/admin',
     '/up/admin%3F',
     '/up/%3F/../admin%253Fx',
+    '/up/admin%23x',
+    '/up/adm%25C4%B1n',
+    '/up/%25u0061dmin',
     '/up//x/admin',
     '/up///x/admin/y',
     '/up//x//y/admin',
@@ -246,6 +249,8 @@ describe('a public path', () => {
     '/stac/Static/..%2Fprivate',
     '/stac/Static/%5C..%5C..%5Cprivate',
     '/stac/Static/x/..;/..;/private',
+    '/stac/Static/%25C0%AE%25C0%AE/private',
+    '/stac/Static/%F8%80%80%80%AE%F8%80%80%80%AE/private',
   ])('is refused in a form that servers read as another path: %s', async (path) => {
     expect(await ask('GET', path)).toEqual([400, 'ambiguous_path'])
     expect(await ask('GET', path, withKey())).toEqual([400, 'ambiguous_path'])

@@ -38,6 +38,9 @@ describe('the readings of a path', () => {
     ['/ADM%C4%B1N', '/admin'],
     ['/admin%3Fx', '/admin'],
     ['/admin%253Fx/y', '/admin'],
+    ['/admin%23x', '/admin'],
+    ['/admin%2523x/y', '/admin'],
+    ['/%E9t%E9/A', '/\ufffdt\ufffd/a'],
   ])('of %s hold %s', (path, reading) => {
     expect(listReadings(path)).toContain(reading)
   })
@@ -90,9 +93,20 @@ describe('the readings of a path', () => {
     '/%E0%80%AE',
     '/%f0%80%80%ae',
     '/%25C0%25AE',
+    '/%F8%80%80%80%AE',
+    '/%fc%83%80%80%80%ae',
+    '/%25u0061dmin',
+    '/%2525U002E',
   ])('are refused for %s, which some server ends early or reads as a dot', (path) => {
     expect(listReadings(path)).toBeNull()
   })
+
+  test.each(['/adm%25C4%B1n', '/adm%C4%25B1n', '/%25C0%AE%25C0%AE/a', '/adm%2525C4%25B1n', '/%E9/%2541'])(
+    'are refused for %s, whose bytes make another character when they are decoded twice',
+    (path) => {
+      expect(listReadings(path)).toBeNull()
+    },
+  )
 
   test('leave out what lies behind the segments that decide', () => {
     expect(listReadings('/up/Cog/%C3%89/X%2FY/Z', { depth: 1, decisive: 2 })).toEqual(['/up/Cog', '/up/cog'])
