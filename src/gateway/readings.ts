@@ -49,7 +49,7 @@ export function listReadings(
   if (isPlain(path)) return none
   const plain = decodeAll(path)
   if (plain === null || hasControl(plain)) return null
-  const start = plain.includes('/.') ? path : cutBehind(path, decisive)
+  const start = dotsBehindSlash.test(plain) ? path : cutBehind(path, decisive)
   const readings = new Set([start])
   let characters = start.length
   // A set is walked in the order of insertion, members that are added on the way included.
@@ -90,6 +90,9 @@ const oldEscape = /%(C[01]%[89AB]|E0%[89]|F0%8|F8%8[0-7]|FC%8[0-3]|u[0-9A-F]{4})
 const anyEscape = /%[0-9A-F]{2}/i
 /** What our decoding makes of bytes that are no UTF-8. */
 const lostByte = '\ufffd'
+
+/** What may lead back to the segments in front, also where a server trims the spaces. */
+const dotsBehindSlash = /\/ *\./
 
 function hasControl(text: string): boolean {
   for (let at = 0; at < text.length; at += 1) {
@@ -135,6 +138,7 @@ const steps: readonly Step[] = [
   (path) => (path.includes('%') || path.includes('\\') ? path.replace(/%5c|\\/gi, '/') : path),
   decodeOnce,
   (path) => (path.includes('.') || path.includes(' ') ? path.split('/').map(dropEnd).join('/') : path),
+  (path) => (path.includes(' ') ? path.split('/').map(trimSpaces).join('/') : path),
   resolveDotSegments,
 ]
 
@@ -178,4 +182,13 @@ function dropEnd(segment: string): string {
   let end = segment.length
   while (end > 0 && (segment[end - 1] === '.' || segment[end - 1] === ' ')) end -= 1
   return segment.slice(0, end)
+}
+
+/** Some programs trim each name, so that `.. ` leads back. */
+function trimSpaces(segment: string): string {
+  let start = 0
+  let end = segment.length
+  while (start < end && segment[start] === ' ') start += 1
+  while (end > start && segment[end - 1] === ' ') end -= 1
+  return segment.slice(start, end)
 }

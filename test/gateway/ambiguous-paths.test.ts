@@ -93,6 +93,9 @@ describe('a path that servers read as that of another service is refused', () =>
     '/up/x/%c0%ae%c0%ae/admin',
     '/up/admin%3F',
     '/up/%3F/../admin%253Fx',
+    '/up/%20admin',
+    '/up/x/..%20/admin',
+    '/up/x/%20../admin',
     '/up/admin%23x',
     '/up/adm%25C4%B1n',
     '/up/%25u0061dmin',
@@ -124,6 +127,8 @@ describe('a path that servers read as that of another service is refused', () =>
     '/up/%252e%252e/up/x',
     '/up/x/..;/..;/up/y',
     '/up/..;/base/admin',
+    '/up/..%20/other',
+    '/up/%20../other',
   ])('%s, which leaves the target as well', async (path) => {
     expect(await ask('GET', path, withKey())).toEqual([400, 'ambiguous_path'])
     expect(seen()).toEqual([])
@@ -249,6 +254,8 @@ describe('a public path', () => {
     '/stac/Static/..%2Fprivate',
     '/stac/Static/%5C..%5C..%5Cprivate',
     '/stac/Static/x/..;/..;/private',
+    '/stac/Static/..%20/private',
+    '/stac/Static/%20../private',
     '/stac/Static/%25C0%AE%25C0%AE/private',
     '/stac/Static/%F8%80%80%80%AE%F8%80%80%80%AE/private',
   ])('is refused in a form that servers read as another path: %s', async (path) => {

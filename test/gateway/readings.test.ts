@@ -38,6 +38,12 @@ describe('the readings of a path', () => {
     ['/ADM%C4%B1N', '/admin'],
     ['/admin%3Fx', '/admin'],
     ['/admin%253Fx/y', '/admin'],
+    ['/%20admin', '/admin'],
+    ['/%20admin%20%20/b', '/admin/b'],
+    ['/x/..%20/admin', '/admin'],
+    ['/x/%20../admin', '/admin'],
+    ['/x/%2520%252E.%2520/admin', '/admin'],
+    ['/x/.%20/admin', '/x/admin'],
     ['/admin%23x', '/admin'],
     ['/admin%2523x/y', '/admin'],
     ['/%E9t%E9/A', '/\ufffdt\ufffd/a'],
@@ -79,6 +85,8 @@ describe('the readings of a path', () => {
     ['/..;/a', 0],
     ['/a/%252e%252e/a', 1],
     ['/a//%252e%252e/b', 1],
+    ['/a/..%20/b', 1],
+    ['/a/%20../b', 1],
   ])('are refused for %s, which leaves a prefix of %i segments', (path, depth) => {
     expect(listReadings(path, { depth })).toBeNull()
   })
@@ -115,14 +123,14 @@ describe('the readings of a path', () => {
     expect(listReadings('/up/Cog/X', { depth: 1, decisive: 5 })).toEqual(['/up/cog/x'])
   })
 
-  test.each(['/up/a/b/c/%252e%252e/x', '/up/a/b/c/..;/x', '/up/a/b%2F..%2Fc'])(
-    'leave out nothing where a segment may lead back: %s',
-    (path) => {
-      expect(
-        listReadings(path, { depth: 1, decisive: 2 })?.some((reading) => reading.split('/').length > 3),
-      ).toBe(true)
-    },
-  )
+  test.each([
+    ...['/up/a/b/c/%252e%252e/x', '/up/a/b/c/..;/x', '/up/a/b%2F..%2Fc', '/up/a/b/c/%20../x'],
+    '/up/a/b/c/%2520%20../x',
+  ])('leave out nothing where a segment may lead back: %s', (path) => {
+    expect(
+      listReadings(path, { depth: 1, decisive: 2 })?.some((reading) => reading.split('/').length > 3),
+    ).toBe(true)
+  })
 
   test('of a path that is cut begin as those of the whole path do', () => {
     const decisive = 3
@@ -208,7 +216,19 @@ describe('the readings of a path', () => {
 
   test('are found in 5 ms, however a path of 16 kB is written', () => {
     const longest = 16_000
-    const times = ['%2541', 'A//b;c/', '//a', '..;/', '%25', '/;', 'a%20./', '%C3%A9', '../', '%5C%2f']
+    const times = [
+      '%2541',
+      'A//b;c/',
+      '//a',
+      '..;/',
+      '%25',
+      '/;',
+      'a%20./',
+      '%20/.%20',
+      '%C3%A9',
+      '../',
+      '%5C%2f',
+    ]
       .flatMap((text) => [text, `/A//b;c%2Fd%5Ce%2541.${text}`])
       .map((text) => {
         const sent = `/${text.repeat(longest / text.length)}`

@@ -76,6 +76,7 @@ const heads: Record<string, string> = {
   'many cookies': `Cookie: ${repeat('a=1;', headMost)}`,
   'cookies of escapes': `Cookie: latchkey_session=${whole('%25', headMost)}`,
   'many sessions': `Cookie: ${repeat('latchkey_session=a.b; ', headMost)}`,
+  'cookies of commas': `Cookie: a=${repeat('%61ccess%2Etokens,', headMost)}`,
   'many tokens in cookies': `Cookie: ${repeat('access_token=eyJ.a.b;', headMost)}`,
   'a prefixed pair': `Otoroshi-Client-Id: ${repeat('a', headMost / 2)}\r\nOtoroshi-Client-Secret: ${repeat('s', headMost / 2)}`,
   'many addresses': `X-Forwarded-For: ${repeat('127.0.0.1, ', headMost)}1`,
@@ -115,6 +116,8 @@ const paths: Record<string, string> = {
   capitals: `/a/${repeat('A', headMost)}`,
   dots: `/a/${repeat('.a', headMost)}`,
   spaces: `/a/${whole('%20', headMost)}`,
+  'spaces around dots': `/a${whole('/%20..%20/a', headMost)}`,
+  hosts: whole('//a', headMost),
   'dots at the end': `/a/${repeat('.', headMost)}`,
 }
 
