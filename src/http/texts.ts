@@ -5,12 +5,19 @@ import type { TextKind } from '../schemas/common.js'
 
 /** Far more UTF-16 units than any form of a text that some schema takes, so that nothing longer is read at all. */
 const maxUnits = 16_384
+/** NFC makes one unit of four at most (UAX #15), and a character has two at most. */
+const unitsPerCharacter = 8
+/** White space at the ends, which is not stored. */
+const unitsOfSpace = 1024
 
 /** A text as it is stored, or its fault in the words of an answer. */
 export type TextReading = { text: string } | { fault: string }
 
-/** Controls, and every character that Unicode says to show as nothing: zero-width ones, those that turn the direction. */
-const invisible = /[\p{Cc}\p{Default_Ignorable_Code_Point}\u2028\u2029]/u
+/**
+ * Controls, characters that only format, and every character that Unicode says to show as nothing: zero-width ones, those
+ * that turn the direction. The null notehead of music is a symbol to Unicode, and is shown as nothing too.
+ */
+const invisible = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2028\u2029\u{1D159}]/u
 /** Joiners and variation selectors behind a visible character: many scripts and emoji are written with them. */
 const joined = /([\p{L}\p{M}\p{N}\p{P}\p{S}])(?:\u200C|\u200D|\uFE0E|\uFE0F)+/gu
 /** Letters, digits, punctuation and symbols, but for the pattern of Braille that is blank. */
@@ -27,9 +34,10 @@ const hasVisible = (text: string) => visible.test(text.replaceAll('\u2800', ''))
  * - `search`: a part of a stored name, so NFC; it is not stored.
  * None of those that are stored may hold a credential of this service. Lengths and other characters are the schema's
  * to check, after this.
+ * @param mostUnits a longer text is not read, in UTF-16 units
  */
-export function readText(kind: TextKind, given: string): TextReading {
-  if (given.length > maxUnits) return { fault: 'is too long' }
+export function readText(kind: TextKind, given: string, mostUnits = maxUnits): TextReading {
+  if (given.length > mostUnits) return { fault: 'is too long' }
   switch (kind) {
     case 'name':
       return readName(given)
@@ -86,9 +94,12 @@ const textKeyword: FuncKeywordDefinition = {
   before: 'maxLength',
   modifying: true,
   errors: true,
-  compile: (kind: TextKind) => {
+  compile: (kind: TextKind, parentSchema) => {
+    const { maxLength } = parentSchema as { maxLength?: number }
+    const mostUnits =
+      maxLength === undefined ? maxUnits : Math.min(maxUnits, maxLength * unitsPerCharacter + unitsOfSpace)
     const validate: ReturnType<NonNullable<FuncKeywordDefinition['compile']>> = (given: string, context) => {
-      const reading = readText(kind, given)
+      const reading = readText(kind, given, mostUnits)
       if ('fault' in reading) {
         validate.errors = [{ keyword: 'x-text', message: reading.fault, params: {} }]
         return false

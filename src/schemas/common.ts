@@ -25,6 +25,8 @@ export type TextKind = 'name' | 'paragraph' | 'right' | 'address' | 'search'
 const textOf = (kind: TextKind) => ({ 'x-text': kind })
 
 export const nameLine = { ...line, ...textOf('name') }
+/** A paragraph of one line: characters may be joined in it, as many scripts do. */
+export const paragraphLine = { ...line, ...textOf('paragraph') }
 export const rightLine = { ...line, ...textOf('right') }
 export const searchLine = { ...line, ...textOf('search') }
 export const address = textOf('address')

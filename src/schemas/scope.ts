@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox'
-import { address, line, nullable, ref } from './common.js'
+import { nullable, paragraphLine, ref } from './common.js'
 
 export const scopeSchema = Type.Object(
   {
@@ -36,7 +36,7 @@ export type ScopeList = Static<typeof scopeListSchema>
 export const scopeDescriptionsFileSchema = Type.Object(
   {},
   {
-    additionalProperties: Type.String({ minLength: 1, maxLength: 500, ...line, ...address }),
+    additionalProperties: Type.String({ minLength: 1, maxLength: 500, ...paragraphLine }),
   },
 )
 export type ScopeDescriptionsFile = Record<string, string>

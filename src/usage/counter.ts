@@ -34,11 +34,16 @@ export interface UsageCounterOptions {
 }
 
 const maxUserAgentLength = 256
+/** A credential of ours is shorter, also under escapes. So one that begins in the part that is kept is found whole. */
+const maxCredentialLength = 1024
 
-/** A client chooses this text, which its owner is shown: some put the key into it. */
+/**
+ * Cuts a text that a client chose, because some clients put the key into it and its owner is shown it. Reads no more than
+ * a part of it, because a header may have 16 kB.
+ */
 function describeUserAgent(text: string | undefined): string | null {
   if (text === undefined) return null
-  const found = findCredential(text)
+  const found = findCredential(text.slice(0, maxUserAgentLength + maxCredentialLength))
   return found === null ? text.slice(0, maxUserAgentLength) : `not kept: it held ${found}`
 }
 

@@ -45,6 +45,8 @@ describe('a name', () => {
       '\u0000',
     ],
     ...['a\u0085', '\u007F', 'a\tb'],
+    // An annotation, a sign of Arabic that only formats, and a note of music that is shown as nothing.
+    ...['a\uFFF9b', '\u0600a', 'a\u{1D159}b'],
   ])('%j is none', (given) => {
     expect(read('name', given)).toBeNull()
   })
@@ -199,13 +201,26 @@ describe('a credential of ours', () => {
 
   test('is not one that lacks a character, or has a wrong checksum', () => {
     const value = aValueOf('Zk3vQ9aB')
-    for (const text of [
-      value.slice(0, -1),
-      value.slice(3),
-      `${value.slice(0, -1)}!`,
-      value.replace('Z', 'Y'),
-    ])
+    for (const text of [value.slice(0, -1), `${value.slice(0, -1)}!`, value.replace('Z', 'Y')])
       expect(findCredential(text)).toBeNull()
+  })
+
+  test('is found as its secret behind any underscore, where no checksum tells that it is none', () => {
+    const value = aValueOf('Zk3vQ9aB', 7)
+    const secret = value.slice(-49)
+
+    expect(findCredential(value.toUpperCase().slice(0, 3) + value.slice(3))).toBe('the value of a key')
+    for (const text of [
+      value.slice(3),
+      `_${secret}`,
+      `secret_${secret}`,
+      `MY_KEY_${secret}`,
+      `1_Zk3vQ9aB_${secret}`,
+    ]) {
+      expect(findCredential(text)).toBe('the secret of a key')
+      expect(read('name', text)).toBeNull()
+      expect(read('paragraph', `old: ${text}`)).toBeNull()
+    }
   })
 
   test('is a link and a JWT that a key signed too, but no other token', async () => {
@@ -220,6 +235,19 @@ describe('a credential of ours', () => {
     expect(findCredential(other)).toBeNull()
   })
 
+  test('is a JWT wherever its header begins, and however its JSON is written', () => {
+    const encode = (json: string) => Buffer.from(json).toString('base64url')
+    for (const json of [
+      '{"alg":"HS256"}',
+      '{"kid":"a", "alg" : "HS384"}',
+      '{"a":{"b":1},"\\u0061lg":"HS\\u0032\\u0035\\u0036"}',
+    ])
+      for (const before of ['', 'x', 'xy', 'xyz', 'token_', 'eyJ'.repeat(50)])
+        expect(findCredential(`${before}${encode(json)}.e30.abc`)).toBe('a JWT that a key signed')
+    for (const json of ['{"alg":"ES256"}', '{"alg":"none","typ":"JWT"}', '{"kid":"HS256 alg"}'])
+      expect(findCredential(`${encode(json)}.e30.abc`)).toBeNull()
+  })
+
   test('is looked for in 64 kB of anything in less than a second', () => {
     const half = aValueOf('Zk3vQ9aB').slice(2, -1)
     const worst = ['_'.repeat(65_000), '_abcdefgh'.repeat(7_000), half.repeat(1_100), 'eyJ'.repeat(20_000)]
@@ -230,6 +258,14 @@ describe('a credential of ours', () => {
 
     expect(performance.now() - begun).toBeLessThan(1000)
   })
+})
+
+test('a text far longer than its member takes is not even read', () => {
+  const validate = createValidator().compile(createKeySchema)
+
+  expect(validate({ name: ' '.repeat(1000) + 'x'.repeat(100) })).toBe(true)
+  expect(validate({ name: 'e\u0301'.repeat(1000) })).toBe(false)
+  expect(validate.errors?.map(({ message }) => message)).toContain('is too long')
 })
 
 test('the length is that of the text as it is kept', () => {

@@ -87,6 +87,14 @@ test('a user agent that holds the value of the key is not kept', async () => {
   await expectUsage(id).toMatchObject({ total: 1, last_user_agent: 'not kept: it held the value of a key' })
 })
 
+test('a user agent that holds the value of the key where it is cut is not kept', async () => {
+  const { id, value } = await service.createKey('alice')
+
+  expect((await call(value, `${'a'.repeat(200)} (${value}) ${'b'.repeat(5000)}`)).status).toBe(200)
+
+  await expectUsage(id).toMatchObject({ total: 1, last_user_agent: 'not kept: it held the value of a key' })
+})
+
 test('the calls of a deleted key stop no other’s from being counted', async () => {
   const gone = await service.createKey('alice')
   const left = await service.createKey('alice')
