@@ -3,8 +3,10 @@ const percentEscapes = /(?:%(?:25)*(?:u00)?[0-9a-f]{2})+/gi
 const beforeHexDigits = /%(?:25)*(?:u00)?(?=[0-9a-f]{2})/gi
 /** ASCII in two, three or four bytes, as lax decoders of UTF-8 still read it (RFC 3629 §10). Read as latin1. */
 const overlong = /(?:[\xc0\xc1]|(?:\xe0|\xf0\x80)[\x80\x81])[\x80-\xbf]/g
-/** `\u005f` and `\x5f` of JSON and JavaScript, `&#95;` and `&#x5f;` of HTML. */
-const otherEscapes = /\\(?:u00|x)([0-7][0-9a-f])|&#x0{0,4}([0-7][0-9a-f]);|&#0{0,4}([0-9]{2,3});/gi
+/** `\u005f`, `\x5f` and `\u{5f}` of JSON and JavaScript, the last with a percent sign too. */
+const scriptEscapes = /\\(?:u00|x)([0-7][0-9a-f])|[\\%]u\{0{0,4}([0-7][0-9a-f])\}/gi
+/** `&#95;` and `&#x5f;` of HTML, whose readers do without the semicolon. */
+const references = /&#x0{0,4}([0-7][0-9a-f]);?|&#0{0,4}([0-9]{2,3});?/gi
 const maxDecodings = 8
 
 /**
@@ -12,10 +14,18 @@ const maxDecodings = 8
  * Each pass takes linear time.
  * @returns null for a text that still has escapes after 8 passes
  */
-export function decodeFully(text: string): string | null {
+export const decodeFully = (text: string): string | null => repeatUntilPlain(text, decodeOnce)
+
+/**
+ * Decodes the numeric references of HTML alone, until none is left.
+ * @returns null for a text that still has some after 8 passes
+ */
+export const decodeReferences = (text: string): string | null => repeatUntilPlain(text, decodeReferencesOnce)
+
+function repeatUntilPlain(text: string, decode: (text: string) => string): string | null {
   let plain = text
   for (let pass = 0; pass < maxDecodings; pass += 1) {
-    const decoded = decodeOnce(plain)
+    const decoded = decode(plain)
     if (decoded === plain) return plain
     plain = decoded
   }
@@ -24,11 +34,21 @@ export function decodeFully(text: string): string | null {
 
 function decodeOnce(text: string): string {
   const decoded = text.includes('%') ? text.replace(percentEscapes, decodeRow) : text
-  if (!decoded.includes('\\') && !decoded.includes('&#')) return decoded
-  return decoded.replace(otherEscapes, (_escape, json?: string, hex?: string, decimal?: string) =>
-    String.fromCharCode(decimal === undefined ? Number.parseInt(json ?? hex ?? '', 16) : Number(decimal)),
-  )
+  const plain =
+    decoded.includes('\\') || decoded.includes('{')
+      ? decoded.replace(scriptEscapes, (_escape, hex?: string, braced?: string) =>
+          String.fromCharCode(Number.parseInt(hex ?? braced ?? '', 16)),
+        )
+      : decoded
+  return decodeReferencesOnce(plain)
 }
+
+const decodeReferencesOnce = (text: string): string =>
+  text.includes('&#')
+    ? text.replace(references, (_reference, hex?: string, decimal?: string) =>
+        String.fromCharCode(decimal === undefined ? Number.parseInt(hex ?? '', 16) : Number(decimal)),
+      )
+    : text
 
 /** Its bytes as UTF-8; a byte that is none becomes the sign for an unreadable character. */
 function decodeRow(row: string): string {

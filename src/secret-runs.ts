@@ -19,7 +19,7 @@ export interface Run {
  */
 export function findSecretRuns(text: string): Run[] {
   const found: Run[] = []
-  for (const { start, end } of listLongRuns(text)) {
+  for (const { start, end } of listLongRuns(text, secretLength)) {
     const first = start + lengthOfEscape(text, start)
     if (end - start === secretLength || end - first === secretLength)
       found.push({ start: end - secretLength, end, isEncoded: false })
@@ -29,34 +29,40 @@ export function findSecretRuns(text: string): Run[] {
   return found
 }
 
-/** Lists the runs of letters and digits that are as long as a secret or longer, in linear time. */
-function listLongRuns(text: string): { start: number; end: number }[] {
+/** Lists the runs of letters and digits, or of other characters, that have at least this length, in linear time. */
+export function listLongRuns(
+  text: string,
+  minLength: number,
+  isMember: (code: number) => boolean = isAlphanumeric,
+): { start: number; end: number }[] {
   const runs = []
   // Such a run reaches over at least one of these places, so that most of a text is not even read.
-  for (let at = secretLength - 1; at < text.length; at += secretLength) {
-    if (!isAlphanumeric(text.charCodeAt(at))) continue
+  for (let at = minLength - 1; at < text.length; at += minLength) {
+    if (!isMember(text.charCodeAt(at))) continue
     let start = at
-    while (start > 0 && isAlphanumeric(text.charCodeAt(start - 1))) start -= 1
+    while (start > 0 && isMember(text.charCodeAt(start - 1))) start -= 1
     let end = at + 1
-    while (end < text.length && isAlphanumeric(text.charCodeAt(end))) end += 1
-    if (end - start >= secretLength) runs.push({ start, end })
+    while (end < text.length && isMember(text.charCodeAt(end))) end += 1
+    if (end - start >= minLength) runs.push({ start, end })
     at = end - 1
   }
   return runs
 }
 
 /** How many of the letters and digits belong to an escape of JSON, as `n` of `\n` and `u000a` of `\u000a`. */
-function lengthOfEscape(text: string, start: number): number {
+export function lengthOfEscape(text: string, start: number): number {
+  const first = text.slice(start, start + 5)
   // Also without its backslash, which readers of URLs turn into a slash.
-  if (/^u00[0-9a-f]{2}/i.test(text.slice(start, start + 5))) return 5
-  return text[start - 1] === '\\' ? 1 : 0
+  if (/^u00[0-9a-f]{2}/i.test(first)) return 5
+  if (text[start - 1] !== '\\') return 0
+  return /^u[0-9a-f]{4}/i.test(first) ? 5 : 1
 }
 
 /** Other letters may stand before the base64, so that it may begin at any of four places. */
 const isEncodedSecret = (run: string): boolean =>
   [0, 1, 2, 3].some((skipped) => {
     const bytes = Buffer.from(run.slice(skipped), 'base64').toString('latin1')
-    return listLongRuns(bytes).some(({ start, end }) => end - start === secretLength)
+    return listLongRuns(bytes, secretLength).some(({ start, end }) => end - start === secretLength)
   })
 
 const isAlphanumeric = (code: number): boolean =>

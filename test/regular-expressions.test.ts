@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url'
 import { checkSync } from 'recheck'
 import { parseSync } from 'vite'
 import { expect, test } from 'vitest'
+import { findCredential } from '../src/auth/find-credential.js'
 import { settings } from '../src/config/settings.js'
-import { createLineRedactor } from '../src/log/redaction.js'
+import { createLineRedactor, redactUrl } from '../src/log/redaction.js'
 import { trimSlashes } from '../src/urls.js'
 
 const src = fileURLToPath(new URL('../src', import.meta.url))
@@ -40,7 +41,7 @@ const literals = nodes.flatMap(({ file, node }): Expression[] => {
 
 /** Expressions that are made while the service runs, each as it is made from the default settings. */
 const constructed: Expression[] = [
-  { where: 'log/redaction.ts', source: 'lk_([0-9A-Za-z]{8})_[0-9A-Za-z]{20,}', flags: 'g' },
+  { where: 'log/redaction.ts', source: '(lk_[0-9a-z]{8}_)[0-9a-z]{8,}', flags: 'gi' },
 ]
 
 /** The `pattern` of every schema, which Ajv holds against what clients send. Those that are built come from the modules. */
@@ -117,6 +118,11 @@ const hostileTexts = {
   'the beginning of userinfo': '//a@'.repeat(16_000),
   'escapes of other kinds': '\\u005f&#095;%c1%9f'.repeat(3000),
   'the beginning of a key': 'lk_aaaaaaaa_'.repeat(5000),
+  'parts of a hundred headers': `${`${'eyJ'.repeat(100)}.`.repeat(210)}a.b`,
+  'runs of hex': `${'a1'.repeat(1000)}/`.repeat(32),
+  'runs that mix letters and digits': `${'aB1'.repeat(13)}/`.repeat(1600),
+  'references of HTML': '&#38;#95;'.repeat(7000),
+  'members of semicolons': `/?${'a;'.repeat(32_000)}`,
 }
 
 /** Quadratic time would be seconds; a slow and busy machine needs a tenth of this. */
@@ -127,7 +133,14 @@ test.each(Object.entries(hostileTexts))('%s takes linear time to redact', (_name
   redact(text)
 
   expect(leastCpuMs(() => redact(text))).toBeLessThan(linearCpuMs)
+  expect(leastCpuMs(() => redactUrl(text))).toBeLessThan(linearCpuMs)
   expect(leastCpuMs(() => trimSlashes(text))).toBeLessThan(linearCpuMs)
+})
+
+test.each(Object.entries(hostileTexts))('%s takes linear time to search for credentials', (_name, text) => {
+  findCredential(text)
+
+  expect(leastCpuMs(() => findCredential(text))).toBeLessThan(linearCpuMs)
 })
 
 /** The best of some runs: others may be slowed down by the garbage collector. */

@@ -12,13 +12,14 @@ export function createLineRedactor(
   keyPrefix: string,
   secrets: readonly string[] = [],
 ): (line: string) => string {
-  const keyValue = new RegExp(`${keyPrefix}_([0-9A-Za-z]{8})_[0-9A-Za-z]{20,}`, 'g')
+  // Of a secret that was cut, some are left. Some programs write the prefix in capitals.
+  const keyValue = new RegExp(`(${keyPrefix}_[0-9a-z]{8}_)[0-9a-z]{8,}`, 'gi')
   const scheme = /\b(Bearer|Apikey|Basic)[ +]+[\w.~+/=%-]{8,}/gi
   // First, while they are whole: what has a shape is only a part of some.
   const withoutSecrets = (line: string) =>
     secrets.reduce((rest, secret) => rest.replaceAll(secret, hidden), line)
   const redact = (line: string) =>
-    hideUserinfo(hideShapes(withoutSecrets(line).replace(keyValue, `${keyPrefix}_$1_${hidden}`))).replace(
+    hideUserinfo(hideShapes(withoutSecrets(line).replace(keyValue, `$1${hidden}`))).replace(
       scheme,
       `$1 ${hidden}`,
     )

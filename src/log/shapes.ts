@@ -1,10 +1,15 @@
 import { findSecretRuns } from '../secret-runs.js'
+import { findLikelySecrets } from './likely-secrets.js'
 
 /** What stands in a line in place of a credential. */
 export const hidden = '[hidden]'
 
-/** Hides all that has the shape of a credential whatever the prefix of keys is: JWTs, secrets, and base64 of secrets. */
-export const hideShapes = (text: string): string => hideSecretRuns(hideTokens(text))
+/**
+ * Hides all that has the shape of a credential whatever the prefix of keys is: JWTs, secrets, base64 of secrets, and what
+ * is probably most of a secret.
+ */
+export const hideShapes = (text: string): string =>
+  hideRuns(hideRuns(hideTokens(text), findSecretRuns), findLikelySecrets)
 
 /** Hides the user and the password of URLs. */
 export const hideUserinfo = (text: string): string =>
@@ -12,8 +17,8 @@ export const hideUserinfo = (text: string): string =>
 
 const userinfo = /\/\/[^/?#\s"\\]*@/g
 
-function hideSecretRuns(text: string): string {
-  const runs = findSecretRuns(text)
+function hideRuns(text: string, find: (text: string) => { start: number; end: number }[]): string {
+  const runs = find(text)
   if (runs.length === 0) return text
   let safe = ''
   let copied = 0

@@ -1,4 +1,4 @@
-import { decodeFully, keepVisibleAscii } from '../encoded-text.js'
+import { decodeFully, decodeReferences, keepVisibleAscii } from '../encoded-text.js'
 import { hidden, hideShapes, hideUserinfo } from './shapes.js'
 
 // Query members that hold a credential, lead to one, or that people take for the one that does.
@@ -26,10 +26,21 @@ const plainMembers = new Set([
   ...['kind', 'group', 'service', 'since'],
 ])
 
+/** Other names that are logged. They are longer than what is logged of any name. */
+const knownNames = new Set([
+  ...secretMembers,
+  ...plainMembers,
+  // Of this service and of OAuth2.
+  ...['expires_before', 'unused_since', 'return_to', 'client_id', 'redirect_uri', 'response_type'],
+  ...['response_mode', 'code_challenge', 'code_challenge_method', 'grant_type', 'login_hint'],
+  ...['post_logout_redirect_uri', 'error_description', 'error_uri', 'logout_token'],
+  // Of the interfaces of catalogues, maps and OData behind the gateway.
+  ...['datetime', 'collections', 'intersects', 'bbox-crs', 'filter-lang', 'filter-crs', 'properties'],
+  ...['request', 'version', 'typename', 'typenames', 'startindex', 'maxfeatures', '$orderby', '$expand'],
+])
+
 /** Imported secrets have 32 characters at least, unless the operator allows weak ones. */
 const maxPlainLength = 31
-/** Without a value, it may also be a part of a secret with a semicolon in it. */
-const maxBareLength = 15
 /** More helps no reader, and takes milliseconds where each character is an escape. */
 const maxUrlLength = 2048
 /** No text of so few characters keeps a secret, weak ones included. */
@@ -37,10 +48,13 @@ const maxUnknownLength = 7
 
 /**
  * Writes a URL for the log, without the credentials that it may carry. The secret of an imported key has no shape, so
- * that the values of unknown members are not logged, but for those of less than eight characters.
+ * unknown members of a query are logged only up to seven characters, their names and their values.
  */
 export function redactUrl(whole: string): string {
-  const url = whole.length > maxUrlLength ? cut(whole) : whole
+  // First, because the `&`, the `#` and the semicolon of a reference would separate members.
+  const read = decodeReferences(whole)
+  if (read === null) return hidden
+  const url = read.length > maxUrlLength ? cut(read) : read
   const start = url.search(/[?#]/)
   if (start === -1) return redactPath(url)
   return redactPath(url.slice(0, start)) + url[start] + redactQuery(url.slice(start + 1))
@@ -53,26 +67,44 @@ function cut(url: string): string {
   return `${kept.slice(0, end + 1)}[cut]`
 }
 
-/** Some readers separate members with semicolons. */
-const redactQuery = (query: string): string => query.replace(/[^&;#]+/g, redactMember)
+const redactQuery = (query: string): string => query.replace(/[^&#]+/g, redactMember)
 
+/** Judges a member as a whole, because some readers separate members with semicolons and a secret may hold some. */
 function redactMember(member: string): string {
-  const at = member.indexOf('=')
-  const name = at === -1 ? member : member.slice(0, at)
-  const value = at === -1 ? '' : member.slice(at + 1)
-  // Some readers skip a second question mark, and see the same name.
-  const plain = decodeFully(name.replaceAll('+', ' '))?.trim().toLowerCase().replace(/^\?+/, '')
-  const shown = name.length > (at === -1 ? maxBareLength : maxPlainLength) ? hidden : name
+  const [first = '', ...others] = member.split(';')
+  if (others.length === 0) return redactPiece(member)
+  const isPlain = [member, first, ...others].every((piece) => redactPiece(piece) === piece)
+  if (isPlain) return member
+  const at = first.indexOf('=')
+  return at === -1 ? hidden : `${redactName(first.slice(0, at))}=${hidden}`
+}
+
+function redactPiece(piece: string): string {
+  const at = piece.indexOf('=')
+  const name = at === -1 ? piece : piece.slice(0, at)
+  const value = at === -1 ? '' : piece.slice(at + 1)
+  const plain = readName(name)
+  const shown = redactName(name)
   if (plain === undefined || secretMembers.has(plain)) return `${shown}=${hidden}`
   if (at === -1) return shown
   const most = plainMembers.has(plain) ? maxPlainLength : maxUnknownLength
   return `${shown}=${value.length > most ? hidden : value}`
 }
 
+/** A bare member may be a secret, and so may a name, where a secret ends with `=`. */
+function redactName(name: string): string {
+  const most = knownNames.has(readName(name) ?? '') ? maxPlainLength : maxUnknownLength
+  return name.length > most ? hidden : name
+}
+
+/** Some readers skip a second question mark, and see the same name. @returns undefined under too many escapes */
+const readName = (name: string): string | undefined =>
+  decodeFully(name.replaceAll('+', ' '))?.trim().toLowerCase().replace(/^\?+/, '')
+
 const mayBeEncoded = /[%\\]|&#/
 const isVisibleAscii = /^[!-*,-~]*$/
 /** What other readers could read in another way, and a segment that the gateway's keys and links follow. */
-const notPlain = /[%\\@;&]|[^!-~]|\/[kK]\//
+const notPlain = /[%\\@;&+]|[^!-~]|\/[kK]\//
 
 /**
  * Hides what follows a segment `k`, where the gateway takes keys and links. Here it is for calls of the wrong port and in

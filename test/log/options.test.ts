@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto'
 import { Writable } from 'node:stream'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { decodeFully, keepVisibleAscii } from '../../src/encoded-text.js'
 import { loggerOptions } from '../../src/log/options.js'
 import { createLineRedactor, redactUrl } from '../../src/log/redaction.js'
 import { answerBrokenUrl } from '../../src/problems/broken-requests.js'
 import { renderError } from '../../src/problems/render.js'
+import { aValueOf } from '../keys/stored-rows.js'
 import { type LoggedIn, logIn } from '../support/log-in.js'
 import { requestRaw } from '../support/raw-http.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
@@ -211,12 +213,57 @@ test('a secret of ours is hidden without its prefix too, wherever it stands, and
         expect(redact(`x/${before}${encoded}/y`)).not.toContain(encoded.slice(4, 40))
     }
   for (const text of [
-    ...hashesOf(secret),
+    createHash('sha256').update(secret).digest('hex'),
+    createHash('sha256').update(secret).digest('hex').toUpperCase(),
+    createHash('sha512').update(secret).digest('hex'),
     '6f1c5c0e-5a43-4a35-8a0f-0f1f7a6f5f0e',
     'a1'.repeat(64),
-    `${secret}x`,
+    'S2A_MSIL2A_20201231T101421_N0214_R022_T32TQM_20201231T121245.SAFE',
+    'S1A_IW_RAW__0SDV_20201231T052653_20201231T052725_035930_04355E_9B29.SAFE/manifest.safe',
   ])
     expect(redact(`x ${text} end`)).toBe(`x ${text} end`)
+})
+
+describe('a path with most of a secret is logged without it', () => {
+  const value = aValueOf('Zk3vQ9aB', 7)
+  const secret = value.slice(-49)
+  const [head, tail] = [secret.slice(0, 24), secret.slice(24)]
+  const braced = (mark: string) => [...value].map((c) => `${mark}u{${c.charCodeAt(0).toString(16)}}`).join('')
+  const references = [...value].map((c) => `&#${c.charCodeAt(0)};`).join('')
+
+  test.each([
+    ['behind its id, without its last character', `Zk3vQ9aB:${secret.slice(0, 48)}`],
+    ['alone, without its last two', secret.slice(0, 47)],
+    ['behind a prefix in capitals, without its first', `LK_Zk3vQ9aB_${secret.slice(1)}`],
+    ['with another letter behind it', `Zk3vQ9aB:${secret}x`],
+    ['with another letter before it', `x${secret}`],
+    ['as quoted-printable writes it', `lk=5FZk3vQ9aB=5F${secret}`],
+    ['in base64, without its last character', btoa(`Zk3vQ9aB:${secret.slice(0, 48)}`).replaceAll('=', '')],
+    ['with an encoded blank in it', `note%20${head}%20${tail}`],
+    ['with a plus in it', `${head}+${tail}`],
+    ['with an encoded NUL in it', `${head}%00${tail}`],
+    ['with an encoded zero-width space in it', `${head}%E2%80%8B${tail}`],
+    ['with a zero-width space in it, as Node reads it', `${head}\u00e2\u0080\u008b${tail}`],
+    ['behind its prefix and id, without most of it', `lk_Zk3vQ9aB_${secret.slice(0, 19)}`],
+    ['behind its prefix in capitals, without most of it', `LK_Zk3vQ9aB_${secret.slice(0, 8)}`],
+    ['in hex', Buffer.from(value).toString('hex')],
+    ['in hex behind another digit', `a${Buffer.from(value).toString('hex')}`],
+    ['in hex in capitals', Buffer.from(value).toString('hex').toUpperCase()],
+    ['escaped as newer JavaScript does', braced('\\')],
+    ['escaped with percent signs and braces', braced('%')],
+    ['in references of HTML', references],
+    ['in references of HTML without semicolons', references.replaceAll(';', '')],
+    ['in references of references', references.replaceAll('&', '&#38;')],
+  ])('%s', (_how, written) => {
+    for (const url of [`/a/${written}/b`, `/a/x.${written}`, `/a?${written}`, `/a?x=${written}&y`]) {
+      const line = createLineRedactor('lk')(JSON.stringify({ url: redactUrl(url) }))
+      expect(line).toContain('[hidden]')
+      expect(line).not.toContain(written)
+      for (const text of [line, keepVisibleAscii(decodeFully(line) ?? '')])
+        for (let at = 0; at < 42; at += 1) expect(text).not.toContain(secret.slice(at, at + 8))
+      expect(() => JSON.parse(line)).not.toThrow()
+    }
+  })
 })
 
 test('a credential with escapes of JSON or HTML in a path is hidden', () => {
@@ -285,9 +332,20 @@ test.each([
   ['/a?x=12345678&y=1234567&z', '/a?x=[hidden]&y=1234567&z'],
   ['/a?limit=50&cursor=eyJhIjoxfQ&status=expiring', '/a?limit=50&cursor=eyJhIjoxfQ&status=expiring'],
   [`/a?cursor=${'x'.repeat(32)}`, '/a?cursor=[hidden]'],
-  [`/a?${'x'.repeat(32)}`, '/a?[hidden]'],
-  [`/a?${'x'.repeat(32)}=1`, '/a?[hidden]=1'],
-  ['/a?x=0123456789abcdef;0123456789abcdef', '/a?x=[hidden];[hidden]'],
+  ['/a?12345678', '/a?[hidden]'],
+  ['/a?1234567', '/a?1234567'],
+  [`/a?${'x'.repeat(31)}=`, '/a?[hidden]='],
+  ['/a?12345678=1', '/a?[hidden]=1'],
+  [
+    '/a?return_to=/docs&datetime=2026-11-30&unused_since=1',
+    '/a?return_to=/docs&datetime=[hidden]&unused_since=1',
+  ],
+  ['/a?x=0123456789abcdef;0123456789abcdef', '/a?x=[hidden]'],
+  ['/a?api_key=Zk3vQ9aB:AAAA;123456789012345;123456789012345', '/a?api_key=[hidden]'],
+  ['/a?x=Zk3;1234567;1234567', '/a?x=[hidden]'],
+  ['/a?x;1234567;token=1&y=1', '/a?[hidden]&y=1'],
+  ['/a?x=1;y=2&limit=5', '/a?x=1;y=2&limit=5'],
+  ['/a?&#97;&#112;&#105;_key=x', '/a?api_key=[hidden]'],
   ['/a#access_token=x', '/a#access_token=[hidden]'],
   [
     `/${'a'.repeat(1000)}/${'b'.repeat(1000)}/${'c'.repeat(1000)}`,
@@ -389,7 +447,7 @@ describe('a credential under escapes is hidden', () => {
 test.each([
   ['/a?api%255fkey=x', '/a?api%255fkey=[hidden]'],
   ['/a?%61pi_key=x', '/a?%61pi_key=[hidden]'],
-  ['/a?b=1;api_key=x', '/a?b=1;api_key=[hidden]'],
+  ['/a?b=1;api_key=x', '/a?b=[hidden]'],
   ['/a?+token=x', '/a?+token=[hidden]'],
   ['/%6b/a-foreign-value/tiles', '/%6b/[hidden]/tiles'],
   ['/%256B/a-foreign-value', '/%256B/[hidden]'],
