@@ -7,8 +7,9 @@ import { hashValue } from './value.js'
 export type StoredTexts = { name?: string; note?: string; config?: unknown }
 
 /**
- * Refuses a key's own value, or its secret alone, as a word of a text about it. Of an imported key these have no shape
- * by which they would be found otherwise, only their hash.
+ * Refuses a key's own value, or its secret alone, as a word of a text about it, in a URL, a header or base64 too. Of an
+ * imported key these have no shape by which they would be found otherwise, only their hash. At most 2,000 words are
+ * hashed.
  * @param key its id, and the hashes of its values
  * @throws Problem validation_failed
  */
@@ -17,13 +18,63 @@ export function requireNotOwnValue(
   key: { id: string; hashes: readonly Uint8Array[] },
 ): void {
   const own = new Set(key.hashes.map((hash) => Buffer.from(hash).toString('hex')))
-  const isOwn = (word: string) =>
-    [word, `${key.id}:${word}`].some((value) => own.has(hashValue(value).toString('hex')))
-  const holdsOwn = (text: string) =>
-    [text, decodeFully(text) ?? ''].some((form) =>
-      [...form.split(/\s+/), ...form.split(/[\s"'`<>()[\],;=?&]+/)].some(isOwn),
-    )
+  const seen = new Set<string>()
+  const isOwn = (word: string) => {
+    if (seen.has(word) || seen.size >= maxHashedWords) return false
+    seen.add(word)
+    return [word, `${key.id}:${word}`].some((value) => own.has(hashValue(value).toString('hex')))
+  }
+  const holdsOwn = (text: string) => {
+    const decoded = decodeFully(text) ?? ''
+    const visible = decoded.replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+    return [...new Set([text, decoded, visible])].some((form) => listPossibleValues(form, key.id).some(isOwn))
+  }
   refuseTexts({ name, note, config }, holdsOwn)
+}
+
+/** A text is in a transaction that holds its owner, and a hash takes a microsecond. */
+const maxHashedWords = 2000
+/** More separators each time, because a secret may have some of them in it. */
+const betweenWords = [/\s+/, /[\s"'`<>()[\],;=?&]+/, /[\s"'`<>()[\],;=?&{}|@]+/, /[\s"'`<>()[\],;=?&{}|@/:]+/]
+const separator = /[/@:|{}<>()[\],;=?&"'`]/g
+/** As `prepareImport` takes it. */
+const maxSecretLength = 512
+const maxEnds = 64
+
+/** Lists what may be a key's value or its secret in a text: words, what follows the id, and what is in base64. */
+function listPossibleValues(text: string, id: string): string[] {
+  return [
+    ...betweenWords.flatMap((separators) => text.split(separators)).flatMap(listWithoutStops),
+    ...listAfterId(text, id).flatMap(listWithoutStops),
+    ...[...text.matchAll(/[A-Za-z0-9+/]{8,}/g), ...text.matchAll(/[A-Za-z0-9_-]{8,}/g)].map(([word]) =>
+      Buffer.from(word, 'base64').toString().trim(),
+    ),
+  ].filter((word) => word !== '')
+}
+
+/** The stops at the end of a sentence, which a secret may end with too. */
+function listWithoutStops(word: string): string[] {
+  const words = [word]
+  for (let end = word.length - 1; /[.!]/.test(word.charAt(end)) && words.length < 4; end -= 1)
+    words.push(word.slice(0, end))
+  return words
+}
+
+/** What follows an id and a colon, up to each separator, because a secret may have separators in it. */
+function listAfterId(text: string, id: string): string[] {
+  const found: string[] = []
+  const mark = `${id}:`
+  for (
+    let at = text.indexOf(mark);
+    at !== -1 && found.length < maxHashedWords;
+    at = text.indexOf(mark, at + 1)
+  ) {
+    const start = at + mark.length
+    const [rest = ''] = text.slice(start, start + maxSecretLength + 1).split(/\s/, 1)
+    const ends = [...rest.matchAll(separator)].slice(0, maxEnds).map(({ index }) => index)
+    found.push(rest, ...ends.map((end) => rest.slice(0, end)))
+  }
+  return found
 }
 
 /** A shorter one stands in many words by chance. */

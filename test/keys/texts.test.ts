@@ -190,6 +190,52 @@ describe('the value of an imported key', () => {
     expect(await countRows()).toEqual(before)
   })
 
+  test('is not taken in a command, a URL, a header or base64, once it was imported', async () => {
+    const [id, secret] = ['legacy-1', 'Fd-x9.Qm!2vR-7tYp.Zk4!wLc-8sBn.Hj3!']
+    const wanted = { name: 'legacy', id, secret }
+    expect((await ask.admin('POST', '/admin/api-keys', wanted)).status).toBe(201)
+    const basic = Buffer.from(`${id}:${secret}`).toString('base64')
+
+    for (const note of [
+      `curl -H "Authorization: Basic ${basic}" https://gw/`,
+      `https://${id}:${secret}@host/x`,
+      `https://gw/k/${id}:${secret}/auxip`,
+      `Otoroshi-Client-Secret:${secret}`,
+      `it is ${secret}.`,
+      `it is ${secret}!!`,
+      ...[
+        `${id}/${secret}`,
+        `${id}|${secret}`,
+        `{${secret}}`,
+        `a/${encodeURIComponent(`${id}:${secret}`)}/b`,
+      ],
+      Buffer.from(`${id}:${secret}\n`).toString('base64url'),
+      Buffer.from(secret).toString('base64'),
+      `key of the old server:\n${secret.slice(0, 9)}\u200d${secret.slice(9)}`,
+    ]) {
+      expectInvalid(await ask.admin('PATCH', `/admin/api-keys/${id}`, { note }), 'note')
+      expectInvalid(await ask.admin('PATCH', `/admin/api-keys/${id}`, { config: { a: [note] } }), 'config')
+    }
+
+    expect(
+      (await ask.admin('PATCH', `/admin/api-keys/${id}`, { note: `of ${id}, see https://a/` })).status,
+    ).toBe(200)
+    await ask.admin('DELETE', `/admin/api-keys/${id}`)
+  })
+
+  test('is not taken in a URL either where the secret has separators in it', async () => {
+    const [id, secret] = ['legacy-2', 'Fd/x9@Qm:2vR/7tYp,Zk4}wLc|8sBn=Hj3=']
+    expect((await ask.admin('POST', '/admin/api-keys', { name: 'legacy', id, secret })).status).toBe(201)
+
+    for (const note of [
+      `https://gw/k/${id}:${secret}/auxip`,
+      `https://${id}:${secret}@host/x`,
+      `${id}:${secret}.`,
+    ])
+      expectInvalid(await ask.admin('PATCH', `/admin/api-keys/${id}`, { note }), 'note')
+    await ask.admin('DELETE', `/admin/api-keys/${id}`)
+  })
+
   test('is not taken where its name or its note holds the new secret already', async () => {
     const other = `${secret}-again`
     const wanted = { name: 'moved', id: 'moved.1', secret, note: `x${other}` }
