@@ -36,8 +36,10 @@ const groupMembers = {
 const accessMembers = {
   scopes: rights('Rights that a caller must all have.'),
   write_scopes: rights('Those that methods but GET, HEAD and OPTIONS need as well.'),
-  kinds: Type.Array(Type.Enum([...ownerKinds]), {
+  // With a type, because Ajv compares items of unknown types pair by pair.
+  kinds: Type.Array(Type.Enum([...ownerKinds], { type: 'string' }), {
     minItems: 1,
+    maxItems: ownerKinds.length,
     uniqueItems: true,
     description: 'Whose credentials are taken.',
   }),
