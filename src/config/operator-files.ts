@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises'
 import type { ValidateFunction } from 'ajv'
 import type { FastifyError } from 'fastify'
 import { InexactJson, parseExactJsonBytes } from '../exact-json.js'
+import { summarizeError } from '../log/errors.js'
+import { hideShapes } from '../log/shapes.js'
 import { describeFault, type InvalidMember } from '../problems/input-faults.js'
 
 /** A JSON file of the operator, and the setting that leads to it. */
@@ -47,7 +49,9 @@ async function readJson(file: DeclaredFile): Promise<unknown> {
   } catch (error) {
     if (error instanceof InexactJson)
       throw describeFaults(file, [{ path: error.path, message: error.message }])
-    throw describeFaults(file, [{ path: '', message: `it is not JSON (${(error as Error).message})` }])
+    // The message of V8 may quote the file.
+    const { message } = summarizeError(error as Error)
+    throw describeFaults(file, [{ path: '', message: `it is not JSON (${message})` }])
   }
 }
 
@@ -60,10 +64,11 @@ async function readBytes(file: DeclaredFile): Promise<Uint8Array> {
   }
 }
 
-const describeFaults = ({ setting, path }: DeclaredFile, faults: readonly InvalidMember[]) =>
+/** Names of members are quoted, and somebody may have written a credential as one. */
+const describeFaults = ({ setting, path: file }: DeclaredFile, faults: readonly InvalidMember[]) =>
   new DeclarationInvalid(
-    `${setting} (${path})`,
-    faults.map((fault) => (fault.path === '' ? fault.message : `${fault.path} ${fault.message}`)),
+    `${setting} (${file})`,
+    faults.map(({ path, message }) => hideShapes(path === '' ? message : `${path} ${message}`)),
   )
 
 /** A value that no alternative takes has a fault for each of them. */

@@ -6,6 +6,7 @@ import { logIn } from '../support/log-in.js'
 import { createPeople, type People } from '../support/people.js'
 import { type Answer, startService, type TestService } from '../support/service.js'
 import { expectProblem, requestsTo, subjects } from './requests.js'
+import { aValueOf } from './stored-rows.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-scopes-'))
 const path = join(folder, 'scopes.json')
@@ -205,6 +206,12 @@ describe('the file of descriptions', () => {
 
   const faults: [string, unknown, string][] = [
     ['no JSON', '{"rspy-user":', 'it is not JSON'],
+    [
+      'no JSON, of which nothing is quoted',
+      '{"a": my-own-secret}',
+      'it is not JSON (Unexpected token in JSON)',
+    ],
+    ['a right that is a key', { [aValueOf('Zk3vQ9aB')]: 'x' }, '"lk_Zk3vQ9aB_[hidden]" can be no right'],
     ['a list', [plain], 'the file must be object'],
     ['a text that is none', { 'group:/a': 7 }, 'group:/a must be string'],
     ['an empty text', { a: '' }, 'a must NOT have fewer than 1 characters'],
@@ -221,6 +228,14 @@ describe('the file of descriptions', () => {
     expect(lines.filter(({ msg }) => msg === 'the file of scopes is refused')).toMatchObject([
       { faults: [expect.stringContaining(fault)] },
     ])
+  })
+
+  test('is kept as people write it: in NFC, without white space at its ends, with joined letters', async () => {
+    describeScopes({ ...plain, 'rspy-user': ' Cafe\u0301 \u{1F469}\u200D\u{1F680} ' })
+
+    await service.app.reloadDeclarations()
+
+    expect(await told()).toMatchObject({ 'rspy-user': 'Caf\u00E9 \u{1F469}\u200D\u{1F680}' })
   })
 
   test('that cannot be stops the start', async () => {
