@@ -26,7 +26,7 @@ function watchClients({ server }: FastifyInstance, stalled: StalledConnections):
     stalled.watch({ socket, isBodyDue, end: () => socket.resetAndDestroy() })
   })
   const note = (message: IncomingMessage) => void latest.set(message.socket, message)
-  server.on('request', note).on('upgrade', note)
+  server.on('request', note)
   // Node answers 100 itself as long as this event has no listener, so add none but beside another.
   if (server.listenerCount('checkContinue') > 0) server.on('checkContinue', note)
 }

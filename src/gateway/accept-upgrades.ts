@@ -39,7 +39,8 @@ export function acceptUpgrades(app: FastifyInstance): Upgrades {
     else destroyAtEnd(socket)
     // Node reads no body of a request with `Upgrade`: it would be taken for the beginning of the other protocol.
     if (hasBody(request)) answerBrokenRequest.call(app, new Error('An upgrade with a body'), socket)
-    else app.routing(request, response)
+    // As Node does with any other request, because not only Fastify follows the answers of a connection.
+    else app.server.emit('request', request, response)
   })
   app.server.on('connect', (_request: IncomingMessage, stream: Duplex) => {
     // As above.
