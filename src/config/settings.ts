@@ -71,7 +71,7 @@ export const settings = {
   SHUTDOWN_DELAY_SECONDS: count(
     'How long the service goes on after SIGTERM, not ready any more, so that balancers turn to others.',
     0,
-    // With the 20 s in which the open requests end, 45 s.
+    // With the 20 s of the end itself, 45 s.
     { minimum: 0, maximum: 25 },
   ),
   STALLED_CONNECTION_SECONDS: count(

@@ -62,8 +62,8 @@ declare module 'fastify' {
 const headersTimeoutMs = 15_000
 /** How late the time limit of a head may be noticed. Node's default is 30 s. */
 const checkConnectionsEveryMs = 2000
-/** Less than the 20 s in which the process ends. */
-const drainMs = 10_000
+/** For each hook of the start and the end. Fastify's 10 s are no more than the last calls get. */
+const hookTimeoutMs = 30_000
 const checkPoolsEveryMs = 60_000
 
 /** The gateway, ready to listen: every request is checked, then streamed to the service that its path names. */
@@ -106,8 +106,7 @@ function makeServerOptions({ logger, trustProxy }: GatewayOptions): FastifyHttpO
     childLoggerFactory: createRequestLog,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    // Fastify gives a hook 10 s, as long as the last calls get, and skips the hooks behind one that it timed out.
-    pluginTimeout: 3 * drainMs,
+    pluginTimeout: hookTimeoutMs,
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
     requestTimeout: 0,
     http: { connectionsCheckingInterval: checkConnectionsEveryMs },
@@ -140,7 +139,6 @@ function endWithGateway(
     pools.keepOnly(new Set(registry.list().map((service) => poolOf(findTarget(service)))))
   const timer = setInterval(closeUnusedPools, checkPoolsEveryMs).unref()
   app.addHook('onReady', async () => openCalls.start())
-  app.addHook('preClose', () => openCalls.drain(drainMs))
   app.addHook('onClose', () => {
     clearInterval(timer)
     openCalls.close()

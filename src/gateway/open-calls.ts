@@ -13,23 +13,15 @@ export class OpenCalls {
   // calls of seconds until its next full collection; measured, that was a fifth of the gateway's CPU.
   readonly #calls: Exchange[] = []
   readonly #beingChecked = new WeakSet<Exchange>()
-  #isDrained = false
   #timer: NodeJS.Timeout | undefined
-  #endDrain = () => {}
 
   constructor(
     private readonly registry: Pick<ServiceRegistry, 'find' | 'match'>,
     private readonly recheck: Recheck,
   ) {}
 
-  get size(): number {
-    return this.#calls.length
-  }
-
   add(call: Exchange): void {
     call.place = this.#calls.push(call) - 1
-    // On a connection that was kept open: nobody waits for it any more.
-    if (this.#isDrained) process.nextTick(() => call.cut())
   }
 
   delete(call: Exchange): void {
@@ -46,23 +38,9 @@ export class OpenCalls {
     this.#timer.unref()
   }
 
-  /**
-   * Lets them end by themselves for so long, then ends them, and those that come later on kept connections.
-   * @returns resolves as soon as there is none; more may come as long as connections are open
-   */
-  async drain(limitMs: number): Promise<void> {
-    const limit = setTimeout(() => this.#cutAll(), limitMs).unref()
-    this.#endDrain = () => clearTimeout(limit)
-    while (this.size > 0 && !this.#isDrained) await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-
+  /** Ends the calls whose clients have gone without being noticed. */
   close(): void {
     clearInterval(this.#timer)
-    this.#endDrain()
-  }
-
-  #cutAll(): void {
-    this.#isDrained = true
     for (const call of [...this.#calls]) call.cut()
   }
 

@@ -3,12 +3,16 @@ import { type Socket, Server as TcpServer } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 
-/** In which a connection in use has its next request, whose answer says that it is the last. */
-const lastAnswerMs = 500
-/** Time for the rest of a head that has begun. */
-const headMs = 2000
+const lookEveryMs = 100
+/**
+ * An idle connection ends after so many looks, which take 0.5 s. A connection in use has its next request in this
+ * time, and the answer says that it is the last.
+ */
+const idleLooks = 5
+/** The same for a connection whose next request has begun. It needs time for the rest of the head. */
+const headLooks = 25
 /** Time for all requests. The rest of the 20 s belongs to the counters and the database. */
-const requestsMs = 13_000
+const requestsMs = 10_000
 /** Time to accept the connections that the kernel holds, under any load. */
 const acceptLimitMs = 5000
 const quietTurns = 2
@@ -21,24 +25,28 @@ export interface ServerEnd {
   stopListening(): Promise<void>
 }
 
-/** Prepares the end of a server: no request that was sent is cut off. */
+/** Prepares the end of a server: no request that was sent is cut off before the time for all requests is over. */
 export function endConnectionsAtClose(app: FastifyInstance): ServerEnd {
+  const { server } = app
+  const { open, announceEnd } = followConnections(server)
   let ended = Promise.resolve()
-  let begunAt: number | null = null
-  const connections = followConnections(app.server)
-  app.addHook('preClose', () => {
-    const deadline = (begunAt ?? performance.now()) + requestsMs
-    return endConnections(app.server, connections.open, { ended, deadline })
-  })
-  return {
-    announce: connections.announceEnd,
-    stopListening: async () => {
-      if (!app.server.listening) return
-      begunAt = performance.now()
-      await emptyAcceptQueue(app.server)
-      ended = closeListener(app.server)
-    },
+  let begunAt = 0
+  let stopping: Promise<void> | undefined
+  const stop = async () => {
+    begunAt = performance.now()
+    await emptyAcceptQueue(server)
+    ended = closeListener(server)
   }
+  const stopListening = async () => {
+    if (server.listening) stopping ??= stop()
+    await stopping
+  }
+  app.addHook('preClose', async () => {
+    announceEnd()
+    await stopListening()
+    await endConnections(open, { ended, deadline: begunAt + requestsMs })
+  })
+  return { announce: announceEnd, stopListening }
 }
 
 /**
@@ -76,45 +84,70 @@ function closeListener(server: Server): Promise<void> {
   return new Promise((resolve) => TcpServer.prototype.close.call(server, () => resolve()))
 }
 
+/** What the end knows of a connection. */
+interface Connection {
+  /** The answer to the latest request, which alone may say that it is the last; null: no request came yet. */
+  response: ServerResponse | null
+  /** How many looks in a row have found no request under way. */
+  quietLooks: number
+}
+
 /**
- * Ends connections in three steps: idle ones, after the last answer of those in use; then those without a whole
- * request; at the deadline, all the others. A slow client must not keep the process from closing its database.
+ * Ends each connection once it has no request under way for some looks, and all connections at the deadline. A slow
+ * client must not keep the process from closing its database.
  */
 async function endConnections(
-  server: Server,
-  connections: ReadonlyMap<Socket, ServerResponse | null>,
+  connections: ReadonlyMap<Socket, Connection>,
   { ended, deadline }: { ended: Promise<void>; deadline: number },
 ): Promise<void> {
-  await Promise.race([ended, sleep(lastAnswerMs)])
-  server.closeIdleConnections()
-  // Browsers open some ahead: to Node one that nothing was ever said on is not idle.
-  endThose(connections, (socket) => socket.bytesRead === 0)
-  await Promise.race([ended, sleep(headMs)])
-  endThose(connections, (_socket, response) => response === null || response.writableFinished)
-  await Promise.race([ended, sleep(Math.max(0, deadline - performance.now()), null, { ref: false })])
-  endThose(connections, () => true)
+  let hasEnded = false
+  const end = ended.then(() => {
+    hasEnded = true
+  })
+  await nextTurn()
+  while (!hasEnded && performance.now() < deadline) {
+    await Promise.race([end, sleep(lookEveryMs)])
+    for (const [socket, connection] of connections) if (isOver(socket, connection)) socket.destroy()
+  }
+  for (const socket of connections.keys()) socket.destroy()
   await ended
 }
 
-function endThose(
-  connections: ReadonlyMap<Socket, ServerResponse | null>,
-  isEnded: (socket: Socket, response: ServerResponse | null) => boolean,
-): void {
-  for (const [socket, response] of connections) if (isEnded(socket, response)) socket.destroy()
+/**
+ * Looks at a connection, and returns whether to end it. Looks are counted, and not time, because a busy process has not
+ * yet read what the kernel holds for it.
+ */
+function isOver(socket: Socket, connection: Connection): boolean {
+  const { response } = connection
+  // An answer is under way until the client has taken all of it. The answer of a WebSocket has no end.
+  const isInUse = response !== null && !response.writableFinished
+  connection.quietLooks = isInUse ? 0 : connection.quietLooks + 1
+  return connection.quietLooks >= (hasBegunRequest(socket) ? headLooks : idleLooks)
 }
 
-/** Follows the connections of a server and the latest answer of each, which alone may say that it is the last. */
+/** Node's parser of a connection; null once the connection is a WebSocket. Node does not document it. */
+type ParsedSocket = Socket & { parser?: { duration?(): number } | null }
+
+/** Whether a part of a request has come behind the latest one. */
+function hasBegunRequest(socket: ParsedSocket): boolean {
+  // Browsers open some connections ahead. Node takes the time since then for that of a request.
+  if (socket.bytesRead === 0) return false
+  return socket.parser?.duration?.() !== 0
+}
+
+/** Follows the connections of a server and the latest answer of each. */
 function followConnections(server: Server) {
-  const open = new Map<Socket, ServerResponse | null>()
+  const open = new Map<Socket, Connection>()
   let isEnding = false
   server.on('connection', (socket: Socket) => {
-    open.set(socket, null)
+    open.set(socket, { response: null, quietLooks: 0 })
     socket.once('close', () => open.delete(socket))
   })
   const note = ({ socket }: IncomingMessage, response: ServerResponse) => {
-    const previous = open.get(socket)
-    if (previous === undefined) return
-    open.set(socket, response)
+    const connection = open.get(socket)
+    if (connection === undefined) return
+    const { response: previous } = connection
+    connection.response = response
     if (!isEnding) return
     // Its client has sent another request behind it: the answer to that one is the last.
     if (previous !== null && !previous.headersSent) previous.shouldKeepAlive = true
@@ -127,7 +160,7 @@ function followConnections(server: Server) {
     open,
     announceEnd: () => {
       isEnding = true
-      for (const response of open.values()) if (response !== null) response.shouldKeepAlive = false
+      for (const { response } of open.values()) if (response !== null) response.shouldKeepAlive = false
     },
   }
 }

@@ -1,20 +1,28 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
 import { endConnectionsAtClose, type ServerEnd } from '../../src/process/graceful-end.js'
 import { openConnection, parseAnswer } from '../support/raw-http.js'
 import { startService } from '../support/service.js'
+import { setServices } from '../support/services.js'
+import { startUpstream } from '../support/upstream.js'
 
 let app: FastifyInstance
 let end: ServerEnd
 let port: number
+/** More than the kernel takes for a client that does not read. */
+const large = Buffer.alloc(20_000_000)
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
 
 beforeEach(async () => {
   app = Fastify({ return503OnClosing: false })
   end = endConnectionsAtClose(app)
   app.get('/quick', async () => 'quick')
+  app.get('/large', async () => large)
   app.get('/slow', () => new Promise((resolve) => setTimeout(resolve, 200, 'slow')))
   await app.listen({ port: 0, host: '127.0.0.1' })
   port = Number(new URL(app.listeningOrigin).port)
@@ -119,6 +127,82 @@ test('a client that never ends the head of its request does not hold the end', a
 
   expect(performance.now() - begun).toBeLessThan(5000)
   await Promise.all([silent.closed, answered.closed])
+})
+
+test('an idle connection ends early, and the answer that a slow client has not taken yet is not cut', async () => {
+  const slow = await openConnection(port)
+  slow.socket.pause()
+  slow.socket.write(get('/large'))
+  const idle = await openConnection(port)
+  idle.socket.write(get('/quick'))
+  await idle.next('quick')
+
+  end.announce()
+  await end.stopListening()
+  const closing = app.close()
+  await idle.closed
+  slow.socket.resume()
+  await slow.closed
+  await closing
+
+  expect(parseAnswer(slow.received()).body).toHaveLength(large.length)
+})
+
+test('what is under way at the gateway outlives the idle connections, as calls, streams and WebSockets', async () => {
+  const upstream = await startUpstream((request, response) => {
+    if (request.url === '/quick') response.end('quick')
+    else if (request.url === '/late') late.push(response)
+    else {
+      response.write('begun')
+      late.push(response)
+    }
+  })
+  const late: ServerResponse[] = []
+  const sockets = new WebSocketServer({ server: upstream.server })
+  sockets.on('connection', (socket) => socket.on('message', (text) => socket.send(text)))
+  const ends: ServerEnd[] = []
+  const prepare = (server: FastifyInstance) => void ends.push(endConnectionsAtClose(server))
+  const service = await startService({}, { hasGateway: true, prepare })
+  await setServices(service, { id: 's', target: upstream.url })
+  const key = await service.createKey('alice')
+  const call = async (path: string, more = '') => {
+    const connection = await openConnection(Number(new URL(service.gatewayUrl).port))
+    connection.socket.write(`GET /s/${path} HTTP/1.1\r\nHost: a\r\nX-API-Key: ${key.value}\r\n${more}\r\n`)
+    return connection
+  }
+  const headers = { 'x-api-key': key.value }
+  const webSocket = new WebSocket(`${service.gatewayUrl.replace('http', 'ws')}/s/ws`, { headers })
+  await once(webSocket, 'open')
+  const stream = await call('events')
+  await stream.next('begun')
+  const upgrade = await call('late', 'Connection: Upgrade\r\nUpgrade: h2c\r\n')
+  const idle = await call('quick')
+  await idle.next('quick')
+  const headless = await call('quick')
+  await headless.next('quick')
+  headless.socket.write('GET /s/quick HTTP/1.1\r\n')
+  await expect.poll(() => late.length).toBe(2)
+
+  for (const end of ends) end.announce()
+  await Promise.all(ends.map((end) => end.stopListening()))
+  const closing = service.app.close()
+  await idle.closed
+  // These are given longer than idle connections.
+  await headless.closed
+  for (const response of late) response.end('the end')
+  webSocket.send('still here')
+  const [text] = await once(webSocket, 'message')
+  webSocket.terminate()
+  await Promise.all([stream.closed, upgrade.closed, closing])
+
+  expect(String(text)).toBe('still here')
+  expect(stream.received()).toContain('the end')
+  expect(parseAnswer(upgrade.received())).toMatchObject({
+    status: 200,
+    body: expect.stringContaining('the end'),
+  })
+  await service.db.close()
+  await upstream.close()
 })
 
 test('both servers give their last requests as long as the process does', async () => {

@@ -80,6 +80,8 @@ export async function startService(
     resolve?: Resolve
     /** Whether the gateway listens too. */
     hasGateway?: boolean
+    /** Called with each server before it listens. */
+    prepare?: (server: FastifyInstance) => void
   } = {},
 ): Promise<TestService> {
   signingKey ??= generateSigningKey()
@@ -107,6 +109,7 @@ export async function startService(
     ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
     logStream: { write: (line) => log.push(line) },
   })
+  for (const server of [app, gateway]) if (server !== null) options.prepare?.(server)
   await app.listen({ host: '127.0.0.1', port })
   await gateway?.listen({ host: '127.0.0.1', port: Number(gatewayPort) })
   const issuer = embeddedIssuer(config.publicUrl)
