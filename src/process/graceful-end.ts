@@ -149,8 +149,7 @@ function followConnections(server: Server) {
     const { response: previous } = connection
     connection.response = response
     if (!isEnding) return
-    // Its client has sent another request behind it: the answer to that one is the last.
-    if (previous !== null && !previous.headersSent) previous.shouldKeepAlive = true
+    if (previous !== null && !previous.headersSent) keepAlive(previous)
     response.shouldKeepAlive = false
   }
   // Ahead of Fastify's own listener, which may answer at once.
@@ -163,4 +162,11 @@ function followConnections(server: Server) {
       for (const { response } of open.values()) if (response !== null) response.shouldKeepAlive = false
     },
   }
+}
+
+/** Makes an answer not the last one, because its client has sent another request behind it. */
+function keepAlive(response: ServerResponse): void {
+  response.shouldKeepAlive = true
+  // Fastify has set it during the close. A route sets its headers on the reply, which still has them.
+  response.removeHeader('connection')
 }

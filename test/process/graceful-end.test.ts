@@ -148,6 +148,24 @@ test('an idle connection ends early, and the answer that a slow client has not t
   expect(parseAnswer(slow.received()).body).toHaveLength(large.length)
 })
 
+test('during the close, all requests that were sent together are answered, and only the last answer says so', async () => {
+  const connection = await openConnection(port)
+  connection.socket.write(get('/quick'))
+  await connection.next('quick')
+
+  end.announce()
+  await end.stopListening()
+  const closing = app.close()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  connection.socket.write(get('/slow') + get('/quick'))
+  await connection.closed
+  await closing
+
+  const answers = connection.received().split('HTTP/1.1 200').slice(-2)
+  expect(answers.map((answer) => /connection: close/i.test(answer))).toEqual([false, true])
+  expect(answers.map((answer) => parseAnswer(answer).body)).toEqual(['slow', 'quick'])
+})
+
 test('what is under way at the gateway outlives the idle connections, as calls, streams and WebSockets', async () => {
   const upstream = await startUpstream((request, response) => {
     if (request.url === '/quick') response.end('quick')
