@@ -5,9 +5,10 @@ import { buildApps } from './app.js'
 import { type Config, loadConfig, readEnvironment } from './config/load.js'
 import { findSecrets, requireFolder } from './process/data-folder.js'
 import { delayEndAtSigterm } from './process/delay-end.js'
+import { endAtSignals } from './process/early-end.js'
 import { exitCodeOf, explain } from './process/explain.js'
 import { endConnectionsAtClose } from './process/graceful-end.js'
-import { listenAll, tryPorts } from './process/listen.js'
+import { listenAll, makeReady, tryPorts } from './process/listen.js'
 import { writeWelcome } from './process/welcome.js'
 import { type Database, openDatabase } from './store/database.js'
 
@@ -17,6 +18,7 @@ const drainMs = 20_000
 
 /** The process: settings, database, service, and their end in the opposite order. */
 async function main(): Promise<void> {
+  const leaveSignals = endAtSignals()
   const config = loadConfig(readEnvironment())
   await tryPorts(config)
   const packageFile = require.resolve('#package/package.json')
@@ -29,24 +31,34 @@ async function main(): Promise<void> {
   })
   const db = await requireFolder(config, opening)
   try {
-    await serve(config, db, (require(packageFile) as { version: string }).version)
+    const { version } = require(packageFile) as { version: string }
+    await serve({ config, db, version, leaveSignals })
   } catch (error) {
     await db.close()
     throw error
   }
 }
 
-async function serve(config: Config, db: Database, version: string): Promise<void> {
+interface Serving {
+  config: Config
+  db: Database
+  version: string
+  /** Makes way for the handlers of signals that end the process in order. */
+  leaveSignals: () => void
+}
+
+async function serve({ config, db, version, leaveSignals }: Serving): Promise<void> {
   const secrets = await findSecrets(config)
   const { app, gateway, openingUrl } = await buildApps({ config, db, secrets, version })
   const servers = gateway === null ? [app] : [app, gateway]
   const ends = servers.map(endConnectionsAtClose)
-  await listenAll(servers, config)
+  await makeReady(servers)
   // Without such a file, SIGHUP keeps its default meaning: the process ends when its terminal closes.
   const files = [config.servicesFile, config.scopesFile, config.keySwitchFile]
   const reloads = files.some((file) => file !== undefined) ? ['SIGHUP' as const] : []
   for (const signal of reloads) process.on(signal, () => void app.reloadDeclarations())
   const delayMs = config.shutdownDelayMs
+  let listening = Promise.resolve()
   let isEnding = false
   const announce = () => {
     app.announceEnd()
@@ -58,6 +70,7 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
     if (err) app.log.fatal({ err }, 'the process ends of an error')
     isEnding = true
     announce()
+    await listening.catch(() => {})
     // Before the close, so that a client whose connection ends does not get in again.
     await Promise.all(ends.map((end) => end.stopListening()))
     await Promise.all(servers.map((server) => server.close())).finally(() => db.close())
@@ -65,6 +78,11 @@ async function serve(config: Config, db: Database, version: string): Promise<voi
   if (delayMs > 0) {
     delayEndAtSigterm({ delayMs, log: app.log, announce, hasBegun: () => isEnding, begin: grace.close })
   }
+  leaveSignals()
+  // Not before the handlers: the first server serves while the second one begins to listen.
+  listening = listenAll(servers, config)
+  await listening
+  if (isEnding) return
   app.log.info({ database: db.kind, migrations: db.appliedMigrations, issuer: nameIssuer(config) }, 'ready')
   process.stdout.write(writeWelcome(config, openingUrl) ?? '')
 }

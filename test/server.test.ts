@@ -195,6 +195,29 @@ test.each([
   rmSync(empty, { recursive: true })
 })
 
+test.each([
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const)('%s during the start ends the process itself, as in a container', async (signal, code) => {
+  const empty = mkdtempSync(join(tmpdir(), 'latchkey-server-'))
+  const asked = createServer((socket) => void socket.resume().on('error', () => {})).listen(0, '127.0.0.1')
+  onTestFinished(() => void asked.close())
+  await once(asked, 'listening')
+  const starting = startServer(empty, {
+    DATABASE_URL: `postgres://latchkey@127.0.0.1:${(asked.address() as AddressInfo).port}/latchkey`,
+    SESSION_SECRET: 's'.repeat(32),
+    OIDC_ISSUER: 'http://127.0.0.1:1/realms/x',
+    OIDC_CLIENT_SECRET: 'hush-hush',
+  })
+  await once(asked, 'connection')
+
+  starting.signal(signal)
+
+  expect(await starting.exited).toEqual({ code, signal: null })
+  expect(starting.complaints()).toBe('')
+  rmSync(empty, { recursive: true })
+})
+
 test('SIGTERM lets a request that is under way end, keeps the counters, and exits with 0', async () => {
   const calls = await Promise.all([1, 2, 3, 4, 5].map(callWithKey))
   const body = JSON.stringify({ name: 'slow' })

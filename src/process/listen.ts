@@ -47,16 +47,28 @@ function bindAndClose(address: { host: string; port: number }): Promise<void> {
   })
 }
 
+/** Starts what the servers need, so that listening takes no time. What has started is closed when a start fails. */
+export const makeReady = (apps: FastifyInstance[]): Promise<void> =>
+  closeAtFailure(apps, async () => {
+    for (const app of apps) await app.ready()
+  })
+
 /** The service first: when its port is taken, the gateway must not have answered anybody. */
-export async function listenAll(apps: FastifyInstance[], config: Config): Promise<void> {
-  const places = listPlaces(config)
-  try {
+export const listenAll = (apps: FastifyInstance[], config: Config): Promise<void> =>
+  closeAtFailure(apps, async () => {
+    const places = listPlaces(config)
     for (const [index, app] of apps.entries()) {
       const place = places[index]
       if (place !== undefined) await listen(place, (address) => app.listen(address))
     }
+  })
+
+/** The first server closes the others. */
+async function closeAtFailure([first]: FastifyInstance[], start: () => Promise<void>): Promise<void> {
+  try {
+    await start()
   } catch (error) {
-    await apps[0]?.close()
+    await first?.close()
     throw error
   }
 }

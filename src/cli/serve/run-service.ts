@@ -14,7 +14,7 @@ export interface ServeOptions {
 export async function runService({ env }: Terminal, options: ServeOptions): Promise<void> {
   // The service reads and checks its settings from the environment, which in a terminal is the process's own.
   Object.assign(env, toSettings(options))
-  // The service handles SIGINT itself once it listens. Until then Ctrl-C ends the process at once.
+  // The service handles SIGINT itself.
   process.removeAllListeners('SIGINT')
   await import('../../server.js')
 }
