@@ -5,29 +5,29 @@ export interface DelayedEndOptions {
   log: Pick<FastifyBaseLogger, 'info' | 'error'>
   /** Sends balancers and clients to another process. */
   announce: () => void
-  /** Whether the end has begun by another signal. */
+  /** Whether the end has begun, by this signal or another. */
   hasBegun: () => boolean
   begin: () => void
 }
 
 /**
  * Delays the end at SIGTERM, so that balancers learn of it while everything is still served. A second SIGTERM begins
- * the end at once, and a third one ends the process.
+ * the end at once. A SIGTERM once the end has begun ends the process, whichever signal began it.
  */
 export function delayEndAtSigterm({ delayMs, log, announce, hasBegun, begin }: DelayedEndOptions): void {
-  process.once('SIGTERM', () => {
+  let timer: NodeJS.Timeout | undefined
+  const beginOnce = () => {
+    clearTimeout(timer)
+    if (!hasBegun()) begin()
+  }
+  process.on('SIGTERM', () => {
+    if (hasBegun()) {
+      log.error('SIGTERM during the end, exiting')
+      process.exit(1)
+    }
+    if (timer !== undefined) return void beginOnce()
     log.info(`SIGTERM: not ready any more; goes on for ${delayMs / 1000} s, then ends`)
     announce()
-    const beginOnce = () => {
-      clearTimeout(timer)
-      process.off('SIGTERM', beginOnce)
-      process.on('SIGTERM', () => {
-        log.error('another SIGTERM, exiting')
-        process.exit(1)
-      })
-      if (!hasBegun()) begin()
-    }
-    const timer = setTimeout(beginOnce, delayMs)
-    process.on('SIGTERM', beginOnce)
+    timer = setTimeout(beginOnce, delayMs)
   })
 }
