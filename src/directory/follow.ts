@@ -71,6 +71,7 @@ export function followDirectory(options: FollowOptions): Directory {
   let unseenAt = Number.NEGATIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
+  const asking = new Set<AbortController>()
   let isClosed = false
 
   return {
@@ -130,12 +131,25 @@ export function followDirectory(options: FollowOptions): Directory {
     try {
       return await turns(async () => {
         const at = new Date(clock())
-        return { subject, person: await source.find(subject), at }
+        return { subject, person: await ask((signal) => source.find(subject, signal)), at }
       })
     } catch (error) {
+      if (isClosed) return null
       noteInVain(subject)
       log.warn({ subject, err: error }, 'the identity provider could not tell of an owner of keys')
       return null
+    }
+  }
+
+  /** Asks the identity provider, until the close. One signal for all questions would keep what each of them adds to it. */
+  async function ask<T>(question: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const controller = new AbortController()
+    if (isClosed) controller.abort()
+    asking.add(controller)
+    try {
+      return await question(controller.signal)
+    } finally {
+      asking.delete(controller)
     }
   }
 
@@ -175,10 +189,12 @@ export function followDirectory(options: FollowOptions): Directory {
     let listed: ReadonlySet<string>
     try {
       // A person of the realm must not disable a server user.
-      listed = new Set([...(await source.listDisabled())].filter(isSubject))
+      listed = new Set([...(await ask((signal) => source.listDisabled(signal)))].filter(isSubject))
     } catch (error) {
-      return contact.noteFailure(error)
+      if (!isClosed) contact.noteFailure(error)
+      return
     }
+    if (isClosed) return
     await settleDisabled(listed, at)
     await lookAt(findAbout())
     // Not before: whoever comes back from an outage has no use for all owners being looked at at once.
@@ -232,6 +248,8 @@ export function followDirectory(options: FollowOptions): Directory {
   async function close(): Promise<void> {
     isClosed = true
     clearTimeout(timer)
+    // A slow identity provider must not hold the end of the process.
+    for (const controller of asking) controller.abort()
     await running
   }
 }

@@ -38,26 +38,26 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
 
   return { listDisabled, find }
 
-  async function listDisabled(): Promise<Set<string>> {
+  async function listDisabled(signal?: AbortSignal): Promise<Set<string>> {
     const subjects = new Set<string>()
     for (let first = 0; ; first += pageSize) {
       const query = `enabled=false&briefRepresentation=true&first=${first}&max=${pageSize}`
-      const page = asList(await requireAnswer(`/users?${query}`))
+      const page = asList(await requireAnswer(`/users?${query}`, signal))
       for (const user of page) subjects.add(text(user, 'id'))
       if (page.length < pageSize) return subjects
     }
   }
 
-  async function find(subject: string): Promise<Person | null> {
-    const user = await ask(`/users/${encodeURIComponent(subject)}`)
+  async function find(subject: string, signal?: AbortSignal): Promise<Person | null> {
+    const user = await ask(`/users/${encodeURIComponent(subject)}`, signal)
     if (user === null) {
       // A proxy in front may say 404 as well, and everybody would be gone: the realm itself must answer now.
-      if (typeof (await requireAnswer('/users/count')) !== 'number')
+      if (typeof (await requireAnswer('/users/count', signal)) !== 'number')
         throw new Error('The realm counts no users')
       return null
     }
     if (readMember(user, 'enabled') !== true) return { enabled: false }
-    const claims = await generateClaims(subject)
+    const claims = await generateClaims(subject, signal)
     const { subject: _same, ...facts } = readFacts(
       { ...claims, sub: subject },
       attributes,
@@ -68,38 +68,39 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
   }
 
   /** The claims that an access token of this client would have, through all of its mappers. */
-  async function generateClaims(subject: string): Promise<Record<string, unknown>> {
-    clientUuid ??= await findClient()
+  async function generateClaims(subject: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
+    clientUuid ??= await findClient(signal)
     const query = `userId=${encodeURIComponent(subject)}&scope=openid`
     const path = `/clients/${clientUuid}/evaluate-scopes/generate-example-access-token?${query}`
-    const claims = await ask(path)
+    const claims = await ask(path, signal)
     if (typeof claims === 'object' && claims !== null) return { ...claims }
     // The person was there a moment ago: rather the client was deleted, and perhaps made again.
     clientUuid = undefined
     throw new Error('The identity provider tells no rights of a person whom it has')
   }
 
-  async function findClient(): Promise<string> {
-    const [client] = asList(await requireAnswer(`/clients?clientId=${encodeURIComponent(clientId)}`))
+  async function findClient(signal?: AbortSignal): Promise<string> {
+    const path = `/clients?clientId=${encodeURIComponent(clientId)}`
+    const [client] = asList(await requireAnswer(path, signal))
     if (client === undefined)
       throw new NotAllowed(`the client ${clientId} cannot be seen: give it ${rolesNeeded}`)
     return text(client, 'id')
   }
 
-  async function requireAnswer(path: string): Promise<unknown> {
-    const answer = await ask(path)
+  async function requireAnswer(path: string, signal?: AbortSignal): Promise<unknown> {
+    const answer = await ask(path, signal)
     if (answer === null) throw new Error(`Nothing is at ${describeUrl(path)}: is DIRECTORY_URL right?`)
     return answer
   }
 
   /** @returns the parsed answer; null for 404 */
-  async function ask(path: string): Promise<unknown> {
-    let answer = await send(path)
+  async function ask(path: string, signal?: AbortSignal): Promise<unknown> {
+    let answer = await send(path, signal)
     if (answer.status === 401) {
       // The token's session may have been ended, as by a restart of the identity provider.
       token = undefined
       await answer.body?.cancel()
-      answer = await send(path)
+      answer = await send(path, signal)
     }
     if (answer.ok) return answer.json()
     await answer.body?.cancel()
@@ -108,11 +109,14 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
     throw new Error(`The identity provider answered ${answer.status} at ${describeUrl(path)}`)
   }
 
-  async function send(path: string): Promise<Response> {
+  async function send(path: string, signal?: AbortSignal): Promise<Response> {
+    signal?.throwIfAborted()
+    const authorization = `Bearer ${await unlessAborted(getToken(), signal)}`
+    const timeout = AbortSignal.timeout(timeoutMs)
     return fetch(adminUrl + path, {
-      headers: { authorization: `Bearer ${await getToken()}`, accept: 'application/json' },
+      headers: { authorization, accept: 'application/json' },
       redirect: 'error',
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     })
   }
 
@@ -148,6 +152,15 @@ export function createKeycloakDirectory(options: KeycloakOptions): DirectorySour
       throw error
     }
   }
+}
+
+/** Stops waiting for what others wait for too. @throws the reason of the signal */
+function unlessAborted<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return work
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  return Promise.race([work, aborted])
 }
 
 /** Keycloak's admin API of the realm that the issuer names; undefined for an issuer that names none. */

@@ -11,12 +11,15 @@ export type Person =
       attributes: Record<string, unknown>
     }
 
-/** Where people are looked up. Each call throws NotAllowed, or anything else when it cannot be asked now. */
+/**
+ * Where people are looked up. Each call throws NotAllowed, or anything else when it cannot be asked now. It throws at
+ * once when its signal is aborted. Default: no signal.
+ */
 export interface DirectorySource {
   /** The subjects of everyone who is disabled. */
-  listDisabled(): Promise<Set<string>>
+  listDisabled(signal?: AbortSignal): Promise<Set<string>>
   /** Null: nobody has this subject (any more). */
-  find(subject: string): Promise<Person | null>
+  find(subject: string, signal?: AbortSignal): Promise<Person | null>
 }
 
 /** The identity provider answered, and does not let this service look people up. */

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Verdict } from '../../src/auth/types.js'
 import { type Directory, type FollowOptions, followDirectory } from '../../src/directory/follow.js'
-import { NotAllowed, noDirectory } from '../../src/directory/source.js'
+import { type DirectorySource, NotAllowed, noDirectory } from '../../src/directory/source.js'
 import { createKeyVerifier, type KeyVerifier } from '../../src/keys/verify.js'
 import { aForgedValue, requestsTo, subjects } from '../keys/requests.js'
 import { createPeople, type People } from '../support/people.js'
@@ -680,4 +680,22 @@ test('people without a working key are not looked at', async () => {
   await replica.directory.sync()
 
   expect(people.asked).toEqual([])
+})
+
+test('the close does not wait for an identity provider that is silent, and takes it for no outage', async () => {
+  const untilAborted = (signal?: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason))
+    })
+  const source: DirectorySource = {
+    listDisabled: (signal) => untilAborted(signal),
+    find: (_subject, signal) => untilAborted(signal),
+  }
+  const replica = await aReplica({ source, waits: false })
+  const round = replica.directory.sync()
+
+  await replica.directory.close()
+  await round
+
+  expect(logged).toEqual([])
 })

@@ -167,6 +167,20 @@ test('silence ends in an error after three seconds', { timeout: 15_000 }, async 
   await expect(aDirectory().find('id-1')).rejects.toThrow()
 })
 
+test('a question that is aborted ends at once, and is followed by no other', async () => {
+  handle = () => 'silence'
+  const directory = aDirectory()
+  const closing = new AbortController()
+  const questions = [directory.listDisabled(closing.signal), directory.find('id-1', closing.signal)]
+  await expect.poll(() => asked).toHaveLength(2)
+
+  closing.abort()
+
+  for (const question of questions) await expect(question).rejects.toThrow('aborted')
+  await expect(directory.find('id-1', closing.signal)).rejects.toThrow('aborted')
+  expect(asked).toHaveLength(2)
+})
+
 test('a proxy that says 404 to everything deletes nobody', async () => {
   handle = () => ({ status: 404, body: {} })
 
