@@ -7,7 +7,10 @@ export interface ReadinessOptions {
 
 /** Whether this process should get requests, for both of its servers. */
 export interface Readiness {
-  /** Finds the reason against it, as a sentence; null: ready. Asks once a second at most. */
+  /**
+   * Finds the reason against it, as a sentence; null: ready. Answers at once from what each part said within 5 s, and
+   * asks the part again, once a second at most.
+   */
   findFault(): Promise<string | null>
   /** Asks for everything that the service needs. @returns the names of the parts that do not answer in time */
   listMissing(timeoutMs: number): Promise<string[]>
@@ -16,34 +19,64 @@ export interface Readiness {
 }
 
 const timeoutMs = 2000
-const rememberMs = 1000
+/** An older answer of a part is renewed for the next question. */
+const renewMs = 1000
+/** An older answer of a part counts no more. The question waits for the new one. */
+const maxAgeMs = 5000
 const endFault = 'This process is ending.'
 
 export function createReadiness({ needs, clock }: ReadinessOptions): Readiness {
-  let asked: { at: number; missing: Promise<string[]> } | undefined
+  // A part each, so that a slow part does not hide that another one has gone.
+  const parts = Object.entries(needs).map(([name, ask]) => {
+    return { name, isWell: rememberAnswer(() => ask(timeoutMs), clock) }
+  })
   let isEnding = false
 
-  async function listMissing(withinMs: number): Promise<string[]> {
-    const answers = await Promise.all(
-      Object.entries(needs).map(async ([name, ask]) =>
-        (await ask(withinMs).catch(() => false)) ? [] : [name],
-      ),
-    )
-    return answers.flat()
-  }
-
   return {
-    listMissing,
+    listMissing: (withinMs) =>
+      listFailing(Object.entries(needs).map(([name, ask]) => ({ name, isWell: () => ask(withinMs) }))),
     findFault: async () => {
       if (isEnding) return endFault
-      const now = clock()
-      if (asked === undefined || Math.abs(now - asked.at) >= rememberMs)
-        asked = { at: now, missing: listMissing(timeoutMs) }
-      const missing = await asked.missing
+      const missing = await listFailing(parts)
+      if (isEnding) return endFault
       return missing.length === 0 ? null : `Missing: ${missing.join(', ')}.`
     },
     announceEnd: () => {
       isEnding = true
     },
+  }
+}
+
+interface Part {
+  name: string
+  isWell: () => Promise<boolean>
+}
+
+/** @returns the names of the parts that are not well, or cannot be asked */
+async function listFailing(parts: readonly Part[]): Promise<string[]> {
+  const answers = await Promise.all(
+    parts.map(async ({ name, isWell }) => ((await isWell().catch(() => false)) ? [] : [name])),
+  )
+  return answers.flat()
+}
+
+/** Returns a function that answers from memory where it can. A balancer may give the answer less time than a part. */
+function rememberAnswer(ask: () => Promise<boolean>, clock: () => number): () => Promise<boolean> {
+  let known = false
+  let knownAt = Number.NEGATIVE_INFINITY
+  let asking: Promise<boolean> | undefined
+
+  async function renew(): Promise<boolean> {
+    known = await ask().catch(() => false)
+    knownAt = clock()
+    asking = undefined
+    return known
+  }
+
+  return async () => {
+    const ageMs = Math.abs(clock() - knownAt)
+    if (ageMs < renewMs) return known
+    asking ??= renew()
+    return ageMs < maxAgeMs ? known : asking
   }
 }

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startIssuer } from '../support/failing-issuer.js'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startIssuer, type TestIssuer } from '../support/failing-issuer.js'
 import { type CreatedKey, startService, type TestService } from '../support/service.js'
 import { setServices } from '../support/services.js'
 import { startUpstream, type Upstream } from '../support/upstream.js'
@@ -37,15 +37,15 @@ test('without its identity provider it is not ready either, and is again once th
   expect((await ready()).status).toBe(200)
 
   issuer.fault = 'status-500'
-  service.clock.advance(1000)
+  service.clock.advance(5000)
   expect((await ready()).json.detail).toBe('Missing: issuer.')
   issuer.fault = 'none'
-  service.clock.advance(1000)
+  service.clock.advance(5000)
   expect((await ready()).status).toBe(200)
 
   issuer.fault = 'hang-up'
   await service.db.close()
-  service.clock.advance(1000)
+  service.clock.advance(5000)
   expect((await ready()).json.detail).toBe('Missing: database, issuer.')
   await service.app.close().catch(() => {})
   await issuer.close()
@@ -61,10 +61,61 @@ test('however many ask, it looks once a second', async () => {
   expect(issuer.asked.discovery).toBe(3)
 
   service.clock.advance(1000)
-  await service.inject({ url: '/health/ready' })
-  expect(issuer.asked.discovery).toBe(4)
+  await Promise.all(Array.from({ length: 20 }, () => service.inject({ url: '/health/ready' })))
+  await expect.poll(() => issuer.asked.discovery).toBe(4)
   await service.close()
   await issuer.close()
+})
+
+describe('an identity provider that takes connections and says nothing', () => {
+  let issuer: TestIssuer
+  let service: TestService
+  let limit: AbortController
+  beforeEach(async () => {
+    issuer = await startIssuer()
+    limit = new AbortController()
+    const settings = { OIDC_ISSUER: issuer.url, OIDC_CLIENT_SECRET: 'secret' }
+    service = await startService(settings, { timeout: () => limit.signal })
+  })
+  afterEach(async () => {
+    await service.app.close().catch(() => {})
+    await service.db.close()
+    await issuer.close()
+  })
+  const ready = () => service.inject({ url: '/health/ready' })
+
+  test('keeps no balancer waiting: the last answer serves until its time is over', async () => {
+    expect((await ready()).status).toBe(200)
+    issuer.fault = 'hang'
+    service.clock.advance(1000)
+
+    expect((await ready()).status).toBe(200)
+    limit.abort()
+    await expect.poll(async () => (await ready()).json.detail).toBe('Missing: issuer.')
+  })
+
+  test('does not hide that the database has gone', async () => {
+    expect((await ready()).status).toBe(200)
+    issuer.fault = 'hang'
+    service.clock.advance(1000)
+    await ready()
+    await service.db.close()
+    service.clock.advance(1000)
+
+    await expect.poll(async () => (await ready()).json.detail).toBe('Missing: database.')
+  })
+
+  test('does not hide that the process is ending', async () => {
+    issuer.fault = 'hang'
+    const before = issuer.asked.discovery
+    const asked = ready()
+    await expect.poll(() => issuer.asked.discovery).toBeGreaterThan(before)
+
+    service.app.announceEnd()
+    limit.abort()
+
+    expect((await asked).json.detail).toBe('This process is ending.')
+  })
 })
 
 test('a start without the identity provider is told once in the log, and works', async () => {
