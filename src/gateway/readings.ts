@@ -175,7 +175,20 @@ function decodeOnce(path: string): string {
   return path.includes('%') ? path.replace(escapes, decodeRun) : path
 }
 
-const decodeRun = (run: string) => Buffer.from(run.replaceAll('%', ''), 'hex').toString()
+function decodeRun(run: string): string {
+  if (run.length > maxShortRun) return decodeBytes(run)
+  let text = ''
+  for (let at = 1; at < run.length; at += 3) {
+    const byte = Number.parseInt(run.slice(at, at + 2), 16)
+    if (byte > del) return decodeBytes(run)
+    text += String.fromCharCode(byte)
+  }
+  return text
+}
+
+/** A path may have thousands of runs as short as this, and a buffer for each would cost more than all else. */
+const maxShortRun = 30
+const decodeBytes = (run: string) => Buffer.from(run.replaceAll('%', ''), 'hex').toString()
 
 /** Windows opens `admin. .` as `admin`. */
 function dropEnd(segment: string): string {
