@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { administrator } from '../admin/world.js'
 import { startService, type TestService } from '../support/service.js'
 import { setServices } from '../support/services.js'
 import { startUpstream, type Upstream } from '../support/upstream.js'
@@ -262,7 +263,10 @@ describe('an answer to hostile input takes less than 5 ms of the event loop', {
   })
 
   test('also with a credential, where texts are read and lists are compared', async () => {
-    const lines = [`Authorization: Bearer ${await service.token()}`, 'Content-Type: application/json']
+    const lines = [
+      `Authorization: Bearer ${await service.token(administrator)}`,
+      'Content-Type: application/json',
+    ]
     const headers = whole(`${'eyJ'.repeat(100)}.`, headMost)
     const attempts = [
       ['a name of headers', '/api-keys', { name: `${headers}a.b` }],
