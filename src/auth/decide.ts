@@ -36,7 +36,7 @@ export function decideAccess(
     if (badSource !== null) return badSource
     if (!isAuthorized(key, call.service)) return 'not_authorized_here'
     if (key.linkedPath !== undefined) {
-      const refusal = decideLink(key.linkedPath, key.linkedReadings, call)
+      const refusal = decideLink(key.linkedPath, key.listLinkedReadings, call)
       if (refusal !== null) return refusal
     }
   }
@@ -84,12 +84,13 @@ const isOfKind = ({ kind, scopes }: Principal, key: KeyBounds | undefined, { kin
  */
 function decideLink(
   linked: string,
-  linkedReadings: readonly string[] = [],
-  { url = '', readings = [] }: Call,
+  listReadings: KeyBounds['listLinkedReadings'],
+  { url = '', readings = [], service }: Call,
 ): 'not_authorized_here' | 'ambiguous_path' | null {
   const [path = ''] = url.split('?', 1)
   if (!isAtOrBelow(linked, path)) return 'not_authorized_here'
-  const opened = [linked, ...linkedReadings]
+  const depth = (service === 'own' ? null : service)?.depth ?? 0
+  const opened = [linked, ...(listReadings?.(depth) ?? [])]
   const agree = readings.every((reading) => opened.some((open) => isAtOrBelow(open, reading)))
   return agree ? null : 'ambiguous_path'
 }

@@ -79,6 +79,8 @@ export interface CalledService {
   readonly group: string
   /** Null: the group's calls are not limited. */
   readonly groupLimits: LimitedParty | null
+  /** At the gateway: how many segments its prefix has. Default 0. */
+  readonly depth?: number
 }
 
 /** What a key binds its use to, beside its owner's rights. */
@@ -99,8 +101,8 @@ export interface KeyBounds {
   readonly validUntil?: number
   /** Where a link presents the key: it opens this path and what lies below it, by GET and HEAD alone. */
   readonly linkedPath?: string
-  /** The other ways in which servers read that path. */
-  readonly linkedReadings?: readonly string[]
+  /** The other ways in which servers read that path, behind a prefix of so many segments. */
+  readonly listLinkedReadings?: (depth: number) => readonly string[]
 }
 
 /** Notes that a credential was accepted, for the counters. */

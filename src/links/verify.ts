@@ -25,20 +25,25 @@ const tailLength = 43
 /** A link whose signature was good. What it opens is up to its key, each time anew. */
 class HeldLink {
   #accepted: { of: CachedKey; verdict: Verdict } | null = null
-  readonly #readings: readonly string[]
+  #readings: { depth: number; all: readonly string[] } | null = null
 
   constructor(
     readonly token: string,
     readonly link: Link,
     /** Milliseconds since the epoch. */
     readonly from: number,
-  ) {
-    this.#readings = listReadings(link.path) ?? []
-  }
+  ) {}
 
   /** Whether its signature need not be looked at again. A clock that was set back must not lengthen that. */
   isFresh(now: number): boolean {
     return now >= this.from && now < this.from + cacheMs
+  }
+
+  /** They depend on the service, whose prefix may change. */
+  readonly #listReadings = (depth: number): readonly string[] => {
+    if (this.#readings?.depth !== depth)
+      this.#readings = { depth, all: listReadings(this.link.path, { depth }) ?? [] }
+    return this.#readings.all
   }
 
   readonly judge = (key: CachedKey, now: number): Verdict => {
@@ -57,7 +62,7 @@ class HeldLink {
       ...{ kind: 'accepted', principal },
       key: {
         ...{ allowedReferers, allowedIps, allowsAddress, expiresAt, authorized, limited },
-        ...{ readOnly: true, validUntil: endsAt, linkedPath: path, linkedReadings: this.#readings },
+        ...{ readOnly: true, validUntil: endsAt, linkedPath: path, listLinkedReadings: this.#listReadings },
       },
       recordUse: (at, address, userAgent) => key.recordUse(at, address, userAgent),
     }

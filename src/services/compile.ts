@@ -34,6 +34,7 @@ function nameService(row: RegistryRow): CalledService {
     id: row.id,
     group: row.group_id,
     groupLimits: asParty(`group:${row.group_id}`, limits),
+    depth: countSegments(row.prefix),
   })
 }
 

@@ -113,6 +113,21 @@ describe('a link', () => {
     expect(other.json.headers).toMatchObject({ referer: 'https://portal.example.org/map?tiles=/k/1' })
   })
 
+  test('opens a path with two slashes behind the prefix, and nothing beside it', async () => {
+    url = await makeLink(service, key, '/echo//host/tiles')
+
+    const answers = [
+      await through('/echo//host/tiles'),
+      await through('/echo//host/tiles/a'),
+      await through('/echo//host/other'),
+      await through('/echo//host/tiles/..;/other'),
+      await through('/echo/tiles'),
+    ]
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 403, 400, 403])
+    expect(upstream.seen.map((one) => one.url)).toEqual(['//host/tiles', '//host/tiles/a'])
+  })
+
   test('tells browsers to keep its URL to themselves, refused or not', async () => {
     const answers = [
       await through('/echo/tiles'),
