@@ -204,8 +204,9 @@ const joinValues = (value: string | string[] | undefined) => (Array.isArray(valu
 const readHosts = (list: string | undefined) =>
   list?.split(',').every((host) => isHost(host.trim())) === true ? list : undefined
 
+/** Traefik says `wss` of a WebSocket. */
 const readSchemes = (list: string | undefined) =>
-  list?.split(',').every((scheme) => /^https?$/i.test(scheme.trim())) === true ? list : undefined
+  list?.split(',').every((scheme) => /^(?:http|ws)s?$/i.test(scheme.trim())) === true ? list : undefined
 
 /** Segments that neither begin with a dot nor hold an escape. */
 const plainPrefix = /^(?:\/[\w~-][\w.~-]*)*\/?$/

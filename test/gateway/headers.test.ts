@@ -295,11 +295,14 @@ describe('a service is told the way', () => {
     },
   )
 
-  test.each(['https', 'HTTPS, http', 'http'])('by the scheme of a trusted proxy: %s', async (claimed) => {
-    const { headers } = await forwarded([`X-Forwarded-Proto: ${claimed}`], { from: trusting })
+  test.each(['https', 'HTTPS, http', 'http', 'wss'])(
+    'by the scheme of a trusted proxy: %s',
+    async (claimed) => {
+      const { headers } = await forwarded([`X-Forwarded-Proto: ${claimed}`], { from: trusting })
 
-    expect(headers['x-forwarded-proto']).toBe(claimed)
-  })
+      expect(headers['x-forwarded-proto']).toBe(claimed)
+    },
+  )
 
   test.each(['javascript', 'https://evil.example/?', 'https, ftp', 'http http', '"https"', ''])(
     'by its own scheme, where a trusted proxy passes on what is none: %j',
