@@ -8,7 +8,8 @@ export function trimSlashes(text: string): string {
   return text.slice(0, end)
 }
 
-const hostAndPort = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{0,5}))?$/
+const hostAndPort =
+  /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?))(?::(\d{0,5}))?$/
 
 /**
  * Whether a text is a host with an optional port, as the header `Host` has it: a name, an IPv4 address, or an IPv6
@@ -18,9 +19,7 @@ const hostAndPort = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{0,5}))?$
 export function isHost(text: string): boolean {
   const [whole, address, name = '', port = ''] = hostAndPort.exec(text) ?? []
   if (whole === undefined || Number(port) > 65_535) return false
-  if (address !== undefined) return isIPv6(address)
-  const labels = name.endsWith('.') ? name.slice(0, -1).split('.') : name.split('.')
-  return name.length <= 255 && labels.every((label) => label !== '' && label.length <= 63)
+  return address === undefined ? name.length <= 255 : isIPv6(address)
 }
 
 /** What a request is told whose host is none. */
