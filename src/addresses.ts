@@ -28,6 +28,22 @@ export function compileRanges(ranges: readonly string[]): (address: string) => b
   }
 }
 
+/** Far more proxies than stand in front of anybody. A header may list a thousand addresses. */
+const maxProxies = 50
+
+/**
+ * Compiles the addresses of proxies into what Fastify takes as `trustProxy`.
+ * @param proxies each of which is an `isIpRange`
+ * @returns a test of the address that is so many hops away, 0 for the connection itself; false: no proxy is trusted
+ */
+export function compileTrust(
+  proxies: readonly string[],
+): false | ((address: string, hop: number) => boolean) {
+  if (proxies.length === 0) return false
+  const isProxy = compileRanges(proxies)
+  return (address, hop) => hop < maxProxies && isProxy(address)
+}
+
 /** A socket that listens on both families tells an IPv4 address as `::ffff:192.0.2.1`. */
 const withoutMapping = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '')
 

@@ -8,6 +8,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
+import { compileTrust } from '../addresses.js'
 import { createRecheck } from '../auth/recheck.js'
 import type { AuthOptions, PresentedForm, Principal } from '../auth/types.js'
 import { boundConnections } from '../connections/index.js'
@@ -107,7 +108,7 @@ function makeServerOptions({ logger, trustProxy }: GatewayOptions): FastifyHttpO
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     pluginTimeout: hookTimeoutMs,
-    trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
+    trustProxy: compileTrust(trustProxy),
     requestTimeout: 0,
     http: { connectionsCheckingInterval: checkConnectionsEveryMs },
     return503OnClosing: false,

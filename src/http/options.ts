@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Server } from 'node:http'
 import { type FastifyHttpOptions, type FastifyServerOptions, LogController } from 'fastify'
+import { compileTrust } from '../addresses.js'
 import type { Config } from '../config/load.js'
 import { loggerOptions } from '../log/options.js'
 import { createRequestLog } from '../log/request-log.js'
@@ -38,7 +39,7 @@ export function serverOptions(config: Config, options: HttpOptions): FastifyHttp
     genReqId: () => randomUUID(),
     requestIdHeader: false,
     pluginTimeout: hookTimeoutMs,
-    trustProxy: config.trustProxy.length === 0 ? false : config.trustProxy,
+    trustProxy: compileTrust(config.trustProxy),
     schemaController: { compilersFactory: { buildSerializer } },
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
