@@ -3,7 +3,7 @@ import { foldPath } from './match.js'
 /** Some paths below the prefix of a service. */
 export interface PathRules {
   /**
-   * Whether a path is one of them, and so is each of its readings. Readings are compared without case.
+   * Whether a path is one of them, and so is each of its readings. Readings without capitals are compared without case.
    * @param path with the prefix, normalised
    * @param readings the other ways to read it, each of which has as many segments of the prefix
    */
@@ -21,7 +21,11 @@ export function compilePathRules(rules: readonly string[], depth: number): PathR
   return {
     allow: (path, readings) => {
       if (!matches(cutPrefix(path, depth))) return 'other'
-      const agree = readings.every((reading) => matchesFolded(foldPath(cutPrefix(reading, depth))))
+      const agree = readings.every((reading) => {
+        const below = cutPrefix(reading, depth)
+        // A server that folds case sees no capitals. To one that does not, `/OPEN` is not `/open`.
+        return matches(below) || (below === below.toLowerCase() && matchesFolded(foldPath(below)))
+      })
       return agree ? 'allowed' : 'ambiguous'
     },
   }

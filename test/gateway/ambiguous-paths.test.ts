@@ -250,6 +250,7 @@ describe('a public path', () => {
 
   test.each([
     '/stac/Static/..;/private',
+    '/stac/Static/..;/STATIC/x',
     '/stac/Static/%252e%252e/private',
     '/stac/Static/..%2Fprivate',
     '/stac/Static/%5C..%5C..%5Cprivate',
