@@ -76,7 +76,9 @@ function redactMember(member: string): string {
   const isPlain = [member, first, ...others].every((piece) => redactPiece(piece) === piece)
   if (isPlain) return member
   const at = first.indexOf('=')
-  return at === -1 ? hidden : `${redactName(first.slice(0, at))}=${hidden}`
+  if (at === -1) return hidden
+  const name = first.slice(0, at)
+  return `${redactName(name, readName(name))}=${hidden}`
 }
 
 function redactPiece(piece: string): string {
@@ -84,16 +86,19 @@ function redactPiece(piece: string): string {
   const name = at === -1 ? piece : piece.slice(0, at)
   const value = at === -1 ? '' : piece.slice(at + 1)
   const plain = readName(name)
-  const shown = redactName(name)
+  const shown = redactName(name, plain)
   if (plain === undefined || secretMembers.has(plain)) return `${shown}=${hidden}`
   if (at === -1) return shown
   const most = plainMembers.has(plain) ? maxPlainLength : maxUnknownLength
   return `${shown}=${value.length > most ? hidden : value}`
 }
 
-/** A bare member may be a secret, and so may a name, where a secret ends with `=`. */
-function redactName(name: string): string {
-  const most = knownNames.has(readName(name) ?? '') ? maxPlainLength : maxUnknownLength
+/**
+ * A bare member may be a secret, and so may a name, where a secret ends with `=`.
+ * @param plain as `readName` reads it
+ */
+function redactName(name: string, plain: string | undefined): string {
+  const most = knownNames.has(plain ?? '') ? maxPlainLength : maxUnknownLength
   return name.length > most ? hidden : name
 }
 
