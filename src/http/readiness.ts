@@ -26,18 +26,22 @@ const maxAgeMs = 5000
 const endFault = 'This process is ending.'
 
 export function createReadiness({ needs, clock }: ReadinessOptions): Readiness {
-  // A part each, so that a slow part does not hide that another one has gone.
-  const parts = Object.entries(needs).map(([name, ask]) => {
-    return { name, isWell: rememberAnswer(() => ask(timeoutMs), clock) }
+  const parts = Object.entries(needs).map(([name, need]) => {
+    const ask = (withinMs: number) => need(withinMs).catch(() => false)
+    // A memory each, so that a slow part does not hide that another one has gone.
+    return { name, ask, recall: rememberAnswer(() => ask(timeoutMs), clock) }
   })
+  const listFailing = async (isWell: (part: (typeof parts)[number]) => Promise<boolean>) => {
+    const answers = await Promise.all(parts.map(async (part) => ((await isWell(part)) ? [] : [part.name])))
+    return answers.flat()
+  }
   let isEnding = false
 
   return {
-    listMissing: (withinMs) =>
-      listFailing(Object.entries(needs).map(([name, ask]) => ({ name, isWell: () => ask(withinMs) }))),
+    listMissing: (withinMs) => listFailing(({ ask }) => ask(withinMs)),
     findFault: async () => {
       if (isEnding) return endFault
-      const missing = await listFailing(parts)
+      const missing = await listFailing(({ recall }) => recall())
       if (isEnding) return endFault
       return missing.length === 0 ? null : `Missing: ${missing.join(', ')}.`
     },
@@ -47,27 +51,17 @@ export function createReadiness({ needs, clock }: ReadinessOptions): Readiness {
   }
 }
 
-interface Part {
-  name: string
-  isWell: () => Promise<boolean>
-}
-
-/** @returns the names of the parts that are not well, or cannot be asked */
-async function listFailing(parts: readonly Part[]): Promise<string[]> {
-  const answers = await Promise.all(
-    parts.map(async ({ name, isWell }) => ((await isWell().catch(() => false)) ? [] : [name])),
-  )
-  return answers.flat()
-}
-
-/** Returns a function that answers from memory where it can. A balancer may give the answer less time than a part. */
+/**
+ * Returns a function that answers from memory where it can. A balancer may give the answer less time than a part.
+ * @param ask never rejects
+ */
 function rememberAnswer(ask: () => Promise<boolean>, clock: () => number): () => Promise<boolean> {
   let known = false
   let knownAt = Number.NEGATIVE_INFINITY
   let asking: Promise<boolean> | undefined
 
   async function renew(): Promise<boolean> {
-    known = await ask().catch(() => false)
+    known = await ask()
     knownAt = clock()
     asking = undefined
     return known
