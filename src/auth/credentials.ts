@@ -131,14 +131,19 @@ function readBasic(encoded: string, form: PresentedForm): Credential {
 
 export const tokenCookie = 'access_token'
 
+/** The name of one cookie in a header; all of it where it has no value. */
+export function nameOfCookie(cookie: string): string {
+  const equals = cookie.indexOf('=')
+  return (equals === -1 ? cookie : cookie.slice(0, equals)).trim()
+}
+
 function readCookie(header: string): Credential {
   // Most cookies are none of ours.
   if (!header.includes(tokenCookie)) return none
-  const [token, another] = header.split(';').flatMap((cookie) => {
-    const equals = cookie.indexOf('=')
-    const name = equals === -1 ? cookie : cookie.slice(0, equals)
-    return name.trim() === tokenCookie ? [cookie.slice(equals + 1).trim()] : []
-  })
+  const [token, another] = header
+    .split(';')
+    .filter((cookie) => nameOfCookie(cookie) === tokenCookie)
+    .map((cookie) => cookie.slice(cookie.indexOf('=') + 1).trim())
   if (another !== undefined) return malformed(`The cookie ${tokenCookie} must not be repeated.`)
   return token === undefined ? none : { kind: 'key-token', token, form: 'cookie' }
 }

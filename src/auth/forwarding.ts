@@ -1,5 +1,5 @@
 import { credentialHeaderNames } from './credential-headers.js'
-import { tokenCookie } from './credentials.js'
+import { nameOfCookie, tokenCookie } from './credentials.js'
 import { foldHeaderName } from './header-names.js'
 import type { PresentedForm, Via } from './types.js'
 
@@ -91,7 +91,7 @@ export function createCredentialRemover({ headerPrefix, ownCookies }: Credential
     const others = cookies.filter((cookie) => {
       if (cookie === '') return false
       // The one that decided has exactly this name.
-      if (forwarded === 'access_token' && nameOf(cookie) === tokenCookie) return true
+      if (forwarded === 'access_token' && nameOfCookie(cookie) === tokenCookie) return true
       return !presentsCredential(cookie)
     })
     return others.length === 0 ? undefined : others.join('; ')
@@ -103,17 +103,12 @@ export function createCredentialRemover({ headerPrefix, ownCookies }: Credential
   }
 
   function isOurs(cookie: string): boolean {
-    const name = nameOf(cookie)
+    const name = nameOfCookie(cookie)
     // Most names are shorter, and cost no more than this.
     if (name.length < shortestName) return false
     const plain = foldCookieName(name)
     return plain === foldedTokenCookie || ownStarts.some((start) => plain.startsWith(start))
   }
-}
-
-function nameOf(cookie: string): string {
-  const equals = cookie.indexOf('=')
-  return (equals === -1 ? cookie : cookie.slice(0, equals)).trim()
 }
 
 /** Folds the name of a cookie as servers may: PHP decodes it and takes `.` and spaces for `_`, others drop its quotes. */
