@@ -10,31 +10,32 @@ import type { RegisteredService } from './types.js'
 /** Decides once for every call of a service what its descriptor says of it. */
 export function compileService(row: RegistryRow): RegisteredService {
   const descriptor = readDescriptor({ ...row, groupId: row.group_id })
-  const called = nameService(row)
   const { prefix, public_paths, safe_posts } = descriptor
+  const depth = countSegments(prefix)
+  const called = nameService(row, depth)
   const { scopes, write_scopes } = descriptor.access
   const readAccess = compileAccess(descriptor, called, scopes)
   return Object.freeze({
     descriptor,
     called,
     declaredBy: row.declared_by,
-    depth: countSegments(prefix),
+    depth,
     readAccess,
     writeAccess: compileAccess(descriptor, called, [...new Set([...scopes, ...write_scopes])]),
-    publicPaths: compilePathRules(public_paths, countSegments(prefix)),
+    publicPaths: compilePathRules(public_paths, depth),
     publicAccess: Object.freeze({ ...readAccess, allowAnonymous: true }),
-    safePosts: compilePathRules(safe_posts, countSegments(prefix)),
+    safePosts: compilePathRules(safe_posts, depth),
     safePostAccess: Object.freeze({ ...readAccess, readOnlyKeys: 'may-write' as const }),
   })
 }
 
-function nameService(row: RegistryRow): CalledService {
+function nameService(row: RegistryRow, depth: number): CalledService {
   const limits = asLimits(row.limit_per_second, row.limit_per_day, row.limit_per_month)
   return Object.freeze({
     id: row.id,
     group: row.group_id,
     groupLimits: asParty(`group:${row.group_id}`, limits),
-    depth: countSegments(row.prefix),
+    depth,
   })
 }
 
