@@ -45,7 +45,7 @@ export function compileTrust(
 }
 
 /** A socket that listens on both families tells an IPv4 address as `::ffff:192.0.2.1`. */
-const withoutMapping = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '')
+export const withoutMapping = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, '')
 
 const isLoopbackAddress = compileRanges(['127.0.0.0/8', '::1'])
 

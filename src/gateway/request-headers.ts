@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { compileRanges } from '../addresses.js'
+import { compileRanges, withoutMapping } from '../addresses.js'
 import { createCredentialRemover, type ForwardedCredential } from '../auth/forwarding.js'
 import { foldHeaderName } from '../auth/header-names.js'
 import { isHost, trimSlashes } from '../urls.js'
@@ -103,7 +103,7 @@ export function createRequestHeaders(options: RequestHeaderOptions): (call: Forw
   return (call) => {
     const { message, forwarded } = call
     const { rawHeaders, headers } = message
-    const peer = unmapAddress(message.socket.remoteAddress ?? '')
+    const peer = withoutMapping(message.socket.remoteAddress ?? '')
     const trusted = isTrusted(peer)
     const ofConnection = listConnectionNames(headers.connection)
     const result: string[] = []
@@ -194,19 +194,15 @@ function listConnectionNames(connection: string | undefined): ReadonlySet<string
   return new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
 }
 
-/** A socket that listens on both families tells an IPv4 address as `::ffff:192.0.2.1`. */
-const unmapAddress = (address: string) =>
-  address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address
-
 const joinValues = (value: string | string[] | undefined) => (Array.isArray(value) ? value.join(', ') : value)
 
-/** A proxy may pass on what its client sent: a list that holds anything but hosts is not believed. */
-const readHosts = (list: string | undefined) =>
-  list?.split(',').every((host) => isHost(host.trim())) === true ? list : undefined
+/** A proxy may pass on what its client sent: a list that holds anything else is not believed. */
+const believeListOf = (isMember: (text: string) => boolean) => (list: string | undefined) =>
+  list?.split(',').every((member) => isMember(member.trim())) === true ? list : undefined
 
+const readHosts = believeListOf(isHost)
 /** Traefik says `wss` of a WebSocket. */
-const readSchemes = (list: string | undefined) =>
-  list?.split(',').every((scheme) => /^(?:http|ws)s?$/i.test(scheme.trim())) === true ? list : undefined
+const readSchemes = believeListOf((scheme) => /^(?:http|ws)s?$/i.test(scheme))
 
 /** Segments that neither begin with a dot nor hold an escape. */
 const plainPrefix = /^(?:\/[\w~-][\w.~-]*)*\/?$/
