@@ -4,8 +4,8 @@ export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
   test: {
     include: ['test/soak/**/*.test.ts'],
-    globalSetup: ['test/support/global-setup.ts', 'test/e2e/support/global-setup.ts'],
-    // The files share one Keycloak, one PostgreSQL and two cores, and some of them measure.
+    globalSetup: ['test/support/global-setup.ts', 'test/soak/support/global-setup.ts'],
+    // The files share two cores, and some of them measure.
     fileParallelism: false,
     // The figures are what a soak run is for: they are printed as they come, without a frame around each.
     disableConsoleIntercept: true,

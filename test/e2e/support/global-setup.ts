@@ -1,16 +1,15 @@
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { findTemplates } from '../../support/templates.js'
-import { logsFolder, makeTemporaryFolder, projectFolder, screenshotsFolder } from './folders.js'
+import { makeTemporaryFolder, projectFolder } from './folders.js'
 import { installPackage } from './installed-package.js'
 import { startKeycloak } from './keycloak.js'
 import { findFreePort } from './ports.js'
 import { addressPostgresql, type PostgresqlAddress, startPostgresql } from './postgresql.js'
+import { prepareMachine, runAloud } from './prepare-machine.js'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -31,8 +30,7 @@ interface Shared {
  * that need none of it run meanwhile. The others wait with the functions of `environment.ts`.
  */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  for (const folder of [logsFolder, screenshotsFolder]) await rm(folder, { recursive: true, force: true })
-  await run('bash', [join(import.meta.dirname, 'install.sh')])
+  await prepareMachine()
   await buildService()
   await findTemplates()
 
@@ -94,11 +92,5 @@ async function providePackage(readyFile: string, signal: AbortSignal) {
 async function buildService(): Promise<void> {
   if (process.env.LATCHKEY_E2E_BUILD === 'skip') return
   const isBuilt = existsSync(join(projectFolder, 'dist/src/server.js'))
-  await run('npm', ['run', '--silent', isBuilt ? 'prestart' : 'build'])
-}
-
-async function run(command: string, args: string[]): Promise<void> {
-  const child = spawn(command, args, { cwd: projectFolder, stdio: ['ignore', 'inherit', 'inherit'] })
-  const [code] = await once(child, 'exit')
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}`)
+  await runAloud('npm', ['run', '--silent', isBuilt ? 'prestart' : 'build'])
 }

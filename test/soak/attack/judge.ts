@@ -21,7 +21,7 @@ export class Judge {
   killed = 0
   /** 503 of the service itself: it could not tell, as when the database took longer than a second on a busy machine. */
   unavailable = 0
-  /** How long after its answer a change was still unknown, in ms. */
+  /** How long after its answer each end of a key was still unknown to the other replica, in ms; mostly 0. */
   readonly lateMs: number[] = []
   /** The longest time after which a value that became good was still refused, in ms. */
   knownLateMs = 0

@@ -30,8 +30,8 @@ export interface Place {
   ports(): { own: number; gateway: number }[]
   /** Headers by which a person manages their keys. */
   manage(): Promise<Record<string, string>>
-  /** How long after its answer a revocation may be unknown to some process, in ms. */
-  lateMs: number
+  /** The longest time for which some process may not know of a revocation after its answer, in ms. */
+  maxLateMs: number
 }
 
 export interface Replica {
@@ -84,7 +84,7 @@ export async function openWorld(): Promise<World> {
     upstream,
     embedded: embedded.place,
     replicas: {
-      ...{ name: 'replicas' as const, url, gatewayUrl, processes, lateMs: 100 },
+      ...{ name: 'replicas' as const, url, gatewayUrl, processes, maxLateMs: 1000 },
       ports: () => processes.map(({ current, gatewayPort }) => ({ own: current.port, gateway: gatewayPort })),
       manage: async () => ({ authorization: `Bearer ${await issuer.token(Date.now)}` }),
       makeLimitedKey: (perDay) => makeLimitedKey(db, perDay),
@@ -138,7 +138,7 @@ async function startEmbedded(servicesFile: string): Promise<{ service: Service; 
     },
     ports: () => [{ own: service.port, gateway: gatewayPort }],
     manage: async () => ({ 'x-api-key': key }),
-    lateMs: 0,
+    maxLateMs: 0,
   }
   return { service, place }
 }
