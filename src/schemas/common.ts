@@ -24,6 +24,10 @@ export const line = {
 export type TextKind = 'name' | 'paragraph' | 'right' | 'address' | 'search'
 const textOf = (kind: TextKind) => ({ 'x-text': kind })
 
+/** Tells in the document what no `pattern` can: how the texts that people read are taken. */
+export const textRule =
+  'Kept in NFC, without white space at its ends; characters that are not seen and credentials are refused.'
+
 export const nameLine = { ...line, ...textOf('name') }
 /** A paragraph of one line: characters may be joined in it, as many scripts do. */
 export const paragraphLine = { ...line, ...textOf('paragraph') }

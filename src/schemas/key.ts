@@ -9,6 +9,7 @@ import {
   paragraph,
   ref,
   rightLine,
+  textRule,
 } from './common.js'
 import { type KeyStatus, keyStatuses, ownerKinds } from './enums.js'
 
@@ -20,14 +21,13 @@ const name = Type.String({
   minLength: 1,
   maxLength: 100,
   ...nameLine,
-  description:
-    'Free text by which you recognise the key; unique among yours. It is kept in NFC, without white space at its ends; characters that are not seen and credentials are refused.',
+  description: `Free text by which you recognise the key; unique among yours. ${textRule}`,
   examples: ['Nightly ingestion'],
 })
 const note = Type.String({
   maxLength: 1000,
   ...paragraph,
-  description: 'A reminder of where the key is used.',
+  description: `A reminder of where the key is used. ${textRule}`,
 })
 const config = freeObject({
   description: 'Free JSON that services see with each call; at most 4,096 bytes, nested at most 32 deep.',

@@ -1,5 +1,15 @@
 import Type, { type Static, type TSchema } from 'typebox'
-import { address, instant, nameLine, nullable, pageMembers, paragraph, ref, rightLine } from './common.js'
+import {
+  address,
+  instant,
+  nameLine,
+  nullable,
+  pageMembers,
+  paragraph,
+  ref,
+  rightLine,
+  textRule,
+} from './common.js'
 import { authorizationForwardings, ownerKinds, preflights } from './enums.js'
 import { changeLimitsSchema, limitsSchema, setLimitsSchema } from './limits.js'
 
@@ -19,12 +29,16 @@ const name = Type.String({
   minLength: 1,
   maxLength: 100,
   ...nameLine,
-  description: 'Free text for people.',
+  description: `Free text for people. ${textRule}`,
 })
 const right = Type.String({ minLength: 1, maxLength: 255, ...rightLine })
 const rights = (description: string) => Type.Array(right, { maxItems: 100, uniqueItems: true, description })
 
-const description = Type.String({ maxLength: 1000, ...paragraph, description: 'Free text for people.' })
+const description = Type.String({
+  maxLength: 1000,
+  ...paragraph,
+  description: `Free text for people. ${textRule}`,
+})
 
 const groupMembers = {
   id: id('group'),
