@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ask, newName } from '../e2e/journeys/people.js'
+import { requirePostgresql } from '../e2e/support/environment.js'
 import { type Keycloak, startKeycloak } from '../e2e/support/keycloak.js'
 import { askAdmin, type KeycloakAddress, logInByPassword } from '../e2e/support/keycloak-client.js'
 import { createRealm } from '../e2e/support/keycloak-realm.js'
 import { findFreePort } from '../e2e/support/ports.js'
-import { type Postgresql, startPostgresql } from '../e2e/support/postgresql.js'
+import { createDatabase } from '../e2e/support/postgresql.js'
 import { type Service, startService } from '../e2e/support/service.js'
 import { settingsFor } from '../e2e/support/settings.js'
 import { type CountingProxy, startCountingProxy } from '../e2e/survival/counting-proxy.js'
@@ -15,24 +16,21 @@ import { reportFigures } from './support/report.js'
 
 let server: Keycloak
 let keycloak: KeycloakAddress
-let postgresql: Postgresql
 let proxy: CountingProxy
 let service: Service
 beforeAll(async () => {
   const [port, publicPort] = [await findFreePort(), await findFreePort()]
   proxy = await startCountingProxy(publicPort, port)
   server = await startKeycloak({ port })
-  postgresql = await startPostgresql()
   keycloak = await createRealm(server.origin, `http://127.0.0.1:${publicPort}`)
   // The last test needs tokens that outlive their issuer.
   await askAdmin(keycloak, 'PUT', '', JSON.stringify({ accessTokenLifespan: 1_800 }))
-  const env = settingsFor(keycloak, postgresql.url)
+  const env = settingsFor(keycloak, await createDatabase(await requirePostgresql()))
   service = await startService({ env: { ...env, REFUSED_RATE_PER_MINUTE: 'off' } })
 })
 afterAll(async () => {
   await service.stop()
   await server.stop()
-  await postgresql.stop()
   await proxy.close()
 })
 

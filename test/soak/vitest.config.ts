@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/soak/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts', 'test/soak/support/global-setup.ts'],
-    // The files share two cores, and some of them measure.
+    // The files share one PostgreSQL and two cores, and some of them measure.
     fileParallelism: false,
     // The figures are what a soak run is for: they are printed as they come, without a frame around each.
     disableConsoleIntercept: true,

@@ -74,6 +74,6 @@ export async function requireInstalledPackage(
   return { ...installed, ownFolder }
 }
 
-function throwIfFailed(failureFile: string): void {
-  if (existsSync(failureFile)) throw new Error(readFileSync(failureFile, 'utf8'))
+function throwIfFailed(failureFile: string | undefined): void {
+  if (failureFile !== undefined && existsSync(failureFile)) throw new Error(readFileSync(failureFile, 'utf8'))
 }

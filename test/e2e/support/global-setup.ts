@@ -21,8 +21,8 @@ declare module 'vitest' {
 }
 
 interface Shared {
-  /** Tests run in other processes: this file tells them why they wait in vain. */
-  failureFile: string
+  /** Tests run in other processes: this file tells them why they wait in vain. Left out: it is ready. */
+  failureFile?: string
 }
 
 /**

@@ -1,7 +1,14 @@
+import type { TestProject } from 'vitest/node'
+import { startPostgresql } from '../../e2e/support/postgresql.js'
 import { prepareMachine } from '../../e2e/support/prepare-machine.js'
 
 /**
- * Installs what lacks. Nothing is begun here: what goes on beside a soak test changes its figures, so each file starts
- * what it needs.
+ * Installs what lacks and starts the PostgreSQL that all files share. Nothing that works is begun here, as a Keycloak that
+ * starts: it would change the figures of what is measured meanwhile.
  */
-export default prepareMachine
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  await prepareMachine()
+  const { url, superuserUrl, stop } = await startPostgresql()
+  project.provide('postgresql', { url, superuserUrl })
+  return stop
+}
