@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import { get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ask, type Judge } from './judge.js'
+import { ask, type Judge, type Outcome } from './judge.js'
 import type { Place } from './world.js'
 
 /** For how long a refused value is tried after its end. */
@@ -71,7 +71,8 @@ async function useKey(place: Place, judge: Judge, value: string, what: string, t
   }
 }
 
-const chooseUrl = (place: Place) => (Math.random() < 0.5 ? `${place.url}/me` : `${place.gatewayUrl}/echo`)
+const useOnce = (place: Place, value: string) =>
+  ask(Math.random() < 0.5 ? `${place.url}/me` : `${place.gatewayUrl}/echo`, { headers: present(value) })
 
 /** Uses a value that became good: the other replica may not know it yet, and its no is no wrong one then. */
 async function useNewlyGood(
@@ -82,7 +83,7 @@ async function useNewlyGood(
   since: number,
 ): Promise<void> {
   for (let good = 0; good < 3; ) {
-    const outcome = await ask(chooseUrl(place), { headers: present(value) })
+    const outcome = await useOnce(place, value)
     const status = judge.take(place, what, outcome)
     if (status === null) return
     const lateMs = outcome.sentAt - since
@@ -95,17 +96,23 @@ async function useNewlyGood(
   }
 }
 
-/** Tries an ended value again and again: a yes after the longest time is wrong. */
-async function expectRefused(place: Place, judge: Judge, value: string, endedAt: number): Promise<void> {
+/** Tries what has ended again and again: a yes after the longest time is wrong. */
+async function expectRefused(
+  place: Place,
+  judge: Judge,
+  what: string,
+  endedAt: number,
+  use: () => Promise<Outcome>,
+): Promise<void> {
   let late = 0
   while (Date.now() < endedAt + watchMs) {
-    const outcome = await ask(chooseUrl(place), { headers: present(value) })
-    const status = judge.take(place, 'an ended key', outcome)
+    const outcome = await use()
+    const status = judge.take(place, what, outcome)
     if (status === null || status === 401) continue
-    late = Math.max(late, outcome.sentAt - endedAt)
-    const isLate = status === 200 && outcome.sentAt - endedAt <= place.maxLateMs
-    if (!isLate)
-      judge.wrong.push(judge.describe(place, `an ended key, ${outcome.sentAt - endedAt} ms later`, outcome))
+    const lateMs = outcome.sentAt - endedAt
+    late = Math.max(late, lateMs)
+    const isLate = status === 200 && lateMs <= place.maxLateMs
+    if (!isLate) judge.wrong.push(judge.describe(place, `${what}, ${lateMs} ms later`, outcome))
   }
   if (place.maxLateMs > 0) judge.lateMs.push(late)
 }
@@ -113,7 +120,7 @@ async function expectRefused(place: Place, judge: Judge, value: string, endedAt:
 async function revoke(place: Place, judge: Judge, { id, value }: Held): Promise<void> {
   const [method, path] = Math.random() < 0.5 ? ['POST', `${id}/revoke`] : ['DELETE', id]
   const { isDone, at } = await change(place, judge, method as string, path as string)
-  if (isDone) await expectRefused(place, judge, value, at)
+  if (isDone) await expectRefused(place, judge, 'an ended key', at, () => useOnce(place, value))
 }
 
 async function rotate(place: Place, judge: Judge, { id, value }: Held): Promise<void> {
@@ -123,14 +130,14 @@ async function rotate(place: Place, judge: Judge, { id, value }: Held): Promise<
   })
   if (!isDone) return
   await useNewlyGood(place, judge, (json as Held).value, 'a rotated key', at)
-  if (graceSeconds === 0) await expectRefused(place, judge, value, at)
+  if (graceSeconds === 0) await expectRefused(place, judge, 'an ended key', at, () => useOnce(place, value))
   else await useKey(place, judge, value, 'a key within its grace', 3)
 }
 
 async function pause(place: Place, judge: Judge, { id, value }: Held): Promise<void> {
   const { isDone, at } = await change(place, judge, 'PATCH', id, { enabled: false })
   if (!isDone) return
-  await expectRefused(place, judge, value, at)
+  await expectRefused(place, judge, 'an ended key', at, () => useOnce(place, value))
   const enabled = await change(place, judge, 'PATCH', id, { enabled: true })
   if (!enabled.isDone) return
   await useNewlyGood(place, judge, value, 'an enabled key', enabled.at)
@@ -151,8 +158,7 @@ async function withLink(place: Place, judge: Judge, held: Held): Promise<void> {
   }
   const { isDone, at } = await change(place, judge, 'POST', `${held.id}/revoke`)
   if (!isDone) return
-  await sleep(Math.max(0, at + place.maxLateMs - Date.now()))
-  await expectLink(place, judge, pathname, 401)
+  await expectRefused(place, judge, 'a link of an ended key', at, () => ask(place.gatewayUrl + pathname))
 }
 
 async function expectLink(place: Place, judge: Judge, path: string, wanted: number): Promise<void> {
