@@ -102,12 +102,12 @@ describe('SIGTERM', () => {
     )
     await sleep(1000)
 
-    process.kill(leaving.pid, 'SIGTERM')
+    const ended = leaving.stop()
     await sleep(1500)
     const duringDelay = await Promise.all(
       [leaving.port, leaving.gatewayPort].map((port) => fetch(`http://127.0.0.1:${port}/health/ready`)),
     )
-    await leaving.stop()
+    await ended
     await sleep(500)
     await Promise.all(loads.map((load) => load.end()))
 

@@ -15,7 +15,8 @@ export interface HaproxyServer {
 }
 
 /**
- * Starts a real HAProxy that asks each backend every 500 ms whether it is ready, and repeats no request.
+ * Starts a real HAProxy that asks each backend every second whether it is ready, and repeats no request.
+ * A backend that failed three times in a row gets no more requests: HAProxy's default.
  * @param backends groups of ports on 127.0.0.1, each behind a port of its own
  */
 export async function startHaproxy(backends: readonly (readonly number[])[]): Promise<HaproxyServer> {
@@ -59,7 +60,7 @@ function configure(backends: readonly (readonly number[])[], ports: readonly num
       // As README tells operators.
       '  option httpchk GET /health/ready',
       '  http-check expect ! string "process is ending"',
-      '  default-server check inter 500 fall 1 rise 1',
+      '  default-server check inter 1s',
       ...servers,
     ].join('\n')
   })

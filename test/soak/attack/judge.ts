@@ -36,9 +36,9 @@ export class Judge {
     this.#kills.push(Date.now())
   }
 
-  /** Whether a process was killed in this time, or shortly before: the balancer asks every 500 ms. */
+  /** Whether a process was killed in this time, or shortly before: the balancer needs up to 3 s to learn of it. */
   isExcused(from: number, to: number): boolean {
-    return this.#kills.some((at) => at > from - 3000 && at < to + 100)
+    return this.#kills.some((at) => at > from - 4000 && at < to + 100)
   }
 
   /** @returns null for a request that was not answered, which is then counted */
