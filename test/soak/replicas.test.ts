@@ -1,4 +1,4 @@
 import { describeRevocations } from '../e2e/journeys/revocations.js'
 import { reportFigures } from './support/report.js'
 
-describeRevocations(1000, reportFigures)
+describeRevocations(1000, 20, reportFigures)
