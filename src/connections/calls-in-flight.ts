@@ -49,11 +49,14 @@ class Connection {
   readonly endCall = () => {
     // The answers of a connection close with it. Its waiting calls must not begin then.
     if (this.socket.destroyed) this.#drop()
-    this.#endedAt = performance.now()
     const next = this.#waiting.shift()
-    if (next === undefined) this.#calls -= 1
+    if (next === undefined) {
+      this.#calls -= 1
+      return
+    }
+    this.#endedAt = performance.now()
     if (this.#waiting.length === 0) this.#resume()
-    next?.()
+    next()
   }
 
   /** Prepares for the first calls that wait. */
