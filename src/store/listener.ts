@@ -22,6 +22,8 @@ export interface Listener extends Notices {
 const pulseEveryMs = 200
 /** How long a living server may take for that; with the pulse before it, less than a second. */
 const pulsePatienceMs = 600
+/** How finely that time is counted. */
+const tickMs = 100
 /** For all it takes to connect and to listen. */
 const connectPatienceMs = 900
 /** Short, since nothing is asked until an attempt succeeds; one that is refused costs next to nothing. */
@@ -171,12 +173,18 @@ class NoAnswer extends Error {
   }
 }
 
-/** @throws NoAnswer, or what the work throws */
+/**
+ * Counts only time in which this process could have read the answer: where it was busy for longer, one tick is counted.
+ * @param limitMs a multiple of 100
+ * @throws NoAnswer, or what the work throws
+ */
 function withinTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    // When this process was busy, the timer is late and the answer may be here, unread: it is read before the verdict.
-    const judge = () => setImmediate(() => reject(new NoAnswer(limitMs)))
-    const timer = setTimeout(judge, limitMs).unref()
-    void work.then(resolve, reject).finally(() => clearTimeout(timer))
+    let leftMs = limitMs
+    const tick = setInterval(() => {
+      leftMs -= tickMs
+      if (leftMs <= 0) reject(new NoAnswer(limitMs))
+    }, tickMs).unref()
+    void work.then(resolve, reject).finally(() => clearInterval(tick))
   })
 }
