@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { withinPatience } from '../patience.js'
 import { StoreUnavailable } from '../store/unavailable.js'
 
 interface Waiting<Row> {
@@ -29,6 +30,7 @@ export function createLookUp<Row>(
   find: (ids: readonly string[]) => Promise<ReadonlyMap<string, Row>>,
   patienceMs: number,
 ): (id: string) => Promise<Row | null> {
+  const giveUp = () => new StoreUnavailable(new Error(`No answer to a look-up within ${patienceMs} ms`))
   const waiting: Waiting<Row>[] = []
   let queries = 0
 
@@ -48,26 +50,13 @@ export function createLookUp<Row>(
       if (asked.length === 0) break
       try {
         const ids = [...new Set(asked.map(({ id }) => id))]
-        const byId = await withinTime(find(ids), patienceMs)
+        // A connection that was cut silently answers never, and those who hold a key must not wait for it.
+        const byId = await withinPatience(find(ids), patienceMs, giveUp)
         for (const { id, resolve } of asked) resolve(byId.get(id) ?? null)
       } catch (error) {
         for (const { reject } of asked) reject(error)
       }
     }
     queries -= 1
-  }
-}
-
-/** A connection that was cut silently answers never, and those who hold a key must not wait for it. */
-async function withinTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    const error = new StoreUnavailable(new Error(`No answer to a look-up within ${limitMs} ms`))
-    timer = setTimeout(() => reject(error), limitMs)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import { withinPatience } from '../patience.js'
 import type { Script } from './redis-scripts.js'
 
 /** One connection to Redis, which is opened again whenever it ends. */
@@ -36,13 +37,13 @@ export function connectRedis(url: string, onClose: (reason: Error) => void): Red
 
   return {
     isReady: () => redis.status === 'ready',
-    run: (script, keys, words) => withinPatience(runScript(redis, script, keys, words)),
+    run: (script, keys, words) => inTime(runScript(redis, script, keys, words)),
     readTime: async () => {
-      const [seconds, micros] = await withinPatience(redis.time())
+      const [seconds, micros] = await inTime(redis.time())
       return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
     },
-    delete: async (keys) => void (await withinPatience(redis.del(...keys))),
-    deleteField: async (key, field) => void (await withinPatience(redis.hdel(key, field))),
+    delete: async (keys) => void (await inTime(redis.del(...keys))),
+    deleteField: async (key, field) => void (await inTime(redis.hdel(key, field))),
     reconnect: () => redis.disconnect(true),
     close: () => redis.disconnect(),
   }
@@ -64,11 +65,6 @@ async function runScript(
 }
 
 /** @throws when the answer takes longer */
-function withinPatience<T>(answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    // A busy process runs this timer late, and the answer may have arrived unread. It is read before the verdict.
-    const judge = () => setImmediate(() => reject(new Error(`Redis did not answer within ${patienceMs} ms`)))
-    const timer = setTimeout(judge, patienceMs).unref()
-    answer.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return withinPatience(answer, patienceMs, () => new Error(`Redis did not answer within ${patienceMs} ms`))
 }

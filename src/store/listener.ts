@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import { withinPatience } from '../patience.js'
 import type { Availability } from './availability.js'
 import { type Change, channel, type Notices, readPayload } from './notices.js'
 import { readMember } from './unavailable.js'
@@ -22,8 +23,6 @@ export interface Listener extends Notices {
 const pulseEveryMs = 200
 /** How long a living server may take for that; with the pulse before it, less than a second. */
 const pulsePatienceMs = 600
-/** How finely that time is counted. */
-const tickMs = 100
 /** For all it takes to connect and to listen. */
 const connectPatienceMs = 900
 /** Short, since nothing is asked until an attempt succeeds; one that is refused costs next to nothing. */
@@ -92,7 +91,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     client.on('notification', ({ payload = '' }) => notifyListeners(payload))
     const askedAt = performance.now()
     try {
-      await withinTime(connectPatienceMs, listen(client))
+      await withinPatience(listen(client), connectPatienceMs, () => new NoAnswer(connectPatienceMs))
     } catch (error) {
       destroy(client)
       noteFailure(error)
@@ -109,7 +108,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
       broken.throwIfAborted()
       const askedAt = performance.now()
       try {
-        await withinTime(pulsePatienceMs, client.query('SELECT 1'))
+        await withinPatience(client.query('SELECT 1'), pulsePatienceMs, () => new NoAnswer(pulsePatienceMs))
       } catch (error) {
         destroy(client)
         if (error instanceof NoAnswer) availability.noteSilence(error)
@@ -171,20 +170,4 @@ class NoAnswer extends Error {
   constructor(limitMs: number) {
     super(`No answer within ${limitMs} ms`)
   }
-}
-
-/**
- * Counts only time in which this process could have read the answer: where it was busy for longer, one tick is counted.
- * @param limitMs a multiple of 100
- * @throws NoAnswer, or what the work throws
- */
-function withinTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let leftMs = limitMs
-    const tick = setInterval(() => {
-      leftMs -= tickMs
-      if (leftMs <= 0) reject(new NoAnswer(limitMs))
-    }, tickMs).unref()
-    void work.then(resolve, reject).finally(() => clearInterval(tick))
-  })
 }
