@@ -1,4 +1,4 @@
-import { describeTerminal, readLogin, writeLogin } from './journeys/terminal.js'
+import { describeTerminalCommands } from './journeys/terminal-commands.js'
 import { useWorld } from './journeys/world.js'
 import { startService } from './support/service.js'
 
@@ -10,10 +10,4 @@ const world = useWorld(
     }),
 )
 
-describeTerminal(world, {
-  rights: ['latchkey:catalog_read', 'latchkey:catalog_write'],
-  // Its tokens always live five minutes: for the command line they have passed.
-  async endAccessToken(line) {
-    await writeLogin(line, { ...(await readLogin(line)), expiresAt: Date.now() })
-  },
-})
+describeTerminalCommands(world, 'latchkey:catalog_write')

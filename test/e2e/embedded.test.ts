@@ -3,14 +3,13 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { describeCommandLine } from './journeys/command-line.js'
-import { describeLogin } from './journeys/login.js'
-import { describeSwagger } from './journeys/swagger.js'
+import { describeFirstKey } from './journeys/first-key.js'
 import { useWorld } from './journeys/world.js'
 import { runCommand } from './support/command.js'
 import { makeTemporaryFolder, projectFolder } from './support/folders.js'
 import { startService } from './support/service.js'
 
-// Nothing but what `npm start` has: the embedded database and the embedded identity provider.
+// All journeys of this mode are in `matrix/`. Nothing but what `npm start` has: the embedded database and the embedded identity provider.
 const world = useWorld(
   'embedded',
   async () =>
@@ -20,8 +19,7 @@ const world = useWorld(
     }),
 )
 
-describeLogin(world)
-describeSwagger(world)
+describeFirstKey(world)
 describeCommandLine(world)
 
 test('the commands of README log in and make a key as they stand, but for the address', async () => {

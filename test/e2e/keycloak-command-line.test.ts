@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { describeTerminal } from './journeys/terminal.js'
+import { describeTerminalLogins } from './journeys/terminal-logins.js'
 import { useWorld } from './journeys/world.js'
 import { requireKeycloak, requirePostgresql } from './support/environment.js'
 import { createDatabase } from './support/postgresql.js'
@@ -11,7 +11,7 @@ const world = useWorld('keycloak', async () => {
   return await startService({ env: settingsFor(keycloak, await createDatabase(await requirePostgresql())) })
 })
 
-describeTerminal(world, {
+describeTerminalLogins(world, {
   rights: ['read:metadata', 'read:data'],
   // The realm gives the command line tokens of 32 seconds, and it renews what has less than 30 left.
   async endAccessToken() {

@@ -1,3 +1,3 @@
 import { describeSurvival } from './survival/journeys.js'
 
-describeSurvival({ kills: 2, crashes: 1, terms: 2 })
+describeSurvival({ kills: 1, crashes: 1, terms: 1 })

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { recycledForks } from '../support/recycled-forks.js'
 
 /**
  * The longest files first, so that no worker is left with one at the end. The files that need Keycloak come when it
@@ -49,9 +50,13 @@ export default defineConfig({
   root: new URL('../..', import.meta.url).pathname,
   test: {
     include: ['test/e2e/**/*.test.ts'],
+    exclude: ['test/e2e/matrix/**'],
     globalSetup: ['test/e2e/support/global-setup.ts'],
     // A file waits for most of its time, so three of them share two cores with Keycloak and PostgreSQL.
     maxWorkers: 3,
+    // What is loaded is loaded once for all files of a worker.
+    isolate: false,
+    pool: recycledForks,
     sequence: { sequencer: OrderSequencer },
     testTimeout: 120_000,
     // The first run on a machine downloads and prepares Keycloak.

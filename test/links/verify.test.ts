@@ -108,6 +108,23 @@ test('links that push each other out of memory are each checked, and none is tak
   ])
 })
 
+test('no other token with the signature of a link in use is taken for it', async () => {
+  const { verify } = await aVerifier()
+  const [header = '', payload = '', signature = ''] = (await aLink()).split('.')
+  const token = [header, payload, signature].join('.')
+  const wider = Buffer.from(Buffer.from(payload, 'base64url').toString().replace('/echo', '/')).toString(
+    'base64url',
+  )
+  const before = await verify(token, call)
+
+  const forged = [[header, wider, signature].join('.'), `${header}.${signature}`, signature, `.${token}`]
+  const verdicts = await Promise.all(forged.map((other) => verify(other, call)))
+
+  expect(before).toMatchObject({ kind: 'accepted' })
+  expect(verdicts).toEqual(forged.map(() => ({ kind: 'refused' })))
+  expect(await verify(token, call)).toBe(before)
+})
+
 test('the link of an earlier generation, and that of an unknown key, open nothing', async () => {
   const { verify } = await aVerifier()
 

@@ -15,6 +15,13 @@ export const parts = [
     figures: [vitest],
   },
   {
+    name: 'matrix',
+    what: 'what the end-to-end tests of the gate have one case of, in all combinations',
+    command: 'npm run test:e2e:matrix',
+    minutes: 15,
+    figures: [vitest],
+  },
+  {
     name: 'ends',
     what: 'the service and its PostgreSQL, killed and ended again and again under load',
     command: 'npm run test:soak -- ends',

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { inject } from 'vitest'
+import { expect, inject } from 'vitest'
 import type { InstalledPackage } from './installed-package.js'
 import type { KeycloakAddress } from './keycloak-client.js'
 import { createRealm } from './keycloak-realm.js'
@@ -13,14 +13,15 @@ const KEYCLOAK_TIMEOUT_MS = 600_000
 const POSTGRESQL_TIMEOUT_MS = 60_000
 const PACKAGE_TIMEOUT_MS = 300_000
 
-/** Of this file, by the Keycloak that it is in. */
+/** By the test file that uses it and the Keycloak that it is in. */
 const realms = new Map<string, Promise<KeycloakAddress>>()
 
 /** Gives this test file a realm of its own, with alice and bob, in the shared Keycloak, once that is ready. */
 export async function requireKeycloak(): Promise<KeycloakAddress> {
   const origin = await requireKeycloakServer()
-  const realm = realms.get(origin) ?? createRealm(origin)
-  realms.set(origin, realm)
+  const place = `${expect.getState().testPath} ${origin}`
+  const realm = realms.get(place) ?? createRealm(origin)
+  realms.set(place, realm)
   return await realm
 }
 
