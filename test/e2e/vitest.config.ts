@@ -5,29 +5,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { recycledForks } from '../support/recycled-forks.js'
 
 /**
- * The longest files first, so that no worker is left with one at the end. The files that need Keycloak come when it
- * has started, after a minute.
+ * The longest files first, so that no worker is left with one at the end; those that mostly wait beside those that
+ * compute, so that the cores are never idle; and those that need Keycloak when it has started, after a minute.
  */
 const order = [
-  ...['embedded', 'survival-ends', 'command-line', 'command-line-processes'],
-  ...[
-    'shutdown-delay',
-    'keycloak',
-    'keycloak-outages',
-    'keycloak-command-line',
-    'keycloak-directory',
-    'keycloak-storage',
-  ],
-  ...[
-    'postgresql-outages',
-    'embedded-single-user',
-    'gateway-readings',
-    'declared-files',
-    'redis-limits',
-    'redis-hand-over',
-  ],
-  ...['embedded-package', 'redis-batches', 'postgresql-notices', 'support/support', 'hostile-document'],
-  ...['survival-keycloak', 'embedded-recipes', 'postgresql-keys', 'survival-disk'],
+  ...['survival-ends', 'redis-hand-over', 'embedded', 'command-line', 'redis-limits'],
+  ...['keycloak', 'postgresql-outages', 'keycloak-outages', 'keycloak-command-line', 'shutdown-delay'],
+  ...['keycloak-directory', 'hostile-document', 'keycloak-storage', 'survival-keycloak', 'survival-disk'],
+  ...['embedded-single-user', 'redis-batches', 'declared-files', 'support/support', 'command-line-processes'],
+  ...['embedded-package', 'postgresql-notices', 'remote', 'services-file', 'redis-replicas'],
+  ...['embedded-client', 'embedded-documents', 'gateway-readings', 'postgresql-keys', 'embedded-recipes'],
 ]
 for (const name of order) {
   const file = join(import.meta.dirname, `${name}.test.ts`)

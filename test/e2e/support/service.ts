@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { nodeArguments } from '../../support/built.js'
 import { copyDataFolder } from './data-folder.js'
 import { logsFolder, makeTemporaryFolder, projectFolder } from './folders.js'
 import { findFreePort } from './ports.js'
@@ -68,10 +69,16 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   const removeFolder = async () => {
     if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
   }
-  if (needsDataFolder(options, folder)) await copyDataFolder(join(folder, 'data'))
+  const getsDataFolder = needsDataFolder(options, folder)
+  if (getsDataFolder) await copyDataFolder(join(folder, 'data'))
   const server = await startProcessGroup(
     process.execPath,
-    [options.entry ?? join(projectFolder, 'dist/src/server.js'), ...(options.args ?? [])],
+    [
+      // With a database that a test brings itself, the service may be there to be measured.
+      ...(getsDataFolder && options.folder === undefined ? nodeArguments : []),
+      options.entry ?? join(projectFolder, 'dist/src/server.js'),
+      ...(options.args ?? []),
+    ],
     {
       cwd: folder,
       env: {
@@ -117,7 +124,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
 }
 
 function needsDataFolder({ env, makesDatabase = false }: ServiceOptions, folder: string): boolean {
-  return !makesDatabase && env?.DATABASE_URL === undefined && !existsSync(join(folder, 'data'))
+  const brings = makesDatabase || env?.DATABASE_URL !== undefined || env?.DATA_DIR !== undefined
+  return !brings && !existsSync(join(folder, 'data'))
 }
 
 async function waitUntilStarted(server: ProcessGroup, url: string): Promise<void> {
