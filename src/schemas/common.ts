@@ -7,8 +7,26 @@ export function ref<T extends TSchema>(schema: T) {
   return Type.Unsafe<Static<T>>({ $ref: `${$id}#` })
 }
 
-export const nullable = <T extends TSchema>(schema: T, description?: string) =>
-  Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
+/**
+ * The schema, or null. Written as a list of types, not as `anyOf`: for that, an answer is validated while it is
+ * written, and so each instant in it is parsed.
+ * @param meaning of null, as a sentence
+ */
+export function nullable<T extends TSchema>(schema: T, meaning?: string) {
+  const {
+    type,
+    enum: words,
+    description,
+  } = schema as { type?: string; enum?: string[]; description?: string }
+  if (type === undefined && words === undefined) throw new TypeError('Only a type or words can be nullable')
+  const told = [description, meaning].filter((sentence) => sentence !== undefined).join(' ')
+  return Type.Unsafe<Static<T> | null>({
+    ...schema,
+    ...(type === undefined ? {} : { type: [type, 'null'] }),
+    ...(words === undefined ? {} : { enum: [...words, null] }),
+    ...(told === '' ? {} : { description: told }),
+  })
+}
 
 export const instant = (description: string) =>
   Type.String({ format: 'date-time', description, examples: ['2026-12-06T09:30:00.000Z'] })
