@@ -214,12 +214,16 @@ export function describeSwagger(world: World): void {
           await ui.execute('createApiKey', { body: { name: newName() } }),
           await ui.execute('listMyApiKeys'),
           await ui.execute('showApiKey', { parameters }),
+          await ui.execute('updateApiKey', { parameters, body: { note: '' } }),
           await ui.execute('revokeApiKey', { parameters, body: {} }),
+          await ui.execute('renewApiKey', { parameters, body: {} }),
+          await ui.execute('rotateApiKey', { parameters, body: {} }),
+          await ui.execute('deleteApiKey', { parameters }),
         ]
         const me = await ui.execute('showMyInformation')
         await ui.removeAuthorization('apiKey')
 
-        expect(executions.map(({ status }) => status)).toEqual([201, 200, 200, 200])
+        expect(executions.map(({ status }) => status)).toEqual([201, 200, 200, 200, 200, 200, 200, 204])
         for (const { sent } of executions) expectTokenOnly(sent)
         expect(me.sent).toMatchObject({ 'x-api-key': lock.value })
         expect(me.body).toMatchObject({ via: 'api-key', key_id: lock.id })
