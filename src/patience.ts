@@ -1,16 +1,18 @@
-/** How finely waiting is counted. */
 const longestTickMs = 100
+/** At least so many, so that a short limit too outlasts a pause of this process. */
+const fewestTicks = 4
 
 /**
- * Waits for an answer until the patience ends. Only time in which this process could have read the answer counts:
- * however long it was busy at a stretch, that is one tick of at most 100 ms. After a verdict by the clock alone, one long pause of
- * our own would read as the silence of everyone whom we had asked.
- * @param limitMs counted in ticks; a late answer is not awaited, but whoever was asked may still do the work
- * @throws what `explain` makes, when the patience ends; or what the work throws
+ * Waits for an answer, but no longer than the limit. Time in which this process was busy and could not read the answer
+ * does not count: the limit is a number of ticks, and a late tick counts once. Otherwise a pause of this process would
+ * look like silence of the database.
+ * @param limitMs counted in ticks of at most 100 ms. The work itself is not stopped
+ * @param explain makes the error for the end of the limit
+ * @throws what `explain` makes, or what the work throws
  */
 export function withinPatience<T>(work: Promise<T>, limitMs: number, explain: () => Error): Promise<T> {
   return new Promise((resolve, reject) => {
-    const tickMs = Math.min(limitMs / 4, longestTickMs)
+    const tickMs = Math.min(limitMs / fewestTicks, longestTickMs)
     let leftMs = limitMs
     const ticks = setInterval(() => {
       leftMs -= tickMs

@@ -44,13 +44,13 @@ export function createLookUp<Row>(
   async function ask() {
     queries += 1
     while (waiting.length > 0) {
-      // Those who come in this turn of the event loop join: the embedded database answers before another is read.
+      // Ids of the same turn of the event loop go into this query. The embedded database answers before the next turn.
       await turn()
       const asked = waiting.splice(0, maxAtOnce)
       if (asked.length === 0) break
       try {
         const ids = [...new Set(asked.map(({ id }) => id))]
-        // A connection that was cut silently answers never, and those who hold a key must not wait for it.
+        // A connection that was cut without a word never answers.
         const byId = await withinPatience(find(ids), patienceMs, giveUp)
         for (const { id, resolve } of asked) resolve(byId.get(id) ?? null)
       } catch (error) {

@@ -18,7 +18,7 @@ export interface RedisConnection {
   close(): void
 }
 
-/** How long an answer is awaited. Redis must refuse what it reads later, because the caller has gone. */
+/** How long an answer is awaited. What Redis reads later, it must refuse: nobody waits for the answer. */
 export const patienceMs = 500
 const reconnectAfterMs = 200
 

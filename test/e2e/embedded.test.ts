@@ -4,20 +4,13 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { describeCommandLine } from './journeys/command-line.js'
 import { describeFirstKey } from './journeys/first-key.js'
-import { useWorld } from './journeys/world.js'
+import { useEmbeddedWorld } from './journeys/world.js'
 import { runCommand } from './support/command.js'
 import { makeTemporaryFolder, projectFolder } from './support/folders.js'
-import { startService } from './support/service.js'
 
-// All journeys of this mode are in `matrix/`. Nothing but what `npm start` has: the embedded database and the embedded identity provider.
-const world = useWorld(
-  'embedded',
-  async () =>
-    await startService({
-      env: { LOGIN_RATE_PER_MINUTE: 'off', KEY_CHANGES_PER_HOUR: 'off', MAX_KEYS_PER_USER: '200' },
-      makesDatabase: true,
-    }),
-)
+// Nothing but what `npm start` has: the embedded database and the embedded identity provider.
+// All journeys of this mode are in `matrix/`.
+const world = useEmbeddedWorld({ makesDatabase: true })
 
 describeFirstKey(world)
 describeCommandLine(world)

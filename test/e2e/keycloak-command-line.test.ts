@@ -1,15 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describeTerminalLogins } from './journeys/terminal-logins.js'
-import { useWorld } from './journeys/world.js'
-import { requireKeycloak, requirePostgresql } from './support/environment.js'
-import { createDatabase } from './support/postgresql.js'
-import { startService } from './support/service.js'
-import { settingsFor } from './support/settings.js'
+import { useKeycloakWorld } from './journeys/world.js'
 
-const world = useWorld('keycloak', async () => {
-  const keycloak = await requireKeycloak()
-  return await startService({ env: settingsFor(keycloak, await createDatabase(await requirePostgresql())) })
-})
+const world = useKeycloakWorld()
 
 describeTerminalLogins(world, {
   rights: ['read:metadata', 'read:data'],

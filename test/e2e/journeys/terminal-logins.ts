@@ -14,7 +14,7 @@ export interface TerminalLogins {
 /** The command line at a terminal, where the identity provider has a part in it. */
 export function describeTerminalLogins(world: World, { rights, endAccessToken }: TerminalLogins): void {
   const [oneRight, otherRight] = rights
-  const { sitDown, logInByBrowser, logInByCode, answerCode } = useTerminals(world)
+  const { sitDown, logInByBrowser, answerCode } = useTerminals(world)
 
   describe('at a terminal', () => {
     test('the session that Tiled documents works, command by command', async () => {
@@ -37,7 +37,7 @@ export function describeTerminalLogins(world: World, { rights, endAccessToken }:
       // $ latchkey profile create http://127.0.0.1:8000
       const profile = await run('profile', 'create', world.url)
       // $ latchkey login: the browser takes the place of its prompt for a password.
-      const login = await logInByCode(line, 'alice')
+      const login = await answerCode(line, 'alice', 'yes')
       // $ latchkey api_key create
       const whole = await create()
       const used = await ask(`${world.url}/me`, { headers: { authorization: `Apikey ${whole.value}` } })

@@ -18,7 +18,7 @@ export function useTerminals(world: World) {
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((line) => line.remove()))
   })
-  return { sitDown, logInByBrowser, logInByCode, answerCode }
+  return { sitDown, logInByBrowser, answerCode }
 
   /** A terminal of somebody who was never here, or who has made a profile. */
   async function sitDown(how: 'for the first time' | 'with a profile' = 'for the first time') {
@@ -39,10 +39,6 @@ export function useTerminals(world: World) {
     await page.getByText('Latchkey has the answer').waitFor()
     const text = await page.innerText('body')
     return { outcome: await login.ended, page: text }
-  }
-
-  async function logInByCode(line: CommandLine, person: string) {
-    return await answerCode(line, person, 'yes')
   }
 
   /** Types the code into a browser of another machine, and answers what is asked there. */

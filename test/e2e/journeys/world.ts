@@ -2,7 +2,10 @@ import { basename } from 'node:path'
 import type { Locator } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, type TestContext } from 'vitest'
 import { openBrowser, type Problem, type TestBrowser, type Visitor } from '../support/browser.js'
-import type { Service } from '../support/service.js'
+import { requireKeycloak, requirePostgresql } from '../support/environment.js'
+import { createDatabase } from '../support/postgresql.js'
+import { type Service, type ServiceOptions, startService } from '../support/service.js'
+import { settingsFor } from '../support/settings.js'
 
 export type Mode = 'embedded' | 'keycloak' | 'keycloak-away' | 'postgresql-away' | 'single-user'
 
@@ -48,6 +51,20 @@ function isRefusal({ kind, text }: Problem, url: string, paths: string[]): boole
     /^Failed to load resource: the server responded with a status of (4|503)/.test(text) &&
     paths.some((path) => text.includes(`(${url}${path}`))
   )
+}
+
+/** The service as `npm start` gives it, without the limits that many tests of one person would meet. */
+export function useEmbeddedWorld(options: Pick<ServiceOptions, 'makesDatabase'> = {}): World {
+  const env = { LOGIN_RATE_PER_MINUTE: 'off', KEY_CHANGES_PER_HOUR: 'off', MAX_KEYS_PER_USER: '200' }
+  return useWorld('embedded', async () => await startService({ env, ...options }))
+}
+
+/** The service with a realm and a database of its own, in the Keycloak and the PostgreSQL that all files share. */
+export function useKeycloakWorld(): World {
+  return useWorld('keycloak', async () => {
+    const keycloak = await requireKeycloak()
+    return await startService({ env: settingsFor(keycloak, await createDatabase(await requirePostgresql())) })
+  })
 }
 
 /** Starts the service of a mode before the tests of this file, and ends it after them. */

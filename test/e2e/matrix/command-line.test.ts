@@ -1,15 +1,8 @@
 import { readLogin, writeLogin } from '../journeys/terminal.js'
 import { describeTerminalLogins } from '../journeys/terminal-logins.js'
-import { useWorld } from '../journeys/world.js'
-import { startService } from '../support/service.js'
+import { useEmbeddedWorld } from '../journeys/world.js'
 
-const world = useWorld(
-  'embedded',
-  async () =>
-    await startService({
-      env: { LOGIN_RATE_PER_MINUTE: 'off', KEY_CHANGES_PER_HOUR: 'off', MAX_KEYS_PER_USER: '200' },
-    }),
-)
+const world = useEmbeddedWorld()
 
 // The gate has these journeys with Keycloak: `keycloak-command-line.test.ts`.
 describeTerminalLogins(world, {
