@@ -225,6 +225,7 @@ describe('while the database is away', () => {
   beforeAll(async () => {
     db = await openWatchedDatabase()
     watched = await startService({ LIMIT_TOKENS: 'true', VERDICT_MAX_STALE_SECONDS: '60' }, { db })
+    watched.clock.freeze('2030-01-01T12:00:00.000Z')
     await watched.createKey('bob')
     await db.prisma.owner.update({ where: { subject: subjects.bob }, data: { limitPerDay: 2 } })
   })

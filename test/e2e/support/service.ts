@@ -10,6 +10,9 @@ import { waitUntilAnswers } from './wait.js'
 
 const READY_TIMEOUT_MS = 60_000
 
+/** A time zone where the day began one or two hours ago, so that no quota starts again during a test. */
+const quotaTimeZone = findTimeZoneAt(1)
+
 export interface Service {
   /** `http://127.0.0.1:<port>` */
   url: string
@@ -59,6 +62,13 @@ export class ServiceDidNotStart extends Error {
   }
 }
 
+/** @param hour of the local clock, now; 0 to 23 */
+function findTimeZoneAt(hour: number): string {
+  const ahead = ((hour - new Date().getUTCHours() + 36) % 24) - 12
+  // The names of these zones count hours to the west.
+  return ahead > 0 ? `Etc/GMT-${ahead}` : `Etc/GMT+${-ahead}`
+}
+
 /**
  * Starts the built service in a working folder of its own, and resolves when it says that it is ready.
  * @throws ServiceDidNotStart
@@ -86,6 +96,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
         HOME: process.env.HOME,
         PORT: String(port),
         GATEWAY_PORT: 'off',
+        QUOTA_TIME_ZONE: quotaTimeZone,
         ...options.env,
       },
       logFile: join(logsFolder, `service-${port}.log`),
