@@ -12,6 +12,7 @@ import type { LimitDecision, LimitedParty, Quota } from '../../src/limits/types.
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { aLimit, aParty, countPassed } from '../limits/a-keeper.js'
 import { migrationsDir } from '../support/migrations-dir.js'
+import { quotaTimeZone } from '../support/quota-time-zone.js'
 import { type Postgresql, startPostgresql } from './support/postgresql.js'
 import { type RedisServer, startRedis } from './support/redis.js'
 
@@ -49,7 +50,7 @@ function openReplica(): Replica {
   })
   const keeper = createLimitKeeper({
     ...{ db, redisUrl: redis.url, whenRedisIsDown: 'local', onError: () => {} },
-    ...{ timeZone: 'UTC', headerPrefix: 'Otoroshi', clock: Date.now },
+    ...{ timeZone: quotaTimeZone, headerPrefix: 'Otoroshi', clock: Date.now },
     log: { warn: () => {}, info: noteReturn },
   })
   opened.push(keeper)

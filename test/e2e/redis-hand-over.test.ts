@@ -5,6 +5,7 @@ import { createLimitKeeper, type LimitKeeper, type LimitKeeperOptions } from '..
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { aParty, countPassed } from '../limits/a-keeper.js'
 import { migrationsDir } from '../support/migrations-dir.js'
+import { quotaTimeZone } from '../support/quota-time-zone.js'
 import { type Postgresql, startPostgresql } from './support/postgresql.js'
 import { type RedisServer, startRedis } from './support/redis.js'
 
@@ -41,7 +42,7 @@ async function startReplicas(
       createLimitKeeper({
         // biome-ignore lint/style/noNonNullAssertion: there are two, and every second replica takes the same.
         db: databases[at % 2]!,
-        timeZone: 'UTC',
+        timeZone: quotaTimeZone,
         headerPrefix: 'Otoroshi',
         clock: Date.now,
         redisUrl: redis.url,

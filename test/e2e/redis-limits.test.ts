@@ -6,6 +6,7 @@ import type { LimitedParty } from '../../src/limits/types.js'
 import { type Database, openDatabase } from '../../src/store/database.js'
 import { aLimit, aParty, countPassed } from '../limits/a-keeper.js'
 import { migrationsDir } from '../support/migrations-dir.js'
+import { quotaTimeZone } from '../support/quota-time-zone.js'
 import { type Postgresql, startPostgresql } from './support/postgresql.js'
 import { type RedisServer, startRedis } from './support/redis.js'
 
@@ -40,7 +41,7 @@ function aReplica(whenRedisIsDown: 'local' | 'refuse' = 'local'): LimitKeeper {
   const keeper = createLimitKeeper({
     // biome-ignore lint/style/noNonNullAssertion: there are two, and every second replica takes the same.
     db: databases[keepers.length % 2]!,
-    timeZone: 'UTC',
+    timeZone: quotaTimeZone,
     headerPrefix: 'Otoroshi',
     clock: Date.now,
     redisUrl: redis.url,

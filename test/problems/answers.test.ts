@@ -42,7 +42,9 @@ describe('a URL that leads nowhere is a problem document', () => {
     expectProblem(answer, status, code)
     expect(answer.header('x-request-id')).toEqual([answer.json.requestId])
     expect(answer.header('x-content-type-options')).toEqual(['nosniff'])
-    expect(answer.body).not.toContain('a'.repeat(20))
+    // A random request id may hold these letters.
+    const { requestId, ...told } = answer.json
+    expect(JSON.stringify(told)).not.toContain('aaaa')
   })
 })
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { nodeArguments } from '../../support/built.js'
+import { quotaTimeZone } from '../../support/quota-time-zone.js'
 import { copyDataFolder } from './data-folder.js'
 import { logsFolder, makeTemporaryFolder, projectFolder } from './folders.js'
 import { findFreePort } from './ports.js'
@@ -9,9 +10,6 @@ import { type Exit, type ProcessGroup, startProcessGroup } from './process-group
 import { waitUntilAnswers } from './wait.js'
 
 const READY_TIMEOUT_MS = 60_000
-
-/** A time zone where the day began one or two hours ago, so that no quota starts again during a test. */
-const quotaTimeZone = findTimeZoneAt(1)
 
 export interface Service {
   /** `http://127.0.0.1:<port>` */
@@ -60,13 +58,6 @@ export class ServiceDidNotStart extends Error {
     this.exit = exit
     this.log = log
   }
-}
-
-/** @param hour of the local clock, now; 0 to 23 */
-function findTimeZoneAt(hour: number): string {
-  const ahead = ((hour - new Date().getUTCHours() + 36) % 24) - 12
-  // The names of these zones count hours to the west.
-  return ahead > 0 ? `Etc/GMT-${ahead}` : `Etc/GMT+${-ahead}`
 }
 
 /**
